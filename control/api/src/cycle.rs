@@ -1,0 +1,67 @@
+//! What `bowline-agent --once --json` and `bowline plan --json` print.
+//!
+//! **Invariant:** the outcome is one of the eight words, the code one that the documentation lists.
+
+use serde::{Deserialize, Serialize};
+
+use crate::outcome::Outcome;
+use crate::record::{Conflict, Proof};
+
+/// One whole cycle.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cycle {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The revision that was tried, else the one that stands.
+    pub revision: Option<String>,
+    /// The revision that stood before.
+    pub base: Option<String>,
+    /// One word for why: a condition's reason.
+    pub reason: String,
+    /// The stable code of a refusal, a wait or a failure; empty on success.
+    pub code: String,
+    /// Why, for people.
+    pub detail: String,
+    /// The deployment's id; `None` when none was begun.
+    pub deployment: Option<String>,
+    /// What was changed.
+    pub steps: Vec<StepLine>,
+    /// Somebody else's changes that were met.
+    pub conflicts: Vec<Conflict>,
+    /// The proof of a revert.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proof>,
+    /// What a person should know.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+}
+
+/// One step, as shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepLine {
+    /// The resource, as `Kind/name`.
+    pub resource: String,
+    /// What is done: create, replace, update, remove, run, restart.
+    pub action: String,
+    /// How it is taken back: exact, compensate, declared, none.
+    pub class: String,
+    /// Where, when the step has a place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
+/// A plan, as shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanView {
+    /// The revision it leads to.
+    pub revision: String,
+    /// What would be done, in order.
+    pub steps: Vec<StepLine>,
+    /// Resources whose change cannot be taken back.
+    pub irreversible: Vec<String>,
+    /// SHA-256 (hex) of the plan.
+    pub digest: String,
+    /// What a person should know.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+}

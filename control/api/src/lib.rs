@@ -1,0 +1,10 @@
+//! The words agent, command line and control speak with each other.
+//!
+//! **Invariant:** plain data: no clock, no socket, no decision. A field is added, never re-used.
+
+pub mod outcome;
+pub mod record;
+pub mod status;
+pub mod cycle;
+pub mod problem;
+pub mod route;

@@ -1,0 +1,156 @@
+//! A host's own account of what happened on it: one JSON object per event, signed and chained.
+//!
+//! **Invariant:** `seq` rises by one and `prev` names the envelope before, so a gap, a fork or an
+//! edit is seen by whoever reads the chain.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::outcome::Outcome;
+
+/// The media type of a record inside its DSSE envelope.
+pub const PAYLOAD_TYPE: &str = "application/vnd.bowline.record+json";
+
+/// The version of the record's shape.
+pub const VERSION: u32 = 1;
+
+/// What a record tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A deployment ended.
+    Deployment,
+    /// The host had drifted, and what was done about it.
+    Drift,
+    /// The agent's own state changed.
+    State,
+    /// Something a person should look at.
+    Alarm,
+}
+
+/// One event on one host.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// The shape's version.
+    pub v: u32,
+    /// The host that speaks.
+    pub host: String,
+    /// One more than the record before.
+    pub seq: u64,
+    /// SHA-256 (hex) of the envelope before; 64 zeros for the first.
+    pub prev: String,
+    /// When, RFC 3339, by the host's clock.
+    pub at: String,
+    /// What it tells of.
+    pub kind: Kind,
+    /// The deployment, by its id.
+    pub deployment: String,
+    /// The revision that was tried.
+    pub revision: Option<String>,
+    /// The revision that the host ran before.
+    pub base: Option<String>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// One word for why: a condition's reason.
+    pub reason: String,
+    /// Why, for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+    /// SHA-256 (hex) of the trust file in force.
+    pub trust_sha256: String,
+    /// The policy in force.
+    pub policy: Option<PolicyMark>,
+    /// SHA-256 (hex) of each piece of evidence that counted.
+    #[serde(default)]
+    pub evidence: Vec<String>,
+    /// What each gate measured.
+    #[serde(default)]
+    pub gates: Vec<serde_json::Value>,
+    /// How much was changed.
+    pub steps: StepCount,
+    /// Resources whose change cannot be taken back.
+    #[serde(default)]
+    pub irreversible: Vec<String>,
+    /// Each probe's last word.
+    #[serde(default)]
+    pub probes: Vec<ProbeWord>,
+    /// Snapshots that were taken.
+    #[serde(default)]
+    pub snapshots: Vec<String>,
+    /// Paths on which somebody else's change was met, and where their version was kept.
+    #[serde(default)]
+    pub conflicts: Vec<Conflict>,
+    /// What the proof of a revert compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proof>,
+    /// Milliseconds spent in each phase.
+    #[serde(default)]
+    pub durations: BTreeMap<String, u64>,
+}
+
+/// The policy by which a revision was judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyMark {
+    /// Its version.
+    pub version: u64,
+    /// SHA-256 (hex) of its bytes.
+    pub sha256: String,
+}
+
+/// How many steps changed something.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepCount {
+    /// All of them.
+    pub changed: u64,
+    /// By kind of resource.
+    pub by_kind: BTreeMap<String, u64>,
+}
+
+/// A probe's last word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeWord {
+    /// Its name.
+    pub name: String,
+    /// Whether it was content.
+    pub passed: bool,
+    /// What it saw.
+    pub detail: String,
+}
+
+/// Somebody else's change that the transaction met.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conflict {
+    /// Where.
+    pub path: String,
+    /// Where their version was kept; `None` where it still stands.
+    pub kept: Option<String>,
+    /// What was met.
+    pub detail: String,
+}
+
+/// The digests of everything a transaction was to change, before it and after its revert.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// SHA-256 (hex) before.
+    pub before: String,
+    /// SHA-256 (hex) after.
+    pub after: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_without_newer_fields_is_still_read() {
+        let old = r#"{"v":1,"host":"h","seq":1,"prev":"00","at":"2026-01-01T00:00:00Z","kind":"deployment",
+            "deployment":"d","revision":null,"base":null,"outcome":"reverted","reason":"r","trustSha256":"00",
+            "policy":null,"steps":{"changed":0,"byKind":{}}}"#;
+        let record: Record = serde_json::from_str(old).unwrap();
+        assert_eq!(record.outcome, Outcome::Reverted);
+        assert!(record.conflicts.is_empty());
+    }
+}

@@ -1,0 +1,114 @@
+//! What the agent answers to `GET /v1/status`.
+//!
+//! **Invariant:** whatever waits says for what, since when and until when.
+
+use serde::{Deserialize, Serialize};
+
+use crate::outcome::Outcome;
+
+/// The agent's state at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Status {
+    /// The host's name.
+    pub name: String,
+    /// The agent's version.
+    pub version: String,
+    /// The phase of the pipeline it is in.
+    pub phase: String,
+    /// Conditions in the manner of kstatus.
+    pub conditions: Vec<Condition>,
+    /// The revision last tried, as `branch@sha1:<id>`.
+    pub last_attempted_revision: Option<String>,
+    /// The revision last applied and kept.
+    pub last_applied_revision: Option<String>,
+    /// The committed generation.
+    pub committed: Option<Committed>,
+    /// The last deployment or cycle that ended.
+    pub last: Option<Last>,
+    /// What is waited for.
+    pub waiting_for: Option<WaitingFor>,
+    /// When the repository is asked next, RFC 3339.
+    pub next_poll: Option<String>,
+    /// How fresh the revision is known to be.
+    pub freshness: String,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+    /// Changes that failed and are not tried again by themselves.
+    pub quarantine: Vec<Quarantined>,
+    /// What each gate measured.
+    pub gates: Vec<serde_json::Value>,
+    /// Where the local API listens, when not at its configured place.
+    pub socket: Option<String>,
+}
+
+/// One condition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Condition {
+    /// Ready, Reconciling, Stalled, Healthy or SourceVerified.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// True, False or Unknown.
+    pub status: String,
+    /// One word for why.
+    pub reason: String,
+    /// Why, for people.
+    pub message: String,
+}
+
+/// The committed generation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Committed {
+    /// Its number; rises by one with each commit.
+    pub generation: u64,
+    /// Its revision.
+    pub revision: String,
+    /// Since when, RFC 3339.
+    pub since: String,
+}
+
+/// How the last deployment or cycle ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Last {
+    /// The deployment; empty for a cycle that began none.
+    pub deployment: String,
+    /// The revision.
+    pub revision: Option<String>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// One word for why.
+    pub reason: String,
+    /// Why, for people.
+    pub detail: String,
+    /// When, RFC 3339.
+    pub at: String,
+}
+
+/// What the agent waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingFor {
+    /// The kind of thing: poll, backoff, probe, person.
+    pub kind: String,
+    /// Who holds it.
+    pub holder: String,
+    /// Since when, RFC 3339.
+    pub since: String,
+    /// Until when, RFC 3339; `None` when nobody knows.
+    pub until: Option<String>,
+    /// For people.
+    pub detail: String,
+}
+
+/// A change that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantined {
+    /// The revision in which it failed.
+    pub revision: String,
+    /// The resources it changed.
+    pub resources: Vec<String>,
+    /// Why it was taken back.
+    pub reason: String,
+    /// When, RFC 3339.
+    pub at: String,
+}
