@@ -1,0 +1,62 @@
+//! What a fetch brought: raw and untrusted.
+//!
+//! **Invariant:** nothing here has been judged. A bundle says what the repository *holds*; only
+//! bowline-trust says what of it counts.
+
+use std::sync::Arc;
+
+use crate::object_id::{ObjectFormat, ObjectId};
+
+/// The first-parent history that a fetch brought, from the commit this host last verified (or its
+/// anchor) to the tip of the ref.
+#[derive(Debug, Clone)]
+pub struct Bundle {
+    /// How the repository names objects.
+    pub format: ObjectFormat,
+    /// What the ref points at now.
+    pub tip: ObjectId,
+    /// The commit to start from: the last verified head, else the anchor. `None`: the repository
+    /// does not hold it.
+    pub start: Option<CommitEvidence>,
+    /// First-parent commits above `start`, oldest first, ending with the tip. Empty when the tip is
+    /// the start. When the walk from the tip did not meet `start`, what was met instead.
+    pub commits: Vec<CommitEvidence>,
+    /// The walk stopped at its limit before it met `start`.
+    pub cut_short: bool,
+}
+
+/// One commit, as it came.
+#[derive(Debug, Clone)]
+pub struct CommitEvidence {
+    /// The id under which the repository keeps it.
+    pub id: ObjectId,
+    /// The raw object, without the loose-object header.
+    pub raw: Arc<[u8]>,
+    /// `.bowline/policy.yaml` in its tree.
+    pub policy: PathEvidence,
+    /// `.bowline/policy.dsse.json` in its tree.
+    pub policy_envelope: PathEvidence,
+    /// Its tree differs from its first parent's in those two files at most. An expired policy lets
+    /// nothing else through; whoever compared the trees answers for it, and `false` is the safe
+    /// answer.
+    pub outside_policy_unchanged: bool,
+}
+
+/// What a tree holds at one path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PathEvidence {
+    /// Nothing.
+    Missing,
+    /// A regular file (mode 100644 or 100755), with its bytes.
+    Blob {
+        /// The blob's id.
+        id: ObjectId,
+        /// Its content; shared between commits that hold the same blob.
+        bytes: Arc<[u8]>,
+    },
+    /// A link, a folder, a submodule, or a blob over the size limit.
+    Other {
+        /// What stands there, for people: "symlink", "folder", "submodule", "too large".
+        what: &'static str,
+    },
+}

@@ -1,0 +1,86 @@
+//! What this host last committed, and what it remembers of what failed.
+//!
+//! **Invariant:** generations rise by one; an object is pruned only if its line says that the agent
+//! created it.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Sha256;
+use crate::form::Form;
+use crate::host_path::HostPath;
+use crate::mark::Change;
+use crate::revision::Revision;
+
+/// One committed state of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Generation {
+    /// Its number, from 1.
+    pub number: u64,
+    /// The revision that the host runs.
+    pub revision: Revision,
+    /// The deployment that made it.
+    pub deployment: String,
+    /// When, in seconds since 1970, by the host's clock: for people only.
+    pub at: i64,
+    /// What is managed at paths, sorted by path.
+    pub inventory: Vec<Held>,
+    /// Commands that have run, with the digest of what ran.
+    pub commands: Vec<Change>,
+}
+
+/// One managed path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Held {
+    /// Where.
+    pub path: HostPath,
+    /// Whose, as `Kind/name`.
+    pub resource: Arc<str>,
+    /// How it should stand.
+    pub form: Form,
+    /// Whether the agent created it.
+    pub created: bool,
+    /// Whether it may be pruned.
+    pub prune: bool,
+}
+
+/// Changes that failed on this host, and tries that were interrupted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Ledger {
+    /// Changes that are not tried again by themselves, oldest first.
+    pub quarantine: Vec<Quarantine>,
+    /// The plan that was last interrupted, and how often in a row.
+    pub interrupted: Option<Interrupted>,
+    /// The last deployment that was settled: settling twice is settling once.
+    pub settled: Option<String>,
+}
+
+/// One change that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quarantine {
+    /// The revision in which it failed.
+    pub revision: Revision,
+    /// The deployment that tried it.
+    pub deployment: String,
+    /// What it changed, sorted.
+    pub delta: Vec<Change>,
+    /// Why it was taken back.
+    pub reason: String,
+    /// When, in seconds since 1970: for people only.
+    pub at: i64,
+}
+
+/// A plan whose tries were cut short by something else than itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Interrupted {
+    /// Digest over revision and delta.
+    pub plan: Sha256,
+    /// How often in a row.
+    pub times: u32,
+}

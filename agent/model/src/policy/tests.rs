@@ -1,0 +1,172 @@
+//! Policies that are read, and the slips that are not.
+//!
+//! **Invariant:** every slip is one change to a policy that is read.
+
+use super::*;
+
+/// The design's own example, with all its principals.
+const FULL: &str = r#"
+version: 8
+expires: 2027-02-01T00:00:00Z
+repoUri: git+https://git.example/ops/fleet
+ref: refs/heads/main
+labels: local
+principals:
+  alice: {kind: human, keys: [{type: ssh, key: "ssh-ed25519 AAAA", notAfter: 2027-01-01T00:00:00Z}]}
+  bob: {kind: human, keys: [{type: openssh-line, key: "ssh-ed25519 AAAB", notBefore: 2026-01-01T00:00:00Z}]}
+  carol: {kind: human, keys: [{type: ssh, key: "ssh-ed25519 AAAC"}]}
+  ci: {kind: robot, keys: [{type: spki, key: "-----BEGIN PUBLIC KEY-----"}]}
+  github: {kind: forge, keys: [{type: openpgp, fingerprint: 968479A1AFF927E37D1A566BB5690EEEBB952194, key: "-----BEGIN"}]}
+merge: {mergers: [alice, bob, github], approvals: {principals: 2, from: [alice, bob], on: tree, excludeAuthors: true}}
+gates:
+  - {id: tests, predicate: "https://in-toto.io/attestation/test-result/v0.1", signers: [ci], result: [PASSED], minPassed: 100, maxAge: 72h}
+  - {id: coverage, predicate: "https://in-toto.io/attestation/scai/v0.3", signers: [ci], attribute: LINE_COVERAGE, field: percent, min: 80}
+  - {id: vulns, predicate: "https://in-toto.io/attestation/vulns/v0.2", signers: [ci], maxScore: 6.9, allow: [], maxAge: 24h, maxDbAge: 48h}
+  - {id: change, predicate: bowline change-approval/v1, signers: [alice, bob], threshold: 2, ticketRequired: true}
+  - {id: staging, environments: [production], hosts: {environment: staging, healthy: "60%", for: 1h}}
+freshness: {signer: ci, maxAge: 6h}
+emergency: {oncall: [alice, bob, carol], threshold: 2, skips: [staging, change, windows]}
+revoked: {keys: ["SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"], commits: [], trees: []}
+"#;
+
+fn parse(text: &str) -> Result<Policy, Faults> {
+    Policy::parse("policy.yaml", text.as_bytes())
+}
+
+#[test]
+fn the_whole_form_is_read() {
+    let policy = parse(FULL).unwrap();
+    assert_eq!((policy.version, policy.labels), (8, LabelSource::Local));
+    assert_eq!(policy.merge.approvals.on, ApprovalBinding::Tree);
+    assert_eq!(policy.principals["github"].kind, Kind::Forge);
+    let [tests, coverage, vulns, change, staging] = policy.gates.as_slice() else {
+        panic!("five gates");
+    };
+    assert!(matches!(
+        &tests.rule,
+        Rule::TestResult {
+            min_passed: 100,
+            ..
+        }
+    ));
+    assert!(matches!(&coverage.rule, Rule::Attribute { field, .. } if field == "percent"));
+    assert!(matches!(&vulns.rule, Rule::Vulnerabilities { allow, .. } if allow.is_empty()));
+    assert!(matches!(
+        &change.rule,
+        Rule::ChangeApproval {
+            ticket_required: true,
+            ..
+        }
+    ));
+    assert_eq!((change.threshold, tests.threshold), (2, 1));
+    let Rule::Hosts { hosts } = &staging.rule else {
+        panic!("receipts of hosts");
+    };
+    assert_eq!(
+        (hosts.healthy.as_number(), hosts.lasting.as_secs()),
+        (60, 3600)
+    );
+}
+
+#[test]
+fn a_policy_that_is_written_out_is_read_back() {
+    let policy = parse(FULL).unwrap();
+    let text = serde_json::to_string(&policy).unwrap();
+    assert_eq!(parse(&text).unwrap(), policy);
+}
+
+/// What is written, and what stands there instead.
+const SLIPS: &[(&str, &str)] = &[
+    ("version: 8", "version: 0"),
+    ("version: 8", "version: 8\nsurprise: 1"),
+    ("version: 8", ""),
+    ("2027-02-01T00:00:00Z", "soon"),
+    ("refs/heads/main", "main"),
+    ("refs/heads/main", "refs/tags/main"),
+    ("refs/heads/main", "refs/heads/a..b"),
+    ("git+https://git.example/ops/fleet", "fleet"),
+    ("labels: local", "labels: everywhere"),
+    ("kind: robot", "kind: cyborg"),
+    ("type: spki", "type: pgp"),
+    (
+        "fingerprint: 968479A1AFF927E37D1A566BB5690EEEBB952194, ",
+        "",
+    ),
+    (
+        "968479A1AFF927E37D1A566BB5690EEEBB952194",
+        "B5690EEEBB952194",
+    ),
+    (
+        "{type: spki, ",
+        "{type: spki, fingerprint: 968479A1AFF927E37D1A566BB5690EEEBB952194, ",
+    ),
+    (
+        r#"keys: [{type: ssh, key: "ssh-ed25519 AAAC"}]"#,
+        "keys: []",
+    ),
+    (r#"key: "ssh-ed25519 AAAC""#, r#"key: """#),
+    (
+        ", notAfter: 2027-01-01T00:00:00Z",
+        ", notBefore: 2027-01-01T00:00:00Z, notAfter: 2027-01-01T00:00:00Z",
+    ),
+    ("mergers: [alice, bob, github]", "mergers: []"),
+    ("mergers: [alice, bob, github]", "mergers: [alice, bobb]"),
+    (
+        "principals: 2, from: [alice, bob]",
+        "principals: 3, from: [alice, bob]",
+    ),
+    (
+        "principals: 2, from: [alice, bob]",
+        "principals: 2, from: [alice, alice]",
+    ),
+    (
+        "principals: 2, from: [alice, bob]",
+        "principals: 2, from: [alice, dave]",
+    ),
+    ("id: coverage", "id: tests"),
+    ("scai/v0.3", "scai/v9"),
+    ("min: 80", "min: .nan"),
+    (", min: 80", ""),
+    ("minPassed: 100", "min: 100"),
+    ("signers: [ci], attribute", "signers: [], attribute"),
+    ("signers: [ci], attribute", "signers: [cy], attribute"),
+    (
+        "threshold: 2, ticketRequired",
+        "threshold: 3, ticketRequired",
+    ),
+    (
+        "threshold: 2, ticketRequired",
+        "threshold: 0, ticketRequired",
+    ),
+    ("healthy: \"60%\"", "healthy: \"0%\""),
+    ("healthy: \"60%\"", "healthy: \"101%\""),
+    ("healthy: \"60%\"", "healthy: \"+6%\""),
+    ("maxAge: 6h", "maxAge: 6"),
+    ("signer: ci", "signer: clock"),
+    ("threshold: 2, skips", "threshold: 4, skips"),
+    ("skips: [staging,", "skips: [stage,"),
+    ("SHA256:47DEQ", "SHA256:"),
+    (", trees: []", ""),
+    ("revoked:", "revokedd:"),
+];
+
+#[test]
+fn every_slip_is_a_fault() {
+    for (from, to) in SLIPS {
+        let changed = FULL.replacen(*from, to, 1);
+        assert_ne!(changed, FULL, "{from}");
+        assert!(parse(&changed).is_err(), "{from} → {to}");
+    }
+}
+
+#[test]
+fn a_key_counts_from_its_first_instant_up_to_its_last() {
+    let policy = parse(FULL).unwrap();
+    let at = |text: &str| text.parse().unwrap();
+    let alice = &policy.principals["alice"].keys[0];
+    assert!(alice.counts_at(at("2026-12-31T23:59:59Z")));
+    assert!(!alice.counts_at(at("2027-01-01T00:00:00Z")));
+    let bob = &policy.principals["bob"].keys[0];
+    assert!(bob.counts_at(at("2026-01-01T00:00:00Z")));
+    assert!(!bob.counts_at(at("2025-12-31T23:59:59Z")));
+}

@@ -1,0 +1,83 @@
+//! The one strict YAML reader: bytes in, typed values or faults with file, line and column out.
+//!
+//! **Invariant:** what two YAML readers could understand differently is refused, never guessed:
+//! anchors, tags, merge keys, duplicate keys, directives, numbers that are not written plainly.
+//! **Invariant:** size, depth, nodes and documents are limited before anything is built.
+//! **Invariant:** one run names every document's faults, not only the first.
+
+pub mod fault;
+mod text;
+mod plain;
+mod tree;
+mod build;
+mod near;
+mod mistake;
+mod typed;
+mod document;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+pub use self::fault::{Fault, Faults};
+use crate::manifest::{Manifest, compose};
+
+pub(crate) use self::document::Document;
+pub(crate) use self::near::nearest;
+
+/// Largest file that is read: a manifest is text for people; large content lies in its own file.
+pub const MAX_BYTES: usize = 1024 * 1024;
+
+/// Most documents in one file: a fleet's hosts fit, a flood does not.
+pub const MAX_DOCUMENTS: usize = 1_000;
+
+/// Reads a file that holds exactly one document.
+///
+/// `file` is how faults name the file.
+///
+/// # Errors
+/// Every fault found, sorted by place.
+pub fn one<T: DeserializeOwned>(file: &str, bytes: &[u8]) -> Result<T, Faults> {
+    let label: Arc<str> = file.into();
+    let mut faults = Faults::default();
+    let mut documents = document::read(&label, bytes, &mut faults).into_iter();
+    let first = documents.next();
+    if let Some(second) = documents.next() {
+        faults.push(second.fault("", "a second document", "exactly one document in this file"));
+    }
+    let Some(first) = first else {
+        if faults.is_empty() {
+            let expected = "exactly one document in this file";
+            faults.push(Fault::at(&label, 1, 1, "", "no document", expected));
+        }
+        return Err(faults.sorted());
+    };
+    match first.typed("", first.value.clone()) {
+        Ok(value) if faults.is_empty() => Ok(value),
+        Ok(_) => Err(faults.sorted()),
+        Err(fault) => {
+            faults.push(fault);
+            Err(faults.sorted())
+        }
+    }
+}
+
+/// Reads a file of manifests; empty documents are skipped.
+///
+/// Gives the manifests that are well formed, and the faults of all the others. Whoever must not
+/// work with half a file looks at the faults first.
+pub fn manifests(file: &str, bytes: &[u8]) -> (Vec<Manifest>, Faults) {
+    let label: Arc<str> = file.into();
+    let mut faults = Faults::default();
+    let mut found = Vec::new();
+    for document in document::read(&label, bytes, &mut faults) {
+        match compose(&document) {
+            Ok(manifest) => found.push(manifest),
+            Err(more) => faults.extend(more),
+        }
+    }
+    (found, faults.sorted())
+}
