@@ -1,0 +1,10 @@
+//! The attacks of the design, by number, each through the public entry.
+//!
+//! **Invariant:** beside every attack stands the honest case that it imitates, and that one passes.
+
+mod object;
+mod chain;
+mod keys;
+mod law;
+mod expiry;
+mod state;

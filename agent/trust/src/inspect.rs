@@ -1,0 +1,168 @@
+//! A look at one commit object, for people: what its signature is worth against a list of keys.
+//!
+//! **Invariant:** `valid` means: the signature verifies, and its key is on the list for that date.
+//! **Invariant:** nothing here knows a policy; `valid` never means "may be deployed".
+
+use bowline_model::digest::Sha256;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::commit::{Commit, format_of};
+use crate::key_file::ListedKey;
+use crate::signature::{BadSignature, Format, verify_commit};
+use crate::ssh_key::SshKey;
+
+/// What a look at a commit found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Inspection {
+    /// The kind of signature: `ssh`, `openpgp`, `x509`, `unknown`; `none` without one.
+    pub format: &'static str,
+    /// What it is worth.
+    pub result: Worth,
+    /// The fingerprint of the key that made it, once it verified.
+    pub key: Option<String>,
+    /// SHA-256 of the bytes that the signature covers.
+    pub payload_sha256: Option<Sha256>,
+    /// Why the result is what it is.
+    pub reason: String,
+}
+
+/// What a signature is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Worth {
+    /// It verifies, by a listed key.
+    Valid,
+    /// It does not verify, or the key is not listed for that date.
+    Invalid,
+    /// There is none.
+    Unsigned,
+    /// The commit or its signature is not of the one strict form.
+    Malformed,
+    /// It is of a kind that nobody here can verify.
+    Unsupported,
+}
+
+/// Looks at a raw commit object.
+pub fn inspect(raw: &[u8], keys: &[ListedKey]) -> Inspection {
+    let commit = match Commit::parse(raw, format_of(raw)) {
+        Ok(commit) => commit,
+        Err(source) => {
+            return Inspection {
+                format: "none",
+                result: Worth::Malformed,
+                key: None,
+                payload_sha256: None,
+                reason: format!("the commit is malformed: {source}"),
+            };
+        }
+    };
+    let format = commit
+        .signature
+        .as_deref()
+        .map_or("none", |it| Format::of(it).as_str());
+    let (result, key, reason) = match verify_commit(&commit) {
+        Ok(key) => judge_key(&key, &commit, keys),
+        Err(bad) => (worth_of(&bad), None, bad.to_string()),
+    };
+    Inspection {
+        format,
+        result,
+        key,
+        payload_sha256: Some(Sha256::of(&commit.payload)),
+        reason,
+    }
+}
+
+fn worth_of(bad: &BadSignature) -> Worth {
+    match bad {
+        BadSignature::Missing => Worth::Unsigned,
+        BadSignature::Malformed(_) => Worth::Malformed,
+        BadSignature::Unsupported(_) => Worth::Unsupported,
+        BadSignature::Invalid(_) => Worth::Invalid,
+    }
+}
+
+fn judge_key(key: &SshKey, commit: &Commit, keys: &[ListedKey]) -> (Worth, Option<String>, String) {
+    let fingerprint = key.fingerprint();
+    let mut listed = keys.iter().filter(|it| it.key == *key).peekable();
+    let (worth, reason) = if listed.peek().is_none() {
+        let reason = "the signature verifies, but its key is not among the given ones";
+        (Worth::Invalid, reason.to_owned())
+    } else if let Some(found) = listed.find(|it| counts_at(it, commit.time)) {
+        (Worth::Valid, format!("signed by {:?}", found.name))
+    } else {
+        let reason = "the signature verifies, but its key did not count at the commit's date";
+        (Worth::Invalid, reason.to_owned())
+    };
+    (worth, Some(fingerprint), reason)
+}
+
+fn counts_at(listed: &ListedKey, seconds: i64) -> bool {
+    let Ok(time) = Timestamp::from_second(seconds) else {
+        return false;
+    };
+    // Both ends belong to the window, as in OpenSSH.
+    listed.valid_after.is_none_or(|first| first <= time)
+        && listed.valid_before.is_none_or(|last| time <= last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key_file;
+    use crate::sample::{BEGINNING, Draft, HOUR, Signer, World};
+
+    fn raw() -> String {
+        Draft::on(&World::new().anchor, BEGINNING + HOUR).raw()
+    }
+
+    fn keys(options: &str, seed: u8) -> Vec<ListedKey> {
+        let line = format!("alice {options} {}", Signer::new(seed).line());
+        key_file::read(line.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_signature_is_valid_by_a_listed_key_on_its_date_only() {
+        for (options, seed, expected) in [
+            ("", 1, Worth::Valid),
+            ("", 2, Worth::Invalid),
+            ("namespaces=\"file\"", 1, Worth::Invalid),
+            ("cert-authority", 1, Worth::Invalid),
+            (
+                "valid-after=\"20261101Z\",valid-before=\"20261102Z\"",
+                1,
+                Worth::Valid,
+            ),
+            ("valid-before=\"20261101Z\"", 1, Worth::Invalid),
+            ("valid-after=\"20261102Z\"", 1, Worth::Invalid),
+        ] {
+            let found = inspect(raw().as_bytes(), &keys(options, seed));
+            assert_eq!(found.result, expected, "{options} {seed}: {found:?}");
+            assert_eq!(found.key, Some(Signer::new(1).key().fingerprint()));
+        }
+    }
+
+    #[test]
+    fn what_was_found_is_told_in_the_words_of_the_contract() {
+        let value = serde_json::to_value(inspect(raw().as_bytes(), &keys("", 1))).unwrap();
+        assert_eq!(
+            (&value["format"], &value["result"]),
+            (&"ssh".into(), &"valid".into())
+        );
+        assert_eq!(value["payloadSha256"].as_str().map(str::len), Some(64));
+        let nothing = inspect(b"hello", &[]);
+        assert_eq!((nothing.format, nothing.result), ("none", Worth::Malformed));
+    }
+
+    #[test]
+    fn the_payload_is_everything_but_the_signature() {
+        let draft = Draft::on(&World::new().anchor, BEGINNING + HOUR);
+        let found = inspect(draft.raw().as_bytes(), &[]);
+        assert_eq!(
+            found.payload_sha256,
+            Some(Sha256::of(draft.payload().as_bytes()))
+        );
+    }
+}

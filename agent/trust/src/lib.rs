@@ -1,0 +1,44 @@
+//! Who may say so: signatures and policy. Bytes in, verdict out.
+//!
+//! **Invariant:** no I/O, no clock, no randomness, no `async`: whoever calls brings bytes and time.
+//! **Invariant:** what is not understood is refused; only `Verdict::Accepted` lets anything through.
+//!
+//! The checks of one judgement stand in the order in which they are made: `start` (the state and the
+//! pinned commit), `walk` (the first-parent chain), `authority` (every commit by its parent's policy)
+//! with `policy_change`, and `verify`, which draws the conclusion.
+
+mod wire;
+pub mod armor;
+mod json;
+pub mod ssh_key;
+pub mod signature;
+pub mod sshsig;
+mod header;
+pub mod commit;
+pub mod key_file;
+pub mod inspect;
+pub mod dsse;
+mod roll;
+mod root_keys;
+mod policy_change;
+pub mod policy_sign;
+mod demands;
+pub mod verdict;
+mod start;
+mod walk;
+mod authority;
+mod verify;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod vectors;
+#[cfg(test)]
+mod attacks;
+
+pub use header::MalformedCommit;
+pub use inspect::{Inspection, Worth, inspect};
+pub use policy_change::POLICY_TYPE;
+pub use root_keys::POLICY_NAMESPACE;
+pub use start::marks_apply;
+pub use verdict::{Code, Deployable, Refusal, Verdict, Walked};
+pub use verify::verify;

@@ -1,0 +1,87 @@
+//! The signature of a commit: which kind it is, and which key made it.
+//!
+//! **Invariant:** "unsigned", "not supported" and "bad" are told apart, and none of them is good.
+
+use thiserror::Error;
+
+use crate::armor;
+use crate::commit::Commit;
+use crate::ssh_key::SshKey;
+use crate::sshsig;
+
+/// The namespace that Git signs in.
+pub const GIT_NAMESPACE: &str = "git";
+
+/// A signature that does not count.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum BadSignature {
+    /// There is none.
+    #[error("there is no signature")]
+    Missing,
+    /// It is not of its form.
+    #[error("{0}")]
+    Malformed(String),
+    /// It may be good, but nobody here can tell.
+    #[error("{0}")]
+    Unsupported(String),
+    /// It is of the right form and wrong.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+/// The kinds of signature that Git knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// OpenSSH's.
+    Ssh,
+    /// `OpenPGP`'s.
+    OpenPgp,
+    /// X.509 (CMS): gitsign, S/MIME.
+    X509,
+    /// None of them.
+    Unknown,
+}
+
+impl Format {
+    /// Tells the kind by the first line.
+    pub fn of(signature: &[u8]) -> Self {
+        let begins = |line: &str| signature.starts_with(line.as_bytes());
+        if begins(armor::BEGIN) {
+            Self::Ssh
+        } else if begins("-----BEGIN PGP SIGNATURE-----") || begins("-----BEGIN PGP MESSAGE-----") {
+            Self::OpenPgp
+        } else if begins("-----BEGIN SIGNED MESSAGE-----") {
+            Self::X509
+        } else {
+            Self::Unknown
+        }
+    }
+
+    /// The stable word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ssh => "ssh",
+            Self::OpenPgp => "openpgp",
+            Self::X509 => "x509",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Verifies a commit's signature and yields the key that made it.
+///
+/// # Errors
+/// When there is none, or it does not count.
+pub fn verify_commit(commit: &Commit) -> Result<SshKey, BadSignature> {
+    let signature = commit.signature.as_deref().ok_or(BadSignature::Missing)?;
+    match Format::of(signature) {
+        Format::Ssh => sshsig::verify_armored(signature, GIT_NAMESPACE, &commit.payload),
+        Format::Unknown => Err(BadSignature::Unsupported(
+            "unknown kind of signature".to_owned(),
+        )),
+        other => {
+            let what = format!("{} signatures are not supported", other.as_str());
+            Err(BadSignature::Unsupported(what))
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Signatures that nobody here made: OpenSSH's own, and commits from public repositories.
+//!
+//! **Invariant:** where the folder is named, a missing file fails; where it is not, the test says so.
+
+use std::path::PathBuf;
+
+use bowline_model::byte_size::ByteSize;
+use bowline_model::envelope::EnvelopeSignature;
+use bowline_model::object_id::ObjectFormat;
+use ring::signature::{ED25519, UnparsedPublicKey};
+use serde_json::Value;
+
+use crate::armor;
+use crate::commit::{Commit, object_id};
+use crate::dsse;
+use crate::inspect::{Worth, inspect};
+use crate::key_file::{self, ListedKey};
+use crate::signature::BadSignature;
+use crate::ssh_key::SshKey;
+use crate::sshsig::verify_armored;
+use crate::wire::Reader;
+
+/// The folder of vectors, if one is named.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a test finds its vectors by the environment"
+)]
+fn folder() -> Option<PathBuf> {
+    let named = std::env::var("BOWLINE_VECTORS").ok();
+    if named.is_none() {
+        println!("left out: BOWLINE_VECTORS is not set");
+    }
+    named.map(PathBuf::from)
+}
+
+#[allow(clippy::disallowed_methods, reason = "a test reads its vectors")]
+fn read(folder: &std::path::Path, name: &str) -> Vec<u8> {
+    let path = folder.join(name);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn read_text(folder: &std::path::Path, name: &str) -> String {
+    String::from_utf8(read(folder, name)).unwrap()
+}
+
+/// What the manifest demands of a line.
+fn demanded(file: &str, says: &str) -> Worth {
+    match file {
+        // Not verified here: they must say so, and never "unsigned".
+        "ssh-ecdsa256-cert.commit" | "ssh-ecdsa521.commit" | "x509-gitsign.commit" => {
+            Worth::Unsupported
+        }
+        _ if file.starts_with("pgp-") => Worth::Unsupported,
+        "unsigned.commit" | "crafted-msg_first.commit" => Worth::Unsigned,
+        "crafted-both.commit" => Worth::Valid,
+        _ if says.starts_with("accept") || says.starts_with("crypto-valid") => Worth::Valid,
+        _ if says.starts_with("git: Good") => Worth::Valid,
+        _ if says.starts_with("reject: signature does not verify") => Worth::Invalid,
+        _ => Worth::Malformed,
+    }
+}
+
+/// The key that a commit's signature claims, as a list to judge by.
+fn claimed_key(raw: &[u8]) -> Vec<ListedKey> {
+    let claim = || {
+        let signature = Commit::parse(raw, ObjectFormat::Sha1).ok()?.signature?;
+        let blob = armor::undo(&signature).ok()?;
+        let mut reader = Reader::new(&blob);
+        reader.literal(b"SSHSIG")?;
+        reader.u32()?;
+        SshKey::from_wire(reader.string()?).ok()
+    };
+    let listed = |key| ListedKey {
+        key,
+        name: "claimed".to_owned(),
+        valid_after: None,
+        valid_before: None,
+    };
+    claim().map(listed).into_iter().collect()
+}
+
+#[test]
+fn commits_from_public_repositories_are_judged_as_their_manifest_says() {
+    let Some(folder) = folder() else { return };
+    let manifest = read_text(&folder, "commits/MANIFEST.tsv");
+    let crafted: Vec<_> = ["keys/crafted-atk.pub", "keys/crafted-atk2.pub"]
+        .iter()
+        .flat_map(|name| key_file::read(&read(&folder, name)).unwrap())
+        .collect();
+    let mut seen = 0;
+    for line in manifest.lines() {
+        let [file, repository, id, says] = line.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("{line}");
+        };
+        let raw = read(&folder, &format!("commits/{file}"));
+        let is_crafted = repository == "crafted";
+        if !is_crafted {
+            assert_eq!(
+                object_id(ObjectFormat::Sha1, "commit", &raw).to_string(),
+                id,
+                "{file}"
+            );
+        }
+        let keys = if is_crafted {
+            crafted.clone()
+        } else {
+            claimed_key(&raw)
+        };
+        let found = inspect(&raw, &keys);
+        assert_eq!(found.result, demanded(file, says), "{file}: {found:?}");
+        if found.result == Worth::Valid {
+            assert_no_byte_can_change(file, &raw, &keys);
+            assert_eq!(
+                inspect(&raw, &[]).result,
+                Worth::Invalid,
+                "{file} without keys"
+            );
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 24, "the manifest has grown or shrunk");
+}
+
+fn assert_no_byte_can_change(file: &str, raw: &[u8], keys: &[ListedKey]) {
+    // The other object format's signature is not covered, by design.
+    let places = if file == "crafted-both.commit" {
+        0..100
+    } else {
+        0..raw.len()
+    };
+    for place in places {
+        let mut changed = raw.to_vec();
+        changed[place] ^= 1;
+        let found = inspect(&changed, keys).result;
+        assert_ne!(found, Worth::Valid, "{file}, byte {place}");
+    }
+}
+
+#[test]
+fn the_signatures_of_openssh_itself_verify() {
+    let Some(folder) = folder() else { return };
+    let name = |file: &str| format!("openssh-sshsig-testdata/{file}");
+    let signed = read(&folder, &name("signed-data"));
+    let namespace = read_text(&folder, &name("namespace"));
+    for (kind, is_supported) in [
+        ("ed25519", true),
+        ("ecdsa", true),
+        ("rsa", true),
+        ("ed25519_sk", true),
+        ("ecdsa_sk", true),
+        ("ecdsa_sk_webauthn", false),
+        ("dsa", false),
+    ] {
+        let text = read(&folder, &name(&format!("{kind}.sig")));
+        let found = verify_armored(&text, &namespace, &signed);
+        let key = SshKey::from_line(&read_text(&folder, &name(&format!("{kind}.pub"))));
+        if !is_supported {
+            assert!(
+                matches!(found, Err(BadSignature::Unsupported(_))),
+                "{kind}: {found:?}"
+            );
+            continue;
+        }
+        assert_eq!(found, Ok(key.unwrap()), "{kind}");
+        for (namespace, signed) in [("git", &signed[..]), (&namespace, &signed[1..])] {
+            let found = verify_armored(&text, namespace, signed);
+            assert!(
+                matches!(found, Err(BadSignature::Invalid(_))),
+                "{kind}: {found:?}"
+            );
+        }
+        assert_no_bit_of_a_signature_can_change(kind, &text, &namespace, &signed);
+    }
+}
+
+fn assert_no_bit_of_a_signature_can_change(
+    kind: &str,
+    text: &[u8],
+    namespace: &str,
+    signed: &[u8],
+) {
+    let blob = armor::undo(text).unwrap();
+    for place in 0..blob.len() {
+        let mut changed = blob.clone();
+        changed[place] ^= 1;
+        let changed = armor::put_on(&changed);
+        let found = verify_armored(changed.as_bytes(), namespace, signed);
+        assert!(found.is_err(), "{kind}, byte {place}");
+    }
+}
+
+#[test]
+fn the_list_of_a_forges_key_is_read() {
+    let Some(folder) = folder() else { return };
+    let keys = key_file::read(&read(&folder, "keys/gitlab.com.allowed_signers")).unwrap();
+    assert_eq!(keys.len(), 1);
+    assert_eq!(keys[0].name, "noreply@gitlab.com");
+    for name in ["keys/webflow-new.asc", "keys/webflow-old.asc"] {
+        assert_eq!(key_file::read(&read(&folder, name)).unwrap(), [], "{name}");
+    }
+}
+
+#[test]
+fn the_envelopes_of_the_dsse_project_are_judged_as_it_says() {
+    let Some(folder) = folder() else { return };
+    let vectors: Value = serde_json::from_slice(&read(&folder, "dsse/vectors.json")).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    for vector in vectors["vectors"].as_array().unwrap() {
+        let id = &vector["id"];
+        let bytes = vector["envelope"].to_string().into_bytes();
+        let envelope = dsse::read(&bytes, ByteSize::from_mib(1)).unwrap();
+        assert_eq!(
+            bowline_model::digest::hex(&envelope.pae()),
+            text(&vector["pae"]),
+            "{id}"
+        );
+        let names = vector["trustedKeys"].as_array().unwrap();
+        let keys: Vec<_> = names
+            .iter()
+            .map(|name| text(&vectors["keys"][text(name)]["public"]))
+            .collect();
+        let who = |it: &EnvelopeSignature, pae: &[u8]| signer(&keys, it, pae);
+        let signers = dsse::signers(&envelope, &keys, who).len() as u64;
+        let types = vector["supportedPayloadTypes"].as_array().unwrap();
+        let is_known = types.iter().any(|it| text(it) == envelope.payload_type);
+        let is_good = is_known && signers >= vector["threshold"].as_u64().unwrap();
+        assert_eq!(
+            if is_good { "accept" } else { "reject" },
+            text(&vector["expect"]),
+            "{id}"
+        );
+    }
+}
+
+fn signer(keys: &[String], signature: &EnvelopeSignature, pae: &[u8]) -> Option<String> {
+    let verifies = |key: &&String| {
+        let bytes = bowline_model::digest::unhex::<32>(key).unwrap();
+        UnparsedPublicKey::new(&ED25519, bytes)
+            .verify(pae, &signature.sig)
+            .is_ok()
+    };
+    keys.iter().find(verifies).cloned()
+}
+
+#[test]
+fn envelopes_made_by_other_tools_are_read() {
+    let Some(folder) = folder() else { return };
+    for name in ["cosign2.5-dsse.json", "witness-0.11-ed25519.json"] {
+        let bytes = read(&folder, &format!("attestations/{name}"));
+        let envelope = dsse::read(&bytes, ByteSize::from_mib(1)).unwrap();
+        assert_eq!(envelope.signatures.len(), 1, "{name}");
+        assert_eq!(
+            dsse::read(&dsse::write(&envelope), ByteSize::from_mib(1)).unwrap(),
+            envelope
+        );
+    }
+}

@@ -1,0 +1,270 @@
+//! What a host may conclude from a bundle, and the stable names of every reason against it.
+//!
+//! **Invariant:** a code, once given a name, keeps it: people and programs match on names.
+//! **Invariant:** `Accepted` is the only verdict that says "deploy this".
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use bowline_model::high_water::HighWater;
+use bowline_model::object_id::ObjectId;
+use bowline_model::policy::Policy;
+use serde::{Serialize, Serializer};
+
+/// What a host may conclude from a bundle.
+///
+/// In every case the last good revision goes on being reconciled.
+#[derive(Debug, Clone)]
+pub enum Verdict {
+    /// The whole range passed and its newest commit may be deployed.
+    Accepted {
+        /// How far the walk came; make its marks durable before anything is deployed.
+        walked: Walked,
+        /// What to deploy.
+        deployable: Deployable,
+    },
+    /// Nothing is wrong, something is missing: keep the last good revision and try again.
+    Pending {
+        /// How far the walk came without needing what is missing; its marks may be made durable.
+        walked: Walked,
+        /// The newest commit that needs nothing further, if any does.
+        deployable: Option<Deployable>,
+        /// What kind of thing is missing.
+        code: Code,
+        /// What is missing, for people.
+        detail: String,
+    },
+    /// Something is wrong with what the repository offers: raise an alarm.
+    Refused(Refusal),
+    /// State or anchor disagree with what is there: change nothing at all.
+    Tampered(Refusal),
+}
+
+impl Verdict {
+    /// The verdict's stable word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Accepted { .. } => "accepted",
+            Self::Pending { .. } => "pending",
+            Self::Refused(_) => "refused",
+            Self::Tampered(_) => "tampered",
+        }
+    }
+
+    /// Why it is not `Accepted`.
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Self::Accepted { .. } => None,
+            Self::Pending { code, .. } => Some(*code),
+            Self::Refused(refusal) | Self::Tampered(refusal) => Some(refusal.code),
+        }
+    }
+}
+
+/// How far a walk came.
+#[derive(Debug, Clone)]
+pub struct Walked {
+    /// The marks to keep from now on.
+    pub high_water: HighWater,
+    /// The policy in force at the marks' head.
+    pub policy: Arc<Policy>,
+    /// How many commits were newly verified.
+    pub commits: usize,
+    /// What people should hear of although it stopped nothing.
+    pub warnings: Vec<String>,
+}
+
+/// A commit that may be deployed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deployable {
+    /// The commit.
+    pub commit: ObjectId,
+    /// Its tree.
+    pub tree: ObjectId,
+}
+
+/// Why something was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The stable name of the reason.
+    pub code: Code,
+    /// The commit it was found at, if at one.
+    pub commit: Option<ObjectId>,
+    /// What was found, for people.
+    pub detail: String,
+}
+
+impl Refusal {
+    /// A refusal that concerns no single commit.
+    pub(crate) fn of(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            commit: None,
+            detail: detail.into(),
+        }
+    }
+
+    /// A refusal for what an error and its causes say.
+    pub(crate) fn because(code: Code, what: &str, error: &dyn Error) -> Self {
+        let mut detail = format!("{what}: {error}");
+        let mut cause = error.source();
+        // Our own errors are at most three deep; the limit is for the ones that are not.
+        for _ in 0..8 {
+            let Some(deeper) = cause else { break };
+            detail = format!("{detail}: {deeper}");
+            cause = deeper.source();
+        }
+        Self::of(code, detail)
+    }
+
+    /// Names the commit, unless a closer one is named already.
+    pub(crate) fn at(mut self, commit: ObjectId) -> Self {
+        self.commit.get_or_insert(commit);
+        self
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.commit {
+            Some(commit) => write!(f, "{} at {}: {}", self.code, commit.short(), self.detail),
+            None => write!(f, "{}: {}", self.code, self.detail),
+        }
+    }
+}
+
+/// Writes the codes once: variant, name, meaning, hint.
+macro_rules! codes {
+    ($($variant:ident $name:literal $meaning:literal $hint:literal;)+) => {
+        /// Why a revision is not accepted.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $(#[doc = $meaning] $variant,)+
+        }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The stable name.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// What the code means, in a sentence.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning,)+ }
+            }
+
+            /// What a person can do about it, in one line.
+            pub fn hint(self) -> &'static str {
+                match self { $(Self::$variant => $hint,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    Unsigned "unsigned" "The commit carries no signature of the repository's object format."
+        "merge with a signed commit: git config commit.gpgSign true, gpg.format ssh";
+    BadSignature "bad-signature" "The signature does not fit the commit."
+        "the object was changed after signing, or signed for another purpose: find out where it came from";
+    MalformedCommit "malformed-commit" "The commit object is not of the one strict form."
+        "git made no such object: inspect it with `bowline trust inspect`";
+    UnsupportedSignature "unsupported-signature" "The signature is of a kind this version cannot verify."
+        "sign with an SSH key: Ed25519, ECDSA P-256 or P-384, RSA from 2048 bits, or a security key";
+    UnknownKey "unknown-key" "The signing key belongs to no principal of the parent's policy."
+        "add the key to the policy first, in a commit that somebody known signs";
+    KeyExpired "key-expired" "The key is not valid now, or was not at the commit's date."
+        "sign with a current key, or extend notAfter by a root-signed policy";
+    KeyRevoked "key-revoked" "The key is revoked by the parent's policy or by the newest one."
+        "sign again with another key; move the anchor past commits that the revoked key signed";
+    NotAMerger "not-a-merger" "The signer is known but may not move the branch."
+        "let one of the policy's merge.mergers sign the merge";
+    NotFastForward "not-fast-forward" "The last verified commit is not on the tip's first-parent chain."
+        "somebody rewound, replaced or fast-forwarded the branch: restore it, then merge forward";
+    WrongRepository "wrong-repository" "The policy is meant for another repository."
+        "compare repoUri in policy.yaml with repo.uri in trust.yaml";
+    WrongRef "wrong-ref" "The policy is meant for another branch."
+        "compare ref in policy.yaml with repo.ref in trust.yaml";
+    PolicyMissing "policy-missing" "The tree lacks the policy or the signatures over it."
+        "restore .bowline/policy.yaml and .bowline/policy.dsse.json";
+    PolicyNotAFile "policy-not-a-file" "The policy, or the signatures over it, is no regular file."
+        "replace the link or folder by a regular file of moderate size";
+    PolicyVersion "policy-version" "The policy's version does not rise, or lies below the host's floor."
+        "raise version in policy.yaml and have it signed again";
+    PolicyBelowThreshold "policy-below-threshold" "Too few root keys signed these bytes of the policy."
+        "have more root keys sign the policy as it is now";
+    PolicyExpired "policy-expired" "The policy is past its date and admits nothing but its own renewal."
+        "merge a root-signed policy with a later date, in a commit that changes nothing else";
+    PolicyMalformed "policy-malformed" "The policy, or the envelope of its signatures, cannot be read."
+        "check the files with `bowline validate`";
+    FutureDated "future-dated" "The commit's date lies in the future."
+        "correct the clock of whoever committed, or of this host";
+    BeforeParent "before-parent" "The commit is dated more than a day before its parent."
+        "correct the clock of whoever committed and commit again";
+    BelowFloor "below-floor" "The newest commit is older than the trust file allows."
+        "merge a newer commit, or compare floors.notBefore with the repository";
+    AnchorMismatch "anchor-mismatch" "The repository's anchor is not the commit that the trust file pins."
+        "compare anchor in trust.yaml with the repository; do not overwrite either before you know why";
+    StateMismatch "state-mismatch" "What the repository holds at the last verified head is not what was verified."
+        "state or object store was changed behind the agent: find out by whom before you reset it";
+    StateOlder "state-older" "The host's marks are older than this host can be."
+        "a backup was restored or state was rolled back: find out by whom before you reset it";
+    ObjectMismatch "object-mismatch" "An object's content does not have the name it is kept under."
+        "fetch again; if it stays, the object store is damaged or was tampered with";
+    GateUnsupported "gate-unsupported" "The policy asks for evidence that this version cannot judge."
+        "upgrade the agent, or drop the demand by a root-signed policy";
+    ApprovalMissing "approval-missing" "A forge or robot made the merge, and nobody approved it in a way that counts."
+        "let a person among merge.mergers sign the merge";
+    RevisionRevoked "revision-revoked" "The policy revokes the tip or its tree."
+        "merge a commit with another tree on top";
+    WalkTooLong "walk-too-long" "More commits lie above the last verified one than the limit allows."
+        "raise limits.commitsPerWalk in trust.yaml, or move the anchor forward";
+    ClockBehind "clock-behind" "The host's clock is behind a time that was verified already."
+        "correct the host's clock";
+    TrustFileMalformed "trust-file-malformed" "The trust file holds a root key that cannot be used."
+        "correct root.keys in trust.yaml";
+    TrustFileChanged "trust-file-changed" "The trust file changed and the walk did not begin at its anchor."
+        "verify again from the anchor: `marks_apply` tells when";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_distinct_and_kebab_case() {
+        let names: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(names.len(), Code::ALL.len());
+        for name in names {
+            let plain = |it: char| it.is_ascii_lowercase() || it == '-';
+            assert!(name.chars().all(plain) && !name.starts_with('-'), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_code_says_what_it_means_and_what_to_do() {
+        for code in Code::ALL {
+            assert!(code.meaning().ends_with('.'), "{code}");
+            assert!(
+                !code.hint().ends_with('.') && code.hint().len() > 20,
+                "{code}"
+            );
+        }
+    }
+}

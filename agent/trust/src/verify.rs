@@ -1,0 +1,284 @@
+//! The whole judgement: from a trust file, marks and a bundle to a verdict.
+//!
+//! **Invariant:** the same arguments give the same verdict; time comes in as one of them.
+//! **Invariant:** marks never fall, whatever the trust file says.
+
+use std::sync::Arc;
+
+use bowline_model::bundle::Bundle;
+use bowline_model::digest::Sha256;
+use bowline_model::high_water::HighWater;
+use bowline_model::policy::Policy;
+use bowline_model::trust_root::TrustRoot;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::authority::{Authorised, Court, SKEW_SECONDS};
+use crate::demands::unmet;
+use crate::roll::revokes;
+use crate::root_keys::RootRing;
+use crate::start::{Halt, Judged, begin, marks_apply};
+use crate::verdict::{Code, Deployable, Refusal, Verdict, Walked};
+use crate::walk::chain;
+
+/// People who hold root keys have holidays.
+const WARN_BEFORE_EXPIRY: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// Judges what a fetch brought.
+///
+/// `root_sha256` is the digest of the trust file's bytes. `marks` are the host's, if it has any; where
+/// [`marks_apply`] says no, the bundle must begin at the anchor, and the marks still bind: the old head
+/// must lie on the new walk, or the anchor must be newer than it.
+///
+/// `ClockBehind` concerns the host, not the revision: the same tip may pass once the clock is right.
+pub fn verify(
+    root: &TrustRoot,
+    root_sha256: Sha256,
+    marks: Option<&HighWater>,
+    bundle: &Bundle,
+    now: Timestamp,
+) -> Verdict {
+    let case = Case {
+        root,
+        root_sha256,
+        marks,
+        bundle,
+    };
+    case.judge(now).unwrap_or_else(Verdict::from)
+}
+
+struct Case<'a> {
+    root: &'a TrustRoot,
+    root_sha256: Sha256,
+    marks: Option<&'a HighWater>,
+    bundle: &'a Bundle,
+}
+
+impl Case<'_> {
+    fn judge(&self, now: Timestamp) -> Result<Verdict, Halt> {
+        let now = self.demand_clock(now)?;
+        let ring = RootRing::of(self.root)?;
+        self.demand_beginning()?;
+        let start = begin(self.root, &ring, self.applying_marks(), self.bundle)?;
+        let most = usize::try_from(self.root.limits.commits_per_walk).unwrap_or(usize::MAX);
+        let links = chain(self.bundle, start.id, most)?;
+        let court = Court {
+            root: self.root,
+            ring: &ring,
+            now,
+        };
+        let mut passed: Vec<Authorised> = Vec::with_capacity(links.len());
+        for link in &links {
+            let parent = passed.last().map_or(&start, |it| &it.judged);
+            let next = court.authorise(parent, link);
+            passed.push(next.map_err(|refusal| refusal.at(link.evidence.id))?);
+        }
+        // From here on the walk is judged as a whole, by the policy at its end.
+        self.demand_old_head(&start, &passed)?;
+        let newest = &passed
+            .last()
+            .map_or(&start, |it| &it.judged)
+            .governing
+            .policy;
+        demand_still_good(&start, &passed, now)?;
+        self.demand_in_force(newest, &start, &passed, now)?;
+        let warnings = self.warnings(&start, &passed, now);
+        Ok(self.conclude(&start, passed, warnings)?)
+    }
+
+    fn applying_marks(&self) -> Option<&HighWater> {
+        self.marks
+            .filter(|marks| marks_apply(marks, self.root_sha256))
+    }
+
+    /// A clock that is behind what was verified already is wrong. Within the usual skew it is lifted, so
+    /// that nothing that ended comes back to life.
+    fn demand_clock(&self, now: Timestamp) -> Result<Timestamp, Refusal> {
+        let behind = |what: String| Refusal::of(Code::ClockBehind, format!("it is {now}, {what}"));
+        if let Some(floor) = self.root.floors.not_before
+            && now < floor
+        {
+            return Err(behind(format!("before floors.notBefore {floor}")));
+        }
+        let highest = self.marks.map_or(i64::MIN, |marks| marks.highest_time);
+        if highest > now.as_second().saturating_add(SKEW_SECONDS) {
+            return Err(behind(
+                "before the time of a commit verified already".to_owned(),
+            ));
+        }
+        // Times of verified commits are in range; anything else was not written here.
+        Ok(Timestamp::from_second(highest).map_or(now, |highest| now.max(highest)))
+    }
+
+    /// Names the one misuse that would look like tampering.
+    fn demand_beginning(&self) -> Result<(), Refusal> {
+        let (Some(marks), Some(start)) = (self.marks, &self.bundle.start) else {
+            return Ok(());
+        };
+        let begins_at_head = start.id == marks.head && start.id != self.root.anchor.commit;
+        if begins_at_head && !marks_apply(marks, self.root_sha256) {
+            let detail = "the walk begins at the last verified head, not at the anchor";
+            return Err(Refusal::of(Code::TrustFileChanged, detail));
+        }
+        Ok(())
+    }
+
+    /// A new trust file moves no host back: the old head is on the walk, or below the anchor.
+    fn demand_old_head(&self, start: &Judged, passed: &[Authorised]) -> Result<(), Refusal> {
+        let Some(marks) = self
+            .marks
+            .filter(|marks| !marks_apply(marks, self.root_sha256))
+        else {
+            return Ok(());
+        };
+        let on_walk = |it: &Authorised| it.judged.id == marks.head;
+        if start.id == marks.head || passed.iter().any(on_walk) || start.time >= marks.highest_time
+        {
+            return Ok(());
+        }
+        let detail = "the head verified under the former trust file is not on the walk, and the \
+                      anchor is older than it";
+        Err(Refusal::of(Code::NotFastForward, detail).at(marks.head))
+    }
+
+    /// Demands that the newest policy is in force and the newest commit above the floor.
+    fn demand_in_force(
+        &self,
+        newest: &Policy,
+        start: &Judged,
+        passed: &[Authorised],
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let head = passed.last().map_or(start, |it| &it.judged);
+        // What was verified while the policy was in force is not taken back when it ends.
+        let is_news = !passed.is_empty() || self.applying_marks().is_none();
+        if newest.expires <= now && is_news {
+            let detail = format!(
+                "the policy in force expired {}, and it is {now}",
+                newest.expires
+            );
+            return Err(Refusal::of(Code::PolicyExpired, detail).at(head.id));
+        }
+        match self.root.floors.not_before {
+            Some(floor) if head.time < floor.as_second() => {
+                let detail = format!("the newest commit is older than floors.notBefore {floor}");
+                Err(Refusal::of(Code::BelowFloor, detail).at(head.id))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn warnings(&self, start: &Judged, passed: &[Authorised], now: Timestamp) -> Vec<String> {
+        let law = &passed.last().map_or(start, |it| &it.judged).governing;
+        let mut warnings = law.roll.warnings.clone();
+        let expires = law.policy.expires;
+        if expires <= now {
+            warnings.push(format!(
+                "the policy expired {expires}: only its renewal will be taken"
+            ));
+        } else if now.duration_until(expires) < WARN_BEFORE_EXPIRY {
+            warnings.push(format!(
+                "the policy expires {expires}: have a renewal signed"
+            ));
+        }
+        if self.root.freshness.is_some() && law.policy.freshness.is_none() {
+            warnings.push("freshness not proved: the policy names nobody who signs it".to_owned());
+        }
+        warnings
+    }
+
+    /// Draws the conclusion from a walk in which nothing was wrong.
+    fn conclude(
+        &self,
+        start: &Judged,
+        mut passed: Vec<Authorised>,
+        warnings: Vec<String>,
+    ) -> Result<Verdict, Refusal> {
+        let newest = Arc::clone(
+            &passed
+                .last()
+                .map_or(start, |it| &it.judged)
+                .governing
+                .policy,
+        );
+        // Marks stop below the first commit that waits: a later version must judge it in full.
+        let reached = passed
+            .iter()
+            .position(|it| it.wait.is_some())
+            .unwrap_or(passed.len());
+        let first_wait = passed.get(reached).and_then(|it| it.wait.clone());
+        passed.truncate(reached);
+        let head = passed.last().map_or(start, |it| &it.judged);
+        let may_deploy =
+            |it: &&Judged| unmet(&it.governing.policy).is_none() && !is_revoked(&newest, it);
+        // Newest first; the start was verified before, or is pinned by the trust file.
+        let mut candidates = passed.iter().rev().map(|it| &it.judged).chain([start]);
+        let deployable = candidates.find(|it| may_deploy(it)).map(|it| Deployable {
+            commit: it.id,
+            tree: it.tree,
+        });
+        let walked = Walked {
+            high_water: self.marks_at(start, head, &passed),
+            policy: Arc::clone(&head.governing.policy),
+            commits: passed.len(),
+            warnings,
+        };
+        if let Some(wait) = first_wait.or_else(|| unmet(&head.governing.policy)) {
+            return Ok(Verdict::Pending {
+                walked,
+                deployable,
+                code: wait.code,
+                detail: wait.detail,
+            });
+        }
+        match deployable {
+            Some(deployable) if deployable.commit == head.id => {
+                Ok(Verdict::Accepted { walked, deployable })
+            }
+            _ => {
+                let detail = "the policy revokes the newest commit or its tree";
+                Err(Refusal::of(Code::RevisionRevoked, detail).at(head.id))
+            }
+        }
+    }
+
+    fn marks_at(&self, start: &Judged, head: &Judged, passed: &[Authorised]) -> HighWater {
+        let times = passed.iter().map(|it| it.judged.time).chain([start.time]);
+        let known = self.marks.map(|marks| marks.highest_time);
+        HighWater {
+            trust_sha256: self.root_sha256,
+            head: head.id,
+            head_sha256: head.raw_sha256,
+            policy_version: head.governing.policy.version,
+            policy_sha256: head.governing.sha256,
+            highest_time: times.chain(known).max().unwrap_or(head.time),
+        }
+    }
+}
+
+/// The newest policy may take back what an older one granted: a stolen key is of no use in commits
+/// that are newly walked, wherever they stand. And each key must count now: by the newest policy, which
+/// may have ended or extended it, else by the one that let it in.
+fn demand_still_good(start: &Judged, passed: &[Authorised], now: Timestamp) -> Result<(), Refusal> {
+    let newest = &passed.last().map_or(start, |it| &it.judged).governing;
+    let mut law = &start.governing;
+    for it in passed {
+        let fingerprint = it.key.fingerprint();
+        if revokes(&newest.policy, &fingerprint) {
+            let detail = format!("key {fingerprint} is revoked by the newest policy");
+            return Err(Refusal::of(Code::KeyRevoked, detail).at(it.judged.id));
+        }
+        let holder = newest.roll.holder(&it.key);
+        let holder = holder.or_else(|| law.roll.holder(&it.key));
+        // A root key that renews an expired policy is on no roll.
+        if holder.is_some_and(|holder| !holder.counts_at(now)) {
+            let detail = format!("key {fingerprint} is not valid now, {now}");
+            return Err(Refusal::of(Code::KeyExpired, detail).at(it.judged.id));
+        }
+        law = &it.judged.governing;
+    }
+    Ok(())
+}
+
+fn is_revoked(policy: &Policy, judged: &Judged) -> bool {
+    policy.revoked.commits.contains(&judged.id) || policy.revoked.trees.contains(&judged.tree)
+}

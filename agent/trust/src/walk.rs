@@ -1,0 +1,77 @@
+//! Check 2: the first-parent chain from the start to the tip, every object under its true name.
+//!
+//! **Invariant:** each commit's *first* parent is the one before it; nothing that is reachable only by
+//! another parent is ever walked.
+
+use bowline_model::bundle::{Bundle, CommitEvidence};
+use bowline_model::object_id::ObjectId;
+
+use crate::commit::{Commit, object_id};
+use crate::verdict::{Code, Refusal};
+
+/// A commit on the chain.
+#[derive(Debug)]
+pub(crate) struct Link<'a> {
+    pub(crate) evidence: &'a CommitEvidence,
+    pub(crate) commit: Commit,
+}
+
+/// Reads the chain above the start, oldest first.
+pub(crate) fn chain(
+    bundle: &Bundle,
+    start: ObjectId,
+    most: usize,
+) -> Result<Vec<Link<'_>>, Refusal> {
+    if bundle.cut_short || bundle.commits.len() > most {
+        let detail = format!(
+            "the tip is more than {most} commits above {}",
+            start.short()
+        );
+        return Err(Refusal::of(Code::WalkTooLong, detail).at(bundle.tip));
+    }
+    // All objects are read before any link is judged, so that the message can name a side parent.
+    let mut links = Vec::with_capacity(bundle.commits.len());
+    for evidence in &bundle.commits {
+        links.push(Link {
+            evidence,
+            commit: read(bundle, evidence).map_err(|refusal| refusal.at(evidence.id))?,
+        });
+    }
+    let mut before = start;
+    for link in &links {
+        if link.commit.parents.first() != Some(&before) {
+            return Err(astray(&links, link, start));
+        }
+        before = link.evidence.id;
+    }
+    if before != bundle.tip {
+        let detail = format!("the chain ends at {} and not at the tip", before.short());
+        return Err(Refusal::of(Code::NotFastForward, detail).at(bundle.tip));
+    }
+    Ok(links)
+}
+
+fn read(bundle: &Bundle, evidence: &CommitEvidence) -> Result<Commit, Refusal> {
+    let found = object_id(bundle.format, "commit", &evidence.raw);
+    if found != evidence.id {
+        let detail = format!("content has the id {}", found.short());
+        return Err(Refusal::of(Code::ObjectMismatch, detail));
+    }
+    Commit::parse(&evidence.raw, bundle.format)
+        .map_err(|bad| Refusal::of(Code::MalformedCommit, bad.to_string()))
+}
+
+/// Says where the chain leaves the verified head.
+fn astray(links: &[Link<'_>], at: &Link<'_>, start: ObjectId) -> Refusal {
+    let is_side = |link: &&Link<'_>| link.commit.parents.iter().skip(1).any(|it| *it == start);
+    let detail = match links.iter().find(is_side) {
+        Some(side) => format!(
+            "{} is only a side parent of {}: parents were swapped, or another branch was \
+             fast-forwarded over this one",
+            start.short(),
+            side.evidence.id.short()
+        ),
+        None => format!("{} is not among the tip's first parents", start.short()),
+    };
+    Refusal::of(Code::NotFastForward, detail).at(at.evidence.id)
+}
