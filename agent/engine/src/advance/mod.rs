@@ -1,0 +1,192 @@
+//! The state machine: the only place where one phase becomes another.
+//!
+//! **Invariant:** an event that a phase does not wait for is a bug and changes nothing.
+//! **Invariant:** every mark a turn carries is folded into its transaction by the same function that
+//! reads it back after a crash.
+
+mod source;
+mod prepare;
+mod forward;
+mod backward;
+mod finish;
+
+use thiserror::Error;
+
+use crate::phase::{Effect, Event, Phase, State, Turn};
+pub(crate) use finish::finish;
+pub(crate) use backward::{decide_revert, undo_next};
+pub(crate) use forward::keep;
+
+/// An event that the phase was not waiting for. A bug, never a state of the world.
+#[derive(Debug, Error)]
+#[error("{event} came while {phase}")]
+pub struct OutOfTurn {
+    phase: &'static str,
+    event: &'static str,
+}
+
+/// Answers an event.
+pub fn advance(state: State, event: Event) -> Result<Turn, OutOfTurn> {
+    let State { phase, memory } = state;
+    let unexpected = OutOfTurn { phase: phase.word(), event: word(&event) };
+    let turn = match (phase, event) {
+        (Phase::Resting, Event::Woke { now, wall, facts, next_deployment, thorough }) => {
+            source::begin(memory, (now, wall, thorough), facts, next_deployment)
+        }
+        (Phase::Fetching(quest), Event::Fetched(bundle)) => source::judge(memory, quest, bundle),
+        (Phase::Fetching(quest), Event::Failed(failure)) => {
+            source::fetch_failed(memory, quest, &failure)
+        }
+        (Phase::Marking(quest, verified, bundle), Event::Marked) => {
+            source::choose(memory, quest, verified, &bundle)
+        }
+        (Phase::Exporting(quest, verified), Event::Exported(tree)) => {
+            source::compile(memory, quest, verified, tree, (Default::default(), 0))
+        }
+        (Phase::Reading(quest, verified, tree, mut have, rounds), Event::Contents(more)) => {
+            have.extend(more);
+            source::compile(memory, quest, verified, tree, (have, rounds))
+        }
+        (Phase::Observing(quest, compiled, survey), Event::Seen(sight)) => {
+            prepare::planned(memory, quest, &compiled, &survey, &sight)
+        }
+        (
+            Phase::Marking(quest, ..)
+            | Phase::Exporting(quest, _)
+            | Phase::Reading(quest, ..)
+            | Phase::Observing(quest, ..)
+            | Phase::Adopting(quest, _),
+            Event::Failed(failure),
+        ) => source::failed(memory, quest, &failure),
+        (Phase::Staging(quest, plan, tx), event) => match event {
+            Event::Staged { stages, of_step } => {
+                prepare::staged(memory, quest, plan, tx, stages, &of_step)
+            }
+            Event::Failed(failure) => prepare::stage_failed(memory, quest, tx, &failure),
+            _ => return Err(unexpected),
+        },
+        (Phase::Applying(quest, plan, tx), Event::Applied) => {
+            forward::next(memory, quest, plan, tx)
+        }
+        (Phase::Checking(quest, plan, tx), Event::Checked) => {
+            forward::notify(memory, quest, plan, tx)
+        }
+        (Phase::Notifying(quest, plan, tx), Event::Notified(failures)) => {
+            forward::notified(memory, quest, &plan, tx, &failures)
+        }
+        (Phase::Probing(quest, tx, trial), Event::Probed { answers, now }) => {
+            forward::probed(memory, quest, tx, trial, answers, now)
+        }
+        (
+            Phase::Applying(quest, _, tx)
+            | Phase::Checking(quest, _, tx)
+            | Phase::Notifying(quest, _, tx)
+            | Phase::Probing(quest, tx, _),
+            Event::Failed(failure),
+        ) => backward::revert_for(memory, quest, tx, &failure),
+        (phase, event) => return ending(State { phase, memory }, event, unexpected),
+    };
+    Ok(turn)
+}
+
+/// The half of the machine behind the decision.
+fn ending(state: State, event: Event, unexpected: OutOfTurn) -> Result<Turn, OutOfTurn> {
+    let State { phase, memory } = state;
+    Ok(match (phase, event) {
+        (Phase::Keeping(quest, tx), Event::Settled(generation)) => {
+            finish::committed(memory, quest, tx, generation)
+        }
+        (Phase::Keeping(_, tx), Event::Failed(failure)) => {
+            finish::strand(memory, tx, &format!("keep the generation: {}", failure.detail))
+        }
+        (Phase::Undoing(quest, tx, _), Event::Undone(conflicts)) => {
+            backward::undone(memory, quest, tx, conflicts)
+        }
+        (Phase::Undoing(quest, tx, tries), Event::Failed(failure)) => {
+            backward::undo_failed(memory, quest, tx, tries, &failure)
+        }
+        (Phase::Retelling(quest, tx), Event::Notified(failures)) => {
+            backward::prove(memory, quest, tx, &failures)
+        }
+        (Phase::Retelling(quest, tx), Event::Failed(failure)) => {
+            backward::prove(memory, quest, tx, &[failure.detail])
+        }
+        (Phase::Proving(quest, tx), Event::Proved(seen)) => {
+            backward::proved(memory, quest, tx, &seen)
+        }
+        (Phase::Proving(_, tx), Event::Failed(failure)) => {
+            finish::strand(memory, tx, &format!("look at the host: {}", failure.detail))
+        }
+        (Phase::Remembering(quest, tx, proof), Event::Settled(_)) => {
+            finish::reverted(memory, quest, tx, proof)
+        }
+        (Phase::Remembering(_, tx, _), Event::Failed(failure)) => {
+            finish::strand(memory, tx, &format!("remember the failure: {}", failure.detail))
+        }
+        (Phase::Cleaning(quest, tx, _), Event::Cleaned(conflicts)) => {
+            finish::cleaned(memory, quest, tx, conflicts)
+        }
+        (Phase::Cleaning(quest, tx, tries), Event::Failed(failure)) => {
+            finish::uncleaned(memory, quest, tx, tries, &failure)
+        }
+        (Phase::Adopting(_, ending), Event::Settled(generation)) => {
+            finish::adopted(memory, ending, generation)
+        }
+        (Phase::Recording(_, ending), Event::Recorded) => finish::rest(memory, *ending),
+        (Phase::Recording(record, ending), Event::Failed(failure)) => {
+            finish::owe(memory, record, ending, &failure)
+        }
+        (Phase::Owing(record, ending), Event::Woke { .. }) => finish::record(memory, record, ending),
+        (Phase::Stranded(ending), _) => finish::stay_stranded(memory, ending),
+        _ => return Err(unexpected),
+    })
+}
+
+/// A turn without records.
+pub(crate) fn turn(memory: crate::memory::Memory, phase: Phase, effect: Effect) -> Turn {
+    Turn { state: State { phase, memory }, marks: Vec::new(), effect }
+}
+
+fn word(event: &Event) -> &'static str {
+    match event {
+        Event::Woke { .. } => "Woke",
+        Event::Fetched(_) => "Fetched",
+        Event::Marked => "Marked",
+        Event::Exported(_) => "Exported",
+        Event::Contents(_) => "Contents",
+        Event::Seen(_) => "Seen",
+        Event::Staged { .. } => "Staged",
+        Event::Applied => "Applied",
+        Event::Checked => "Checked",
+        Event::Notified(_) => "Notified",
+        Event::Probed { .. } => "Probed",
+        Event::Settled(_) => "Settled",
+        Event::Undone(_) => "Undone",
+        Event::Proved(_) => "Proved",
+        Event::Cleaned(_) => "Cleaned",
+        Event::Recorded => "Recorded",
+        Event::Failed(_) => "Failed",
+    }
+}
+
+impl Phase {
+    /// The phase as the word that status shows.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Resting => "rest",
+            Self::Fetching(_) => "fetch",
+            Self::Marking(..) => "verify",
+            Self::Exporting(..) | Self::Reading(..) => "gate",
+            Self::Observing(..) => "plan",
+            Self::Staging(..) => "stage",
+            Self::Applying(..) | Self::Checking(..) | Self::Notifying(..) => "apply",
+            Self::Probing(..) => "probe",
+            Self::Keeping(..) | Self::Adopting(..) => "commit",
+            Self::Undoing(..) | Self::Retelling(..) | Self::Proving(..) | Self::Remembering(..) => {
+                "revert"
+            }
+            Self::Cleaning(..) | Self::Recording(..) | Self::Owing(..) => "report",
+            Self::Stranded(_) => "stranded",
+        }
+    }
+}

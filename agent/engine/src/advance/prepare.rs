@@ -1,0 +1,174 @@
+//! From a look at the host to a staged plan.
+//!
+//! **Invariant:** nothing outside the stages and the state folder is touched here.
+
+use bowline_api::outcome::Outcome;
+use bowline_model::mark::{Blame, Cause, Mark, Opening, Why};
+use bowline_model::step::{Deed, Step};
+use bowline_model::survey::{Sight, Survey};
+use std::sync::Arc;
+
+use super::{finish, forward, source, turn};
+use crate::compile::Compiled;
+use crate::memory::Memory;
+use crate::phase::{
+    Effect, Ending, Failure, Phase, Quest, Settlement, Staging, Turn, Weight,
+};
+use crate::plan::{self, Given, NoPlan, Plan};
+use crate::quarantine;
+use crate::report::plain_cycle;
+use crate::transaction::Transaction;
+
+/// Journal bytes for a transaction beside its steps: decisions, probes, conflicts.
+const JOURNAL_BASE: u64 = 256 << 10;
+
+/// Journal bytes for one step beside its own text: digests, and its way back.
+const JOURNAL_STEP: u64 = 900;
+
+pub(super) fn planned(
+    mut memory: Memory,
+    quest: Quest,
+    compiled: &Arc<Compiled>,
+    survey: &Survey,
+    sight: &Sight,
+) -> Turn {
+    let generation = memory.generation.clone();
+    let ledger = Arc::clone(&memory.ledger);
+    let given =
+        Given { compiled, generation: generation.as_deref(), ledger: &ledger, survey, sight };
+    match plan::plan(&given) {
+        Ok(plan) => {
+            memory.warnings.extend(plan.warnings().iter().cloned());
+            if plan.steps().is_empty() { nothing_to_do(memory, quest, &plan) } else { stage(memory, quest, plan) }
+        }
+        Err(none) => {
+            let detail = none.to_string();
+            let (outcome, reason, code) = match &none {
+                NoPlan::Refused { code, .. } => (Outcome::Refused, "Refused", *code),
+                NoPlan::Held { reason, code, .. } => (Outcome::Held, *reason, *code),
+            };
+            let verified = compiled.cleared.verified().clone();
+            source::unplanned(memory, quest, &verified, outcome, (reason, code, &detail))
+        }
+    }
+}
+
+/// The host is as it should be; a new revision becomes the committed one all the same.
+fn nothing_to_do(memory: Memory, mut quest: Quest, plan: &Plan) -> Turn {
+    let base = source::standing(&memory);
+    if plan.cause() == Cause::Corrective {
+        if let (None, Some(first)) = (&quest.ending, plan.drifted().first()) {
+            let detail = format!("{} paths drifted and are left alone: {first}", plan.drifted().len());
+            let why = ("DriftDetected", "drift-detected", detail.as_str());
+            let mut cycle = plain_cycle(Outcome::Unchanged, base.clone(), base, why);
+            cycle.warnings.push(detail.clone());
+            quest.ending = Some(Ending { cycle, again: false });
+        }
+        return source::conclude(memory, quest);
+    }
+    let number = memory.generation.as_ref().map_or(0, |it| it.number) + 1;
+    let generation = Box::new(plan.generation(number, "", quest.wall));
+    let mut memory = memory;
+    memory.generation = Some(Arc::new((*generation).clone()));
+    let ledger = Arc::clone(&memory.ledger);
+    let revision = Some(plan.revision().to_string());
+    let why = ("ReconciliationSucceeded", "", "the host already is as the revision asks");
+    let cycle = plain_cycle(Outcome::Committed, revision, base, why);
+    let ending = quest.ending.take().unwrap_or(Ending { cycle, again: false });
+    let effect = Effect::Settle(Box::new(Settlement::Adopt { generation, ledger }));
+    turn(memory, Phase::Adopting(quest, Box::new(ending)), effect)
+}
+
+fn stage(memory: Memory, quest: Quest, plan: Plan) -> Turn {
+    let generation = memory.generation.as_ref();
+    let short = plan.revision().commit.short();
+    let deployment = format!("d{:06}-{short}", memory.next_deployment);
+    let attempt = memory.ledger.interrupted.as_ref().map_or(0, |it| it.times) + 1;
+    let opening = Opening {
+        deployment: deployment.clone(),
+        revision: plan.revision().clone(),
+        base: generation.map(|it| it.revision.clone()),
+        generation: generation.map_or(0, |it| it.number),
+        plan: plan.digest(),
+        boot: memory.facts.boot.clone(),
+        attempt,
+        cause: plan.cause(),
+        delta: plan.delta().to_vec(),
+        journal_bytes: journal_bytes(plan.steps()),
+    };
+    let number = opening.generation + 1;
+    let staging = Staging {
+        generation: Box::new(plan.generation(number, &deployment, quest.wall)),
+        deployment,
+        steps: plan.steps().to_vec(),
+        contents: plan.contents().to_vec(),
+        validations: plan.validations().to_vec(),
+    };
+    let marks = vec![Mark::Open(opening.clone())];
+    let tx = Box::new(Transaction::open(opening));
+    let phase = Phase::Staging(quest, Box::new(plan), tx);
+    Turn { marks, ..turn(memory, phase, Effect::Stage(Box::new(staging))) }
+}
+
+fn journal_bytes(steps: &[Step]) -> u64 {
+    let text = |step: &Step| match &step.deed {
+        Deed::Place { target, .. } | Deed::Alter { target, .. } => target.as_str().len(),
+        Deed::Run(run) => run.argv.iter().chain(run.undo.iter().flatten()).map(String::len).sum(),
+    };
+    steps.iter().map(|step| JOURNAL_STEP + 2 * text(step) as u64).sum::<u64>() + JOURNAL_BASE
+}
+
+pub(super) fn staged(
+    memory: Memory,
+    quest: Quest,
+    mut plan: Box<Plan>,
+    mut tx: Box<Transaction>,
+    stages: Vec<String>,
+    of_step: &[u16],
+) -> Turn {
+    plan.settle_stages(of_step);
+    let begin = vec![
+        Mark::Staged { stages },
+        Mark::Begin { plan: plan.digest(), irreversible: plan.irreversible().to_vec() },
+    ];
+    for mark in &begin {
+        tx.note(mark);
+    }
+    let mut next = forward::next(memory, quest, plan, tx);
+    next.marks.splice(..0, begin);
+    next
+}
+
+/// Nothing was touched: the revision is refused, or tried again.
+pub(super) fn stage_failed(
+    memory: Memory,
+    quest: Quest,
+    mut tx: Box<Transaction>,
+    failure: &Failure,
+) -> Turn {
+    let outcome = match failure.weight {
+        Weight::Transient => Outcome::Failed,
+        Weight::Guilty => Outcome::Refused,
+    };
+    let reason = if outcome == Outcome::Failed { "StagingFailed" } else { "Refused" };
+    let blame = if outcome == Outcome::Failed { Blame::World } else { Blame::Change };
+    let why = Why {
+        reason: reason.to_owned(),
+        code: failure.code.clone(),
+        detail: failure.detail.clone(),
+        blame,
+    };
+    let marks = vec![Mark::End { outcome, proof: None }];
+    for mark in &marks {
+        tx.note(mark);
+    }
+    // Not a decision of a changed host, so it is no mark; it only words the record.
+    tx.decision = Some((bowline_model::mark::Verdict::Revert, why));
+    Turn { marks, ..finish::finish(finish::seen_to_fail(memory, outcome), quest, tx) }
+}
+
+/// The ledger as it is after `tx` was taken back.
+pub(super) fn ledger_after(memory: &Memory, tx: &Transaction, wall: i64) -> Option<Arc<bowline_model::generation::Ledger>> {
+    let (_, why) = tx.decision.as_ref()?;
+    Some(Arc::new(quarantine::after_revert(&memory.ledger, &tx.opening, why, wall)))
+}

@@ -1,0 +1,267 @@
+//! From waking to a compiled revision: fetch, verify, gate.
+//!
+//! **Invariant:** whatever is said of the newest revision, the one that stands goes on being looked
+//! after.
+//! **Invariant:** how far was verified is durable before anything is deployed from it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bowline_api::outcome::Outcome;
+use bowline_model::bundle::Bundle;
+use bowline_model::facts::Facts;
+use bowline_model::revision::Revision;
+use bowline_model::survey::Depth;
+use bowline_model::tree::{Contents, Tree};
+
+use super::{finish, turn};
+use crate::compile::{self, CompileFailure, Step};
+use crate::memory::{LOOK_EVERY, Memory, Parked, READ_EVERY};
+use crate::phase::{Effect, Ending, Failure, Means, Phase, Quest, Turn};
+use crate::plan;
+use crate::report::plain_cycle;
+use crate::verify::{self, Judged, Verified};
+
+/// Rounds of reading that compiling may take: `bowline.yaml`, manifests, templates, and one to spare.
+const ROUNDS_MAX: u32 = 4;
+
+pub(super) fn begin(
+    mut memory: Memory,
+    (now, wall, thorough): (Duration, i64, bool),
+    facts: Facts,
+    next_deployment: u64,
+) -> Turn {
+    memory.facts = Arc::new(facts);
+    memory.next_deployment = next_deployment;
+    memory.warnings.clear();
+    let quest = Quest { thorough, now, wall, ending: None, judged: None };
+    fetch(memory, quest, Means::Remote)
+}
+
+fn fetch(memory: Memory, quest: Quest, means: Means) -> Turn {
+    let settings = &memory.settings;
+    let marks = memory
+        .high_water
+        .as_ref()
+        .filter(|it| bowline_trust::marks_apply(it, settings.trust_sha256));
+    let from = marks.map_or(settings.trust.anchor.commit, |it| it.head);
+    turn(memory, Phase::Fetching(quest), Effect::Fetch { from, means })
+}
+
+/// The remote did not answer: what is here goes on being looked after.
+pub(super) fn fetch_failed(memory: Memory, mut quest: Quest, failure: &Failure) -> Turn {
+    let first = quest.ending.is_none();
+    let ending = unsuccessful(&memory, Outcome::Failed, "FetchFailed", failure, None);
+    quest.ending.get_or_insert(ending);
+    if first && memory.generation.is_some() {
+        return fetch(memory, quest, Means::Local);
+    }
+    conclude(memory, quest)
+}
+
+/// Judges what the repository offers.
+pub(super) fn judge(mut memory: Memory, mut quest: Quest, bundle: Box<Bundle>) -> Turn {
+    let settings = Arc::clone(&memory.settings);
+    // Marks made under another trust file still bind: the walk from the new anchor must pass them.
+    let marks = memory.high_water.clone();
+    let judged = verify::verify(&settings, marks.as_ref(), &bundle, quest.wall);
+    if judged.code.is_empty() {
+        memory.alarmed = None;
+    } else if quest.ending.is_none() {
+        quest.ending = Some(unverified(&memory, &judged));
+    }
+    if let Some(walked) = &judged.walked {
+        memory.warnings.extend(walked.warnings.iter().cloned());
+    }
+    let verified = judged.verified.clone().map(Box::new);
+    let raised = judged.walked.as_ref().map(|it| it.high_water.clone());
+    quest.judged = Some(Box::new(judged));
+    match raised {
+        Some(raised) if memory.high_water.as_ref() != Some(&raised) => {
+            memory.high_water = Some(raised.clone());
+            let phase = Phase::Marking(quest, verified, bundle);
+            turn(memory, phase, Effect::Mark(Box::new(raised)))
+        }
+        _ => choose(memory, quest, verified, &bundle),
+    }
+}
+
+fn unverified(memory: &Memory, judged: &Judged) -> Ending {
+    let (outcome, reason) = match judged.word {
+        "pending" => (Outcome::Pending, "PendingEvidence"),
+        "tampered" => (Outcome::Stranded, "Tampered"),
+        _ => (Outcome::Refused, "Refused"),
+    };
+    let branch = Revision::branch_of(memory.settings.trust.repo.ref_name.as_str());
+    let revision = judged.commit.map(|it| Revision::name(branch, &it));
+    let why = (reason, judged.code.as_str(), judged.detail.as_str());
+    Ending { cycle: plain_cycle(outcome, revision, standing(memory), why), again: false }
+}
+
+/// Chooses what to deploy: the newest commit that may be, else the one that stands.
+pub(super) fn choose(
+    memory: Memory,
+    quest: Quest,
+    verified: Option<Box<Verified>>,
+    bundle: &Bundle,
+) -> Turn {
+    if quest.ending.as_ref().is_some_and(|it| it.cycle.outcome == Outcome::Stranded) {
+        return conclude(memory, quest);
+    }
+    let standing = || {
+        let generation = memory.generation.as_ref()?;
+        let marks = memory.high_water.as_ref();
+        let proof = verify::stand_by(&memory.settings, generation, marks, bundle, quest.wall);
+        proof.map(Box::new)
+    };
+    match verified.or_else(standing) {
+        Some(verified) => target(memory, quest, verified),
+        None => conclude(memory, quest),
+    }
+}
+
+fn target(memory: Memory, mut quest: Quest, mut verified: Box<Verified>) -> Turn {
+    let parked = memory.parked.as_ref().filter(|it| {
+        it.revision == *verified.revision() && quest.now < it.until && !quest.thorough
+    });
+    if let (Some(parked), Some(generation)) = (parked, &memory.generation) {
+        quest.ending.get_or_insert_with(|| parked.ending.clone());
+        verified = Box::new(verified.instead(&generation.revision));
+    }
+    let at_hand = memory.compiled.clone().filter(|it| it.is_for(&verified, &memory.facts));
+    match at_hand {
+        Some(compiled) => observe(memory, quest, compiled),
+        None => {
+            let commit = verified.revision().commit;
+            turn(memory, Phase::Exporting(quest, verified), Effect::Export(commit))
+        }
+    }
+}
+
+/// Compiles as far as contents allow, and asks for more.
+pub(super) fn compile(
+    mut memory: Memory,
+    quest: Quest,
+    verified: Box<Verified>,
+    tree: Box<Tree>,
+    (have, rounds): (Contents, u32),
+) -> Turn {
+    let step = compile::compile(&memory.settings, &verified, &tree, &have, &memory.facts);
+    match step {
+        Ok(Step::Read(paths)) if rounds < ROUNDS_MAX => {
+            let commit = verified.revision().commit;
+            let phase = Phase::Reading(quest, verified, tree, have, rounds + 1);
+            turn(memory, phase, Effect::Read { commit, paths })
+        }
+        Ok(Step::Read(paths)) => {
+            let at = paths.first().cloned().unwrap_or_default();
+            let detail = "it is named, but cannot be read".to_owned();
+            uncompilable(memory, quest, &verified, &CompileFailure::Unresolved { at, detail })
+        }
+        Ok(Step::Done(compiled)) => {
+            let compiled = Arc::new(*compiled);
+            memory.compiled = Some(Arc::clone(&compiled));
+            observe(memory, quest, compiled)
+        }
+        Err(failure) => uncompilable(memory, quest, &verified, &failure),
+    }
+}
+
+fn uncompilable(
+    memory: Memory,
+    quest: Quest,
+    verified: &Verified,
+    failure: &CompileFailure,
+) -> Turn {
+    let (outcome, reason) = match failure {
+        CompileFailure::Held(_) => (Outcome::Held, "Held"),
+        _ => (Outcome::Refused, "Refused"),
+    };
+    let why = (reason, failure.code(), &*failure.to_string());
+    unplanned(memory, quest, verified, outcome, why)
+}
+
+/// The revision cannot be planned: the one that stands is looked after instead.
+pub(super) fn unplanned(
+    mut memory: Memory,
+    mut quest: Quest,
+    verified: &Verified,
+    outcome: Outcome,
+    why: (&str, &str, &str),
+) -> Turn {
+    let revision = Some(verified.revision().to_string());
+    let cycle = plain_cycle(outcome, revision, standing(&memory), why);
+    let ending = Ending { cycle, again: false };
+    if quest.ending.is_some() {
+        memory.warnings.push(format!("{}: {}", ending.cycle.code, ending.cycle.detail));
+    }
+    let until = quest.now + LOOK_EVERY;
+    memory.parked = Some(Parked { revision: verified.revision().clone(), ending: ending.clone(), until });
+    quest.ending.get_or_insert(ending);
+    let generation = memory.generation.clone();
+    match generation.filter(|it| it.revision != *verified.revision()) {
+        Some(generation) => {
+            let verified = verified.instead(&generation.revision);
+            target(memory, quest, Box::new(verified))
+        }
+        None => conclude(memory, quest),
+    }
+}
+
+fn observe(mut memory: Memory, quest: Quest, compiled: Arc<compile::Compiled>) -> Turn {
+    let revision = compiled.cleared.verified().revision();
+    let stands = memory.generation.as_ref().is_some_and(|it| it.revision == *revision);
+    let due = |last: Option<Duration>, every| last.is_none_or(|it| quest.now >= it + every);
+    let full = quest.thorough || !stands || due(memory.last_full, READ_EVERY);
+    if stands && !full && !due(memory.last_look, LOOK_EVERY) {
+        return conclude(memory, quest);
+    }
+    memory.last_look = Some(quest.now);
+    if full {
+        memory.last_full = Some(quest.now);
+    }
+    let depth = if full { Depth::Full } else { Depth::Stat };
+    let survey = Box::new(plan::survey(&compiled, memory.generation.as_deref(), depth));
+    let effect = Effect::Observe(survey.clone());
+    turn(memory, Phase::Observing(quest, compiled, survey), effect)
+}
+
+/// An effect before the plan did not come off.
+pub(super) fn failed(mut memory: Memory, mut quest: Quest, failure: &Failure) -> Turn {
+    memory.compiled = None;
+    (memory.last_look, memory.last_full) = (None, None);
+    let outcome = match failure.weight {
+        crate::phase::Weight::Transient => Outcome::Failed,
+        crate::phase::Weight::Guilty => Outcome::Refused,
+    };
+    let reason = if outcome == Outcome::Failed { "Failed" } else { "Refused" };
+    quest.ending = Some(unsuccessful(&memory, outcome, reason, failure, None));
+    conclude(memory, quest)
+}
+
+pub(super) fn unsuccessful(
+    memory: &Memory,
+    outcome: Outcome,
+    reason: &str,
+    failure: &Failure,
+    revision: Option<String>,
+) -> Ending {
+    let why = (reason, failure.code.as_str(), failure.detail.as_str());
+    let cycle = plain_cycle(outcome, revision, standing(memory), why);
+    Ending { cycle, again: outcome == Outcome::Failed }
+}
+
+pub(super) fn standing(memory: &Memory) -> Option<String> {
+    memory.generation.as_ref().map(|it| it.revision.to_string())
+}
+
+/// Ends a cycle in which the host was not changed.
+pub(super) fn conclude(memory: Memory, mut quest: Quest) -> Turn {
+    let ending = quest.ending.take().unwrap_or_else(|| {
+        let why = ("ReconciliationSucceeded", "", "");
+        let revision = standing(&memory);
+        let cycle = plain_cycle(Outcome::Unchanged, revision.clone(), revision, why);
+        Ending { cycle, again: false }
+    });
+    finish::alarm_once(memory, ending)
+}

@@ -1,0 +1,192 @@
+//! Turns a verified tree into the objects that should stand on this host.
+//!
+//! **Invariant:** nothing of a repository is parsed here before its revision is verified.
+//! **Invariant:** compiled objects hold everything a plan needs: forms, contents, conduct, order.
+
+mod gather;
+mod objects;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bowline_model::digest::Sha256;
+use bowline_model::facts::Facts;
+use bowline_model::form::Form;
+use bowline_model::host_path::HostPath;
+use bowline_model::manifest::{Manifest, Spec};
+use bowline_model::name::{Key, Label};
+use bowline_model::policy::LabelSource;
+use bowline_model::read::Faults;
+use bowline_model::tree::{Content, Contents, Tree};
+use thiserror::Error;
+
+use crate::gate::{self, Cleared, Hold};
+use crate::memory::Settings;
+use crate::verify::Verified;
+
+/// A revision, compiled for this host.
+#[derive(Debug, Clone)]
+pub struct Compiled {
+    /// The proof that it may be deployed.
+    pub cleared: Cleared,
+    /// Digest of the facts it was compiled with.
+    pub facts: Sha256,
+    /// Objects at paths, in the order in which they come to stand.
+    pub objects: Vec<Object>,
+    /// Resources in order, with those that are no objects at paths.
+    pub resources: Vec<Resource>,
+    /// SHA-256 over the tree's paths, modes, types and contents.
+    pub tree_sha256: Sha256,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+/// One resource of the revision that is for this host.
+#[derive(Debug, Clone)]
+pub struct Resource {
+    /// Its name, as `Kind/name`.
+    pub id: Arc<str>,
+    /// What was written.
+    pub manifest: Arc<Manifest>,
+}
+
+/// One object that should stand at a path.
+#[derive(Debug, Clone)]
+pub struct Object {
+    /// Where.
+    pub path: HostPath,
+    /// Whose.
+    pub resource: u32,
+    /// How it should stand.
+    pub form: Form,
+    /// Where its content comes from.
+    pub content: Content,
+}
+
+/// What compiling needs next.
+#[derive(Debug)]
+pub enum Step {
+    /// These files of the tree.
+    Read(Vec<String>),
+    /// Nothing: here it is.
+    Done(Box<Compiled>),
+}
+
+/// A revision that cannot be compiled for this host.
+#[derive(Debug, Error)]
+pub enum CompileFailure {
+    /// Its manifests are at fault.
+    #[error("{0}")]
+    Manifests(Faults),
+    /// A manifest names something that the tree or the host does not have.
+    #[error("{at}: {detail}")]
+    Unresolved {
+        /// The manifest.
+        at: String,
+        /// What is missing.
+        detail: String,
+    },
+    /// It is held.
+    #[error("{}", .0.detail)]
+    Held(Hold),
+}
+
+impl CompileFailure {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Manifests(_) => "invalid-manifest",
+            Self::Unresolved { .. } => "unresolved-reference",
+            Self::Held(hold) => hold.code,
+        }
+    }
+}
+
+/// Compiles as far as the contents at hand allow.
+pub fn compile(
+    settings: &Settings,
+    verified: &Verified,
+    tree: &Tree,
+    contents: &Contents,
+    facts: &Facts,
+) -> Result<Step, CompileFailure> {
+    let desired = match gather::gather(&settings.folder, tree, contents)? {
+        gather::Gathered::Read(paths) => return Ok(Step::Read(paths)),
+        gather::Gathered::Desired(desired) => desired,
+    };
+    let cleared = gate::clear(settings, verified.clone(), desired.repository())
+        .map_err(CompileFailure::Held)?;
+    let (labels, warning) = labels(settings, verified, desired.hosts());
+    let chosen = desired.select(&labels, &facts.values).map_err(CompileFailure::Manifests)?;
+    let templates = gather::templates(&settings.folder, chosen.resources(), contents);
+    if !templates.is_empty() {
+        return Ok(Step::Read(templates));
+    }
+    let mut compiled = Compiled {
+        cleared,
+        facts: facts_digest(facts),
+        objects: Vec::new(),
+        resources: Vec::new(),
+        tree_sha256: tree.sha256,
+        warnings: warning.into_iter().collect(),
+    };
+    for manifest in chosen.resources() {
+        let number = u32::try_from(compiled.resources.len()).unwrap_or(u32::MAX);
+        let at = objects::Place { settings, tree, contents, facts, manifest, number };
+        at.compile(&mut compiled.objects, &mut compiled.warnings)?;
+        let id = manifest.id().to_string().into();
+        compiled.resources.push(Resource { id, manifest: Arc::clone(manifest) });
+    }
+    objects::check_paths(&compiled, &settings.reserved)?;
+    Ok(Step::Done(Box::new(compiled)))
+}
+
+impl Compiled {
+    /// Whether it still holds for these facts.
+    pub fn is_for(&self, verified: &Verified, facts: &Facts) -> bool {
+        self.cleared.verified().revision() == verified.revision() && self.facts == facts_digest(facts)
+    }
+
+    /// The resource of an object.
+    pub fn resource_of(&self, object: &Object) -> Option<&Resource> {
+        self.resources.get(object.resource as usize)
+    }
+
+    /// Manifests of kind Probe.
+    pub fn probes(&self) -> impl Iterator<Item = &Resource> {
+        self.resources.iter().filter(|it| matches!(it.manifest.spec, Spec::Probe(_)))
+    }
+}
+
+/// Digest of the facts that count for compiling: the boot does not.
+fn facts_digest(facts: &Facts) -> Sha256 {
+    let seen = (&facts.values, &facts.users, &facts.groups, &facts.only_owner);
+    // Facts are maps with text keys, which always have a JSON form.
+    Sha256::of_value(&seen).unwrap_or_default()
+}
+
+/// The labels by which manifests choose this host.
+fn labels(
+    settings: &Settings,
+    verified: &Verified,
+    hosts: &[Arc<Manifest>],
+) -> (BTreeMap<Key, Label>, Option<String>) {
+    match verified.policy().labels {
+        LabelSource::Local => (settings.local_labels.clone(), None),
+        LabelSource::Repository => {
+            let mine = hosts.iter().find_map(|host| match &host.spec {
+                Spec::Host(spec) if spec.key_fingerprint.as_str() == settings.fingerprint => {
+                    Some(spec.labels.clone())
+                }
+                _ => None,
+            });
+            let warning = mine.is_none().then(|| {
+                format!(
+                    "no hosts/*.yaml has this host's key {}: only manifests without labels apply",
+                    settings.fingerprint
+                )
+            });
+            (mine.unwrap_or_default(), warning)
+        }
+    }
+}

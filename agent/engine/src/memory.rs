@@ -1,0 +1,91 @@
+//! What the engine knows beside the phase it is in.
+//!
+//! **Invariant:** everything here is either a setting, or was durable before it came here, or may be
+//! lost and found again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bowline_model::digest::Sha256;
+use bowline_model::facts::Facts;
+use bowline_model::generation::{Generation, Ledger};
+use bowline_model::high_water::HighWater;
+use bowline_model::host_path::HostPath;
+use bowline_model::name::{Key, Label};
+use bowline_model::revision::Revision;
+use bowline_model::trust_root::TrustRoot;
+
+use crate::compile::Compiled;
+use crate::phase::Ending;
+
+/// What the agent was told once.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The host's name.
+    pub host: String,
+    /// The fingerprint of the host's key, as `SHA256:…`; it finds the host in `hosts/*.yaml`.
+    pub fingerprint: String,
+    /// The folder of the repository in which `bowline.yaml` lies; empty for its root.
+    pub folder: String,
+    /// Labels of agent.toml: they count only where the policy says so.
+    pub local_labels: BTreeMap<Key, Label>,
+    /// The agent's version.
+    pub version: (u32, u32, u32),
+    /// The root of trust.
+    pub trust: Arc<TrustRoot>,
+    /// SHA-256 of the trust file.
+    pub trust_sha256: Sha256,
+    /// The agent's own paths: no targets.
+    pub reserved: Vec<HostPath>,
+    /// How often the repository is asked.
+    pub interval: Duration,
+}
+
+/// What the engine remembers.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    /// What it was told.
+    pub settings: Arc<Settings>,
+    /// How far this host has verified.
+    pub high_water: Option<HighWater>,
+    /// What it last committed.
+    pub generation: Option<Arc<Generation>>,
+    /// What failed.
+    pub ledger: Arc<Ledger>,
+    /// What the host tells of itself.
+    pub facts: Arc<Facts>,
+    /// The last revision that was compiled, for these facts.
+    pub compiled: Option<Arc<Compiled>>,
+    /// When every managed file was last read, since boot; `None`: not in this process.
+    pub last_full: Option<Duration>,
+    /// When every managed path was last looked at, since boot.
+    pub last_look: Option<Duration>,
+    /// A revision that cannot be deployed as things stand, and is not planned anew at every poll.
+    pub parked: Option<Parked>,
+    /// Failures in a row.
+    pub failures: u32,
+    /// The number of the next deployment.
+    pub next_deployment: u64,
+    /// The refusal or wait that was last reported: one alarm for one cause.
+    pub alarmed: Option<(String, String)>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+/// A revision that could not be planned.
+#[derive(Debug, Clone)]
+pub struct Parked {
+    /// Which.
+    pub revision: Revision,
+    /// What was said of it.
+    pub ending: Ending,
+    /// When it is planned anew, since boot.
+    pub until: Duration,
+}
+
+/// Every managed path is looked at this often.
+pub const LOOK_EVERY: Duration = Duration::from_mins(10);
+
+/// Every managed file is read this often.
+pub const READ_EVERY: Duration = Duration::from_hours(6);

@@ -1,0 +1,352 @@
+//! Where the agent stands, what may happen, and what it asks of the world.
+//!
+//! **Invariant:** one effect at a time; each has one event that answers it, or [`Event::Failed`].
+//! **Invariant:** phases of a changed host hold the transaction, which its marks can rebuild.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bowline_api::cycle::Cycle;
+use bowline_api::record::{Conflict, Record};
+use bowline_model::bundle::Bundle;
+use bowline_model::facts::Facts;
+use bowline_model::generation::{Generation, Ledger};
+use bowline_model::high_water::HighWater;
+use bowline_model::host_path::HostPath;
+use bowline_model::manifest::ProbeMeans;
+use bowline_model::mark::Mark;
+use bowline_model::object_id::ObjectId;
+use bowline_model::probe_call::Answer;
+use bowline_model::step::{Check, Handler, Step};
+use bowline_model::survey::{Seen, Sight, Survey};
+use bowline_model::tree::{Content, Contents, Tree};
+
+use crate::memory::Memory;
+use crate::plan::{Plan, Validation};
+use crate::transaction::Transaction;
+use crate::trial::Trial;
+use crate::verify::{Judged, Verified};
+
+/// The engine's whole state.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// Where it stands.
+    pub phase: Phase,
+    /// What it remembers.
+    pub memory: Memory,
+}
+
+/// One turn: the state to be in, what to make durable first, and then what to do.
+#[derive(Debug)]
+pub struct Turn {
+    /// The next state.
+    pub state: State,
+    /// Records to make durable before the effect.
+    pub marks: Vec<Mark>,
+    /// The effect.
+    pub effect: Effect,
+}
+
+/// What a cycle is about.
+#[derive(Debug, Clone, Default)]
+pub struct Quest {
+    /// How closely to look.
+    pub thorough: bool,
+    /// Now, since boot.
+    pub now: Duration,
+    /// Now, in seconds since 1970: for signatures' validity and for people.
+    pub wall: i64,
+    /// How the cycle ends if nothing has to be done: what was said of the newest revision.
+    pub ending: Option<Ending>,
+    /// The verdict on the source, for status.
+    pub judged: Option<Box<Judged>>,
+}
+
+/// How a cycle ends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ending {
+    /// For people and programs.
+    pub cycle: Cycle,
+    /// Whether it is tried again soon.
+    pub again: bool,
+}
+
+/// Where the agent stands.
+#[derive(Debug, Clone)]
+pub enum Phase {
+    /// Nothing in hand.
+    Resting,
+    /// Waits for the repository's answer.
+    Fetching(Quest),
+    /// Waits until the marks are durable.
+    Marking(Quest, Option<Box<Verified>>, Box<Bundle>),
+    /// Waits for the listed tree.
+    Exporting(Quest, Box<Verified>),
+    /// Waits for contents of files.
+    Reading(Quest, Box<Verified>, Box<Tree>, Contents, u32),
+    /// Waits to hear how the host stands.
+    Observing(Quest, Arc<crate::compile::Compiled>, Box<Survey>),
+    /// Waits until everything new is staged.
+    Staging(Quest, Box<Plan>, Box<Transaction>),
+    /// Between two batches of steps.
+    Applying(Quest, Box<Plan>, Box<Transaction>),
+    /// Waits for programs that judge what was applied.
+    Checking(Quest, Box<Plan>, Box<Transaction>),
+    /// Waits until units are told.
+    Notifying(Quest, Box<Plan>, Box<Transaction>),
+    /// Waits for probes.
+    Probing(Quest, Box<Transaction>, Box<Trial>),
+    /// Decided to keep; waits until the generation is durable.
+    Keeping(Quest, Box<Transaction>),
+    /// On the way back; counts failed tries.
+    Undoing(Quest, Box<Transaction>, u32),
+    /// Waits until restored units are told.
+    Retelling(Quest, Box<Transaction>),
+    /// Waits to hear whether the host is back.
+    Proving(Quest, Box<Transaction>),
+    /// Waits until what failed is remembered.
+    Remembering(Quest, Box<Transaction>, Option<bowline_api::record::Proof>),
+    /// Over; waits until the stages are clean; counts failed tries.
+    Cleaning(Quest, Box<Transaction>, u32),
+    /// Over; waits until it is recorded.
+    Recording(Box<Record>, Box<Ending>),
+    /// Over, and it could not be recorded yet: that comes before anything else.
+    Owing(Box<Record>, Box<Ending>),
+    /// Over without a transaction; waits until the new generation is durable.
+    Adopting(Quest, Box<Ending>),
+    /// A person is needed.
+    Stranded(Box<Ending>),
+}
+
+/// What came back from the world.
+#[derive(Debug)]
+pub enum Event {
+    /// A cycle is asked for.
+    Woke {
+        /// Now, since boot.
+        now: Duration,
+        /// Now, in seconds since 1970.
+        wall: i64,
+        /// What the host tells of itself.
+        facts: Facts,
+        /// The number of the next deployment.
+        next_deployment: u64,
+        /// Whether every file is to be read.
+        thorough: bool,
+    },
+    /// The repository answered.
+    Fetched(Box<Bundle>),
+    /// The marks are durable.
+    Marked,
+    /// The tree of a commit.
+    Exported(Box<Tree>),
+    /// Contents of files.
+    Contents(Contents),
+    /// The host as it stands.
+    Seen(Sight),
+    /// Everything is staged: stage roots, and which of them holds each step's slot.
+    Staged {
+        /// Stage roots.
+        stages: Vec<String>,
+        /// For each step, which.
+        of_step: Vec<u16>,
+    },
+    /// The batch is done and durable.
+    Applied,
+    /// All programs were content.
+    Checked,
+    /// Units are told; those that could not be, with why.
+    Notified(Vec<String>),
+    /// Probes answered.
+    Probed {
+        /// What they saw.
+        answers: Vec<Answer>,
+        /// Now, since boot.
+        now: Duration,
+    },
+    /// What was settled is durable; the generation that stands now, if it changed.
+    Settled(Option<Arc<Generation>>),
+    /// Steps are taken back and that is durable.
+    Undone(Vec<Conflict>),
+    /// Paths as they stand.
+    Proved(Vec<Seen>),
+    /// The stages are clean; what was kept for others.
+    Cleaned(Vec<Conflict>),
+    /// It is recorded.
+    Recorded,
+    /// The effect did not come off.
+    Failed(Failure),
+}
+
+/// Why an effect did not come off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What it means.
+    pub weight: Weight,
+    /// The stable code.
+    pub code: String,
+    /// For people.
+    pub detail: String,
+}
+
+/// What a failure means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weight {
+    /// The world is to blame: again, later.
+    Transient,
+    /// The revision is to blame.
+    Guilty,
+}
+
+/// What the engine asks of the world.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// The cycle is over: wait, then wake the engine.
+    Rest {
+        /// How it ended; `None` right after a start.
+        ending: Option<Box<Ending>>,
+        /// How long to wait at most.
+        wait: Duration,
+    },
+    /// Ask the repository for first-parent history above a commit.
+    Fetch {
+        /// From here on.
+        from: ObjectId,
+        /// Ask the remote, or only what is here.
+        means: Means,
+    },
+    /// Keep how far was verified.
+    Mark(Box<HighWater>),
+    /// List a commit's tree.
+    Export(ObjectId),
+    /// Read files of a commit.
+    Read {
+        /// The commit.
+        commit: ObjectId,
+        /// The files.
+        paths: Vec<String>,
+    },
+    /// Look at the host.
+    Observe(Box<Survey>),
+    /// Prepare everything new.
+    Stage(Box<Staging>),
+    /// Carry out steps.
+    Apply {
+        /// Their deployment.
+        deployment: String,
+        /// Its stages.
+        stages: Vec<String>,
+        /// The steps.
+        steps: Vec<Step>,
+    },
+    /// Run programs that judge what was applied.
+    Check(Vec<Check>),
+    /// Tell units.
+    Notify(Vec<Handler>),
+    /// Run probes, not before a time.
+    Probe {
+        /// Since boot.
+        not_before: Duration,
+        /// Which, and how.
+        calls: Vec<Call>,
+    },
+    /// Make an end durable: what is committed, or what failed.
+    Settle(Box<Settlement>),
+    /// Take steps back, last first.
+    Undo {
+        /// Their deployment.
+        deployment: String,
+        /// Its stages.
+        stages: Vec<String>,
+        /// The steps, in their order.
+        steps: Vec<Step>,
+        /// Wait until then, since boot, after a failed try.
+        wait: Duration,
+    },
+    /// Look at paths again.
+    Prove(Vec<HostPath>),
+    /// Clean the stages of a deployment.
+    Clean {
+        /// Which.
+        deployment: String,
+        /// What its slots hold.
+        slots: Slots,
+        /// Wait this long first, after a failed try.
+        wait: Duration,
+    },
+    /// Record what happened; the journal is no longer needed after that.
+    Record(Box<Record>),
+}
+
+/// Whether to ask the remote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Means {
+    /// Ask the remote.
+    Remote,
+    /// Only what an earlier fetch brought.
+    Local,
+}
+
+/// What the slots of a finished transaction hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slots {
+    /// New objects; nothing was displaced.
+    Abandoned,
+    /// New objects, taken back.
+    Reverted,
+    /// What was displaced.
+    Committed,
+}
+
+/// What to stage.
+#[derive(Debug, Clone)]
+pub struct Staging {
+    /// The deployment.
+    pub deployment: String,
+    /// The steps.
+    pub steps: Vec<Step>,
+    /// Where each one's content comes from.
+    pub contents: Vec<Content>,
+    /// Programs that judge staged files.
+    pub validations: Vec<Validation>,
+    /// What will stand if it is committed: made durable now, so that a decision can be finished
+    /// without Git.
+    pub generation: Box<Generation>,
+}
+
+/// One probe to run.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Its name.
+    pub name: String,
+    /// How.
+    pub means: ProbeMeans,
+    /// How long it may take.
+    pub timeout: Duration,
+}
+
+/// An end to make durable.
+#[derive(Debug, Clone)]
+pub enum Settlement {
+    /// The generation that was staged with this deployment stands now.
+    Commit {
+        /// The deployment.
+        deployment: String,
+        /// What is remembered of failures.
+        ledger: Arc<Ledger>,
+    },
+    /// A generation that changed nothing on the host stands now.
+    Adopt {
+        /// It.
+        generation: Box<Generation>,
+        /// What is remembered of failures.
+        ledger: Arc<Ledger>,
+    },
+    /// A deployment was taken back.
+    Revert {
+        /// The deployment.
+        deployment: String,
+        /// What is remembered of failures.
+        ledger: Arc<Ledger>,
+    },
+}

@@ -1,0 +1,117 @@
+//! Removes what an earlier generation created and this revision no longer wants.
+//!
+//! **Invariant:** only what the agent created is removed, and only if it still is what it created.
+//! **Invariant:** a plan that would remove much, or everything, is held.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bowline_model::form::Form;
+use bowline_model::generation::Held;
+use bowline_model::host_path::HostPath;
+use bowline_model::manifest::{Manifest, Spec};
+use bowline_model::step::{Class, Deed};
+use bowline_model::tree::Content;
+
+use super::difference::Found;
+use super::{Given, NoPlan};
+
+/// More removals at once are held.
+const REMOVALS_MAX: usize = 20;
+
+/// A larger share of what is managed is held, in per cent.
+const SHARE_MAX: usize = 20;
+
+/// Adds removals to what was found.
+pub(super) fn prune(
+    given: &Given<'_>,
+    held: &BTreeMap<&HostPath, &Held>,
+    found: &mut Found,
+) -> Result<(), NoPlan> {
+    let wanted: BTreeSet<&HostPath> = given.compiled.objects.iter().map(|it| &it.path).collect();
+    // Deeper paths first, so that a folder is empty when its turn comes.
+    let surplus: Vec<&Held> =
+        held.values().rev().filter(|it| !wanted.contains(&it.path)).copied().collect();
+    let mut removals = 0;
+    for line in surplus {
+        let Some(seen) = given.seen(&line.path) else { continue };
+        if !line.created || seen.form == Form::Absent {
+            continue;
+        }
+        if !line.prune {
+            found.warnings.push(format!("{} is no longer wanted and left in place (policy.prune)", line.path));
+            continue;
+        }
+        let unchanged = seen.form.is_like(&line.form);
+        if !unchanged || seen.obstacle.is_some() {
+            found.warnings.push(format!(
+                "{} is no longer wanted, but was changed by another: left in place",
+                line.path
+            ));
+            continue;
+        }
+        removals += 1;
+        push(found, &line.resource, &line.path, &seen.form, seen.inode);
+    }
+    brake(held.len(), removals, wanted.is_empty())?;
+    purge(given, &wanted, held, found);
+    Ok(())
+}
+
+fn brake(managed: usize, removals: usize, nothing_wanted: bool) -> Result<(), NoPlan> {
+    let share = (removals * 100).checked_div(managed).unwrap_or_default();
+    // A handful may go with any share: three of five files are a small change all the same.
+    let many = removals > REMOVALS_MAX || (share > SHARE_MAX && removals > 5);
+    if removals == 0 || !(many || nothing_wanted) {
+        return Ok(());
+    }
+    let detail = format!(
+        "it would remove {removals} of {managed} managed objects; more than {REMOVALS_MAX} or \
+         {SHARE_MAX} % at once wait for a person: remove them in smaller merges"
+    );
+    Err(NoPlan::Held { reason: "PruneBrake", code: "prune-brake", detail })
+}
+
+/// Entries of folders that say `purgeUnmanaged` which nobody declared.
+fn purge(
+    given: &Given<'_>,
+    wanted: &BTreeSet<&HostPath>,
+    held: &BTreeMap<&HostPath, &Held>,
+    found: &mut Found,
+) {
+    for (folder, names) in given.survey.listings.iter().zip(&given.sight.listings) {
+        let Some(manifest) = purging(given, folder) else { continue };
+        for name in names {
+            let Ok(path) = format!("{folder}/{name}").parse::<HostPath>() else { continue };
+            if !wanted.contains(&path) && !held.contains_key(&path) {
+                found.warnings.push(format!(
+                    "{path} is not declared; {} asks to purge it, which this version only reports",
+                    manifest.id()
+                ));
+            }
+        }
+    }
+}
+
+fn purging<'a>(given: &'a Given<'_>, folder: &HostPath) -> Option<&'a Manifest> {
+    given.compiled.resources.iter().map(|it| it.manifest.as_ref()).find(
+        |it| matches!(&it.spec, Spec::Directory(spec) if spec.purge_unmanaged && spec.path == *folder),
+    )
+}
+
+fn push(
+    found: &mut Found,
+    resource: &Arc<str>,
+    path: &HostPath,
+    pre: &Form,
+    inode: Option<bowline_model::form::Inode>,
+) {
+    let deed = Deed::Place {
+        target: path.clone(),
+        pre: pre.clone(),
+        post: Form::Absent,
+        inode,
+        stage: 0,
+    };
+    found.push(resource, Class::Exact, deed, Content::Nothing);
+}

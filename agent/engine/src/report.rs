@@ -1,0 +1,135 @@
+//! Puts an end into words: for the record, and for whoever asked for the cycle.
+//!
+//! **Invariant:** a record says nothing that the transaction's marks do not say.
+
+use std::collections::BTreeMap;
+
+use bowline_api::cycle::Cycle;
+use bowline_api::outcome::Outcome;
+use bowline_api::record::{self, Kind, PolicyMark, ProbeWord, Record, StepCount};
+use bowline_model::mark::{Cause, Why};
+use bowline_model::revision::Revision;
+
+use crate::memory::Memory;
+use crate::plan::line;
+use crate::transaction::Transaction;
+
+/// The record of a finished transaction. Sequence, predecessor and time are set when it is kept.
+pub(crate) fn record_of(memory: &Memory, tx: &Transaction, outcome: Outcome) -> Record {
+    let why = why_of(tx);
+    let mut by_kind: BTreeMap<String, u64> = BTreeMap::new();
+    for step in &tx.steps {
+        *by_kind.entry(step.kind().to_owned()).or_default() += 1;
+    }
+    let kind = match tx.opening.cause {
+        Cause::Intentional => Kind::Deployment,
+        Cause::Corrective => Kind::Drift,
+    };
+    let probe = |it: &bowline_model::probe_call::Answer| ProbeWord {
+        name: it.name.clone(),
+        passed: it.passed,
+        detail: it.detail.clone(),
+    };
+    Record {
+        deployment: tx.opening.deployment.clone(),
+        base: tx.opening.base.as_ref().map(Revision::to_string),
+        steps: StepCount { changed: tx.steps.len() as u64, by_kind },
+        irreversible: tx.irreversible.clone(),
+        probes: tx.probes.iter().map(probe).collect(),
+        conflicts: tx.conflicts.clone(),
+        proof: tx.end.as_ref().and_then(|(_, proof)| proof.clone()),
+        ..blank(memory, kind, Some(tx.opening.revision.to_string()), outcome, &why)
+    }
+}
+
+/// A record that no transaction belongs to.
+pub(crate) fn alarm(memory: &Memory, cycle: &Cycle) -> Record {
+    let why = (cycle.reason.clone(), cycle.detail.clone());
+    let base = cycle.base.clone();
+    Record { base, ..blank(memory, Kind::Alarm, cycle.revision.clone(), cycle.outcome, &why) }
+}
+
+fn blank(
+    memory: &Memory,
+    kind: Kind,
+    revision: Option<String>,
+    outcome: Outcome,
+    (reason, detail): &(String, String),
+) -> Record {
+    Record {
+        v: record::VERSION,
+        host: memory.settings.host.clone(),
+        seq: 0,
+        prev: String::new(),
+        at: String::new(),
+        kind,
+        deployment: String::new(),
+        revision,
+        base: None,
+        outcome,
+        reason: reason.clone(),
+        detail: detail.clone(),
+        trust_sha256: memory.settings.trust_sha256.to_string(),
+        policy: memory.high_water.as_ref().map(|it| PolicyMark {
+            version: it.policy_version,
+            sha256: it.policy_sha256.to_string(),
+        }),
+        evidence: Vec::new(),
+        gates: Vec::new(),
+        steps: StepCount::default(),
+        irreversible: Vec::new(),
+        probes: Vec::new(),
+        snapshots: Vec::new(),
+        conflicts: Vec::new(),
+        proof: None,
+        durations: BTreeMap::new(),
+    }
+}
+
+/// A finished transaction as a cycle.
+pub(crate) fn cycle_of(tx: &Transaction, outcome: Outcome, warnings: &[String]) -> Cycle {
+    let (reason, detail) = why_of(tx);
+    Cycle {
+        outcome,
+        revision: Some(tx.opening.revision.to_string()),
+        base: tx.opening.base.as_ref().map(Revision::to_string),
+        reason,
+        code: tx.decision.as_ref().map(|(_, why)| why.code.clone()).unwrap_or_default(),
+        detail,
+        deployment: Some(tx.opening.deployment.clone()),
+        steps: tx.steps.iter().map(line).collect(),
+        conflicts: tx.conflicts.clone(),
+        proof: tx.end.as_ref().and_then(|(_, proof)| proof.clone()),
+        warnings: warnings.to_vec(),
+    }
+}
+
+/// A cycle without a transaction.
+pub(crate) fn plain_cycle(
+    outcome: Outcome,
+    revision: Option<String>,
+    base: Option<String>,
+    why: (&str, &str, &str),
+) -> Cycle {
+    let (reason, code, detail) = why;
+    Cycle {
+        outcome,
+        revision,
+        base,
+        reason: reason.to_owned(),
+        code: code.to_owned(),
+        detail: detail.to_owned(),
+        deployment: None,
+        steps: Vec::new(),
+        conflicts: Vec::new(),
+        proof: None,
+        warnings: Vec::new(),
+    }
+}
+
+fn why_of(tx: &Transaction) -> (String, String) {
+    match &tx.decision {
+        Some((_, Why { reason, detail, .. })) => (reason.clone(), detail.clone()),
+        None => ("Progressing".to_owned(), "it did not begin".to_owned()),
+    }
+}

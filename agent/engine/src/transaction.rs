@@ -1,0 +1,202 @@
+//! One transaction as its marks tell it: the same fold on the way forward and after a crash.
+//!
+//! **Invariant:** nothing is known of a transaction that is not in its marks.
+//! **Invariant:** marks come in one order only; any other is damage.
+
+use std::ops::Range;
+
+use bowline_api::outcome::Outcome;
+use bowline_api::record::{Conflict, Proof};
+use bowline_model::mark::{Mark, Opening, Verdict, Why};
+use bowline_model::probe_call::Answer;
+use bowline_model::step::{Class, Deed, Handler, Step};
+use thiserror::Error;
+
+/// File steps that share their barriers: enough that barriers cost little, few enough that a journal
+/// record stays small.
+const BATCH: usize = 1000;
+
+/// A transaction so far.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Transaction {
+    /// What it is about.
+    pub opening: Opening,
+    /// The stage of each filesystem.
+    pub stages: Vec<String>,
+    /// Whether the host may be changed.
+    pub began: bool,
+    /// Resources whose change cannot be taken back.
+    pub irreversible: Vec<String>,
+    /// Steps whose intent is durable, in order.
+    pub steps: Vec<Step>,
+    /// How many of them are done.
+    pub done: usize,
+    /// Units that were about to be told.
+    pub handlers: Vec<Handler>,
+    /// Whether everything was in place.
+    pub applied: bool,
+    /// Last words of probes.
+    pub probes: Vec<Answer>,
+    /// The decision.
+    pub decision: Option<(Verdict, Why)>,
+    /// How many steps, from the last, are taken back.
+    pub undone: usize,
+    /// Somebody else's changes that were met.
+    pub conflicts: Vec<Conflict>,
+    /// The end.
+    pub end: Option<(Outcome, Option<Proof>)>,
+}
+
+/// Marks that no run of the engine writes.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("record {number} of the journal, {name}, does not belong there")]
+pub struct OutOfOrder {
+    /// Its place, from 1.
+    pub number: usize,
+    /// Its name.
+    pub name: &'static str,
+}
+
+impl Transaction {
+    /// Begins with its first mark.
+    pub fn open(opening: Opening) -> Self {
+        Self {
+            opening,
+            stages: Vec::new(),
+            began: false,
+            irreversible: Vec::new(),
+            steps: Vec::new(),
+            done: 0,
+            handlers: Vec::new(),
+            applied: false,
+            probes: Vec::new(),
+            decision: None,
+            undone: 0,
+            conflicts: Vec::new(),
+            end: None,
+        }
+    }
+
+    /// Folds the marks of a journal; `None` when there are none.
+    pub fn fold(marks: &[Mark]) -> Result<Option<Self>, OutOfOrder> {
+        let mut found: Option<Self> = None;
+        for (at, mark) in marks.iter().enumerate() {
+            let fits = match (&mut found, mark) {
+                (None, Mark::Open(opening)) => {
+                    found = Some(Self::open(opening.clone()));
+                    true
+                }
+                (Some(it), mark) => it.note(mark),
+                (None, _) => false,
+            };
+            if !fits {
+                return Err(OutOfOrder { number: at + 1, name: name(mark) });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Takes the next mark; false when it does not belong here.
+    pub fn note(&mut self, mark: &Mark) -> bool {
+        let undecided = self.decision.is_none() && self.end.is_none();
+        let working = self.began && undecided;
+        match mark {
+            Mark::Open(_) => return false,
+            Mark::Staged { stages } if !self.began && undecided => self.stages.clone_from(stages),
+            Mark::Begin { irreversible, plan } if !self.began && undecided => {
+                if *plan != self.opening.plan {
+                    return false;
+                }
+                self.began = true;
+                self.irreversible.clone_from(irreversible);
+            }
+            Mark::StepIntent { steps } if working => {
+                let follows = |(at, step): (usize, &Step)| step.index as usize == self.steps.len() + at;
+                if !steps.iter().enumerate().all(follows) {
+                    return false;
+                }
+                self.steps.extend(steps.iter().cloned());
+            }
+            Mark::StepDone { from, to } if working => {
+                if *from as usize != self.done || *to as usize >= self.steps.len() {
+                    return false;
+                }
+                self.done = *to as usize + 1;
+            }
+            Mark::Handlers { list } if working => self.handlers.clone_from(list),
+            Mark::Applied if working => self.applied = true,
+            Mark::Probe { name, passed, detail } if working => {
+                self.probes.retain(|it| it.name != *name);
+                let (name, detail) = (name.clone(), detail.clone());
+                self.probes.push(Answer { name, passed: *passed, detail });
+            }
+            Mark::Decide { verdict, why } if working => self.decision = Some((*verdict, why.clone())),
+            Mark::UndoIntent { .. } if self.is_reverting() => {}
+            Mark::UndoDone { from, to, conflicts } if self.is_reverting() => {
+                let left = self.steps.len() - self.undone;
+                if *from as usize + 1 != left || to > from {
+                    return false;
+                }
+                self.undone = self.steps.len() - *to as usize;
+                self.conflicts.extend(conflicts.iter().cloned());
+            }
+            Mark::End { outcome, proof } if self.end.is_none() => {
+                self.end = Some((*outcome, proof.clone()));
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Whether it is on the way back.
+    pub fn is_reverting(&self) -> bool {
+        matches!(self.decision, Some((Verdict::Revert, _))) && self.end.is_none()
+    }
+
+    /// The next steps to take back, as a range of their indices; `None` when all are.
+    pub fn next_undo(&self) -> Option<Range<usize>> {
+        let left = self.steps.len().checked_sub(self.undone)?;
+        let steps = self.steps.get(..left)?;
+        let last = steps.last()?;
+        let together = steps
+            .iter()
+            .rev()
+            .take(BATCH)
+            .take_while(|step| !matches!(step.deed, Deed::Run(_)))
+            .count();
+        let count = if matches!(last.deed, Deed::Run(_)) { 1 } else { together };
+        Some(left - count..left)
+    }
+
+    /// Steps that are proved back after a revert: all that are taken back to the byte.
+    pub fn provable(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(|step| step.class == Class::Exact)
+    }
+}
+
+/// The next steps of a plan to do together, from `from` on; `None` at its end.
+pub fn next_batch(steps: &[Step], from: usize) -> Option<Range<usize>> {
+    let rest = steps.get(from..)?;
+    let first = rest.first()?;
+    let together =
+        rest.iter().take(BATCH).take_while(|step| !matches!(step.deed, Deed::Run(_))).count();
+    let count = if matches!(first.deed, Deed::Run(_)) { 1 } else { together };
+    Some(from..from + count)
+}
+
+fn name(mark: &Mark) -> &'static str {
+    match mark {
+        Mark::Open(_) => "Open",
+        Mark::Staged { .. } => "Staged",
+        Mark::Begin { .. } => "Begin",
+        Mark::StepIntent { .. } => "StepIntent",
+        Mark::StepDone { .. } => "StepDone",
+        Mark::Handlers { .. } => "Handlers",
+        Mark::Applied => "Applied",
+        Mark::Probe { .. } => "Probe",
+        Mark::Decide { .. } => "Decide",
+        Mark::UndoIntent { .. } => "UndoIntent",
+        Mark::UndoDone { .. } => "UndoDone",
+        Mark::End { .. } => "End",
+    }
+}

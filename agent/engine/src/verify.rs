@@ -1,0 +1,147 @@
+//! Turns fetched history into a proof that one commit may be deployed, or says why not.
+//!
+//! **Invariant:** a [`Verified`] exists only where bowline-trust accepted the commit, in this process.
+
+use std::sync::Arc;
+
+use bowline_model::bundle::{Bundle, CommitEvidence};
+use bowline_model::digest::Sha256;
+use bowline_model::generation::Generation;
+use bowline_model::high_water::HighWater;
+use bowline_model::object_id::ObjectId;
+use bowline_model::policy::Policy;
+use bowline_model::revision::Revision;
+use bowline_trust::verdict::{Deployable, Verdict, Walked};
+use jiff::Timestamp;
+
+use crate::memory::Settings;
+
+/// A commit that may be deployed as far as signatures and policy go. Made only here.
+#[derive(Debug, Clone)]
+pub struct Verified {
+    revision: Revision,
+    policy: Arc<Policy>,
+}
+
+impl Verified {
+    /// The commit.
+    pub fn revision(&self) -> &Revision {
+        &self.revision
+    }
+
+    /// The same proof for the revision that this host committed under it earlier.
+    pub(crate) fn instead(&self, revision: &Revision) -> Self {
+        Self { revision: revision.clone(), policy: Arc::clone(&self.policy) }
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+}
+
+/// What came of judging a bundle.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// The verdict's word: accepted, pending, refused, tampered.
+    pub word: &'static str,
+    /// The stable code; empty when accepted.
+    pub code: String,
+    /// Why, for people.
+    pub detail: String,
+    /// The commit that was looked at, when one is to blame.
+    pub commit: Option<ObjectId>,
+    /// Marks to make durable, when the walk passed.
+    pub walked: Option<Walked>,
+    /// The newest commit that may be deployed.
+    pub verified: Option<Verified>,
+}
+
+/// Judges a bundle.
+pub fn verify(
+    settings: &Settings,
+    marks: Option<&HighWater>,
+    bundle: &Bundle,
+    wall: i64,
+) -> Judged {
+    let now = Timestamp::from_second(wall).unwrap_or(Timestamp::UNIX_EPOCH);
+    let verdict =
+        bowline_trust::verify(&settings.trust, settings.trust_sha256, marks, bundle, now);
+    let word = verdict.word();
+    let proof = |walked: &Walked, deployable: &Deployable| {
+        prove(settings, bundle, walked, deployable)
+    };
+    match verdict {
+        Verdict::Accepted { walked, deployable } => Judged {
+            word,
+            code: String::new(),
+            detail: String::new(),
+            commit: None,
+            verified: proof(&walked, &deployable),
+            walked: Some(walked),
+        },
+        Verdict::Pending { walked, deployable, code, detail } => Judged {
+            word,
+            code: code.to_string(),
+            detail,
+            commit: Some(bundle.tip),
+            verified: deployable.and_then(|it| proof(&walked, &it)),
+            walked: Some(walked),
+        },
+        Verdict::Refused(refusal) | Verdict::Tampered(refusal) => Judged {
+            word,
+            code: refusal.code.to_string(),
+            detail: refusal.detail.clone(),
+            commit: refusal.commit.or(Some(bundle.tip)),
+            walked: None,
+            verified: None,
+        },
+    }
+}
+
+fn prove(
+    settings: &Settings,
+    bundle: &Bundle,
+    walked: &Walked,
+    deployable: &Deployable,
+) -> Option<Verified> {
+    let evidence = evidence_of(bundle, &deployable.commit)?;
+    let revision = Revision {
+        branch: Revision::branch_of(settings.trust.repo.ref_name.as_str()).to_owned(),
+        commit: deployable.commit,
+        commit_sha256: Sha256::of(&evidence.raw),
+        tree: deployable.tree,
+    };
+    Some(Verified { revision, policy: Arc::clone(&walked.policy) })
+}
+
+fn evidence_of<'a>(bundle: &'a Bundle, commit: &ObjectId) -> Option<&'a CommitEvidence> {
+    bundle.commits.iter().chain(&bundle.start).find(|it| it.id == *commit)
+}
+
+/// Earns the proof again for the revision that this host committed, when nothing newer counts.
+///
+/// What it was earned from is durable: the marks pin the head, and the head's policy is judged anew;
+/// the generation names the commit's own digest. A commit that the policy revokes is not stood by.
+pub fn stand_by(
+    settings: &Settings,
+    generation: &Generation,
+    marks: Option<&HighWater>,
+    bundle: &Bundle,
+    wall: i64,
+) -> Option<Verified> {
+    let marks = marks?;
+    let start = bundle.start.clone().filter(|it| it.id == marks.head)?;
+    let standing = Bundle {
+        format: bundle.format,
+        tip: start.id,
+        start: Some(start),
+        commits: Vec::new(),
+        cut_short: false,
+    };
+    let policy = verify(settings, Some(marks), &standing, wall).walked?.policy;
+    let revision = generation.revision.clone();
+    let revoked = policy.revoked.commits.contains(&revision.commit)
+        || policy.revoked.trees.contains(&revision.tree);
+    (!revoked).then_some(Verified { revision, policy })
+}
