@@ -1,0 +1,31 @@
+//! The agent's hands: every file, process, socket, clock and repository is touched here.
+//!
+//! **Invariant:** nothing here decides, retries or judges; it does what it is told and says what it saw.
+//! **Invariant:** a failed sync is [`Kind::Fatal`](failure::Kind::Fatal): nothing is written after it.
+
+pub mod failure;
+pub mod door;
+pub mod settings;
+pub mod trust_file;
+pub mod lock;
+pub mod state;
+pub mod journal;
+pub mod facts;
+pub mod observe;
+pub mod stat_cache;
+pub mod mounts;
+mod xattrs;
+pub mod stage;
+pub mod exchange;
+pub mod apply;
+pub mod undo;
+pub mod clean;
+pub mod settle;
+pub mod repository;
+pub mod command;
+pub mod service;
+pub mod probe;
+pub mod key;
+pub mod record;
+#[cfg(test)]
+mod scratch;

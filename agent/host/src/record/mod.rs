@@ -1,0 +1,146 @@
+//! The host's own account of what happened: signed records, each naming the one before.
+//!
+//! **Invariant:** a record that was given out is durable; nothing that stands in the log is rewritten.
+//! **Invariant:** a line that a power cut tore is dropped; anything else that is not as written is an
+//! error, and the log is left as it is.
+
+mod line;
+mod segments;
+mod verify;
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bowline_api::record::{Record, VERSION};
+use bowline_model::digest::Sha256;
+use jiff::Timestamp;
+use thiserror::Error;
+
+pub use verify::verify_chain;
+
+use crate::door::clock;
+use crate::failure::{Kind, OsFailure};
+use crate::key::HostKey;
+use segments::Segments;
+
+/// Records in which a repeated one is looked for: a crash repeats the last one, not an old one.
+const RECENT: usize = 64;
+
+/// The record log.
+#[derive(Debug)]
+pub struct RecordLog {
+    segments: Segments,
+    key: Arc<HostKey>,
+    recent: VecDeque<Record>,
+    last: Option<(u64, Sha256)>,
+}
+
+/// The record log cannot be read or written.
+#[derive(Debug, Error)]
+pub enum RecordFailure {
+    /// The system refused.
+    #[error("keep the records")]
+    Os(#[from] OsFailure),
+    /// A record has no JSON form.
+    #[error("write a record")]
+    Json(#[from] serde_json::Error),
+    /// It is not as it was written.
+    #[error("the record log {}, line {line}: {what}", path.display())]
+    Damaged {
+        /// The segment.
+        path: PathBuf,
+        /// The line in it, from 1.
+        line: usize,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+impl RecordFailure {
+    /// What it means for the agent.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Os(failure) => failure.kind,
+            Self::Json(_) | Self::Damaged { .. } => Kind::Broken,
+        }
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Os(_) => "io",
+            Self::Json(_) => "record",
+            Self::Damaged { .. } => "records-damaged",
+        }
+    }
+}
+
+impl RecordLog {
+    /// Opens the log, drops a torn last line, and finds where it ends.
+    pub fn open(folder: &Path, key: Arc<HostKey>) -> Result<Self, RecordFailure> {
+        let segments = Segments::open(folder)?;
+        let lines = segments.newest(RECENT)?;
+        let last = lines.first().map(|it| (it.record.seq, it.digest));
+        let recent = lines.into_iter().rev().map(|it| it.record).collect();
+        Ok(Self { segments, key, recent, last })
+    }
+
+    /// Adds a record and makes it durable. Sequence, predecessor, time and version are set here. A
+    /// record of the same deployment, kind and outcome is not written twice: the first is given.
+    pub fn append(&mut self, mut record: Record) -> Result<Record, RecordFailure> {
+        if let Some(earlier) = self.recent.iter().rev().find(|it| is_same(it, &record)) {
+            return Ok(earlier.clone());
+        }
+        record.v = VERSION;
+        record.seq = self.next_seq();
+        record.prev = self.last.map_or_else(|| "0".repeat(64), |(_, digest)| digest.to_string());
+        record.at = Timestamp::from_second(clock::wall()).unwrap_or_default().to_string();
+        let line = line::write(&record, &self.key)?;
+        self.segments.append(&line)?;
+        self.last = Some((record.seq, Sha256::of(&line)));
+        self.recent.push_back(record.clone());
+        if self.recent.len() > RECENT {
+            self.recent.pop_front();
+        }
+        Ok(record)
+    }
+
+    /// The sequence of the next record, from 1.
+    pub fn next_seq(&self) -> u64 {
+        self.last.map_or(1, |(seq, _)| seq + 1)
+    }
+
+    /// The newest records, newest first.
+    pub fn newest(&self, count: usize) -> Result<Vec<Record>, RecordFailure> {
+        Ok(self.segments.newest(count)?.into_iter().map(|it| it.record).collect())
+    }
+
+    /// The records of one deployment, newest first.
+    pub fn find(&self, deployment: &str) -> Result<Vec<Record>, RecordFailure> {
+        self.segments.find(|it| it.deployment == deployment)
+    }
+
+    /// The envelopes after a sequence, oldest first, as they are sent on: at most `count`.
+    pub fn after(&self, seq: u64, count: usize) -> Result<Vec<String>, RecordFailure> {
+        self.segments.after(seq, count)
+    }
+}
+
+/// The newest records of a log that another thread may be writing, newest first.
+pub fn newest(folder: &Path, count: usize) -> Result<Vec<Record>, RecordFailure> {
+    Ok(Segments::look(folder)?.newest(count)?.into_iter().map(|it| it.record).collect())
+}
+
+/// The records of one deployment in a log that another thread may be writing, newest first.
+pub fn find(folder: &Path, deployment: &str) -> Result<Vec<Record>, RecordFailure> {
+    Segments::look(folder)?.find(|it| it.deployment == deployment)
+}
+
+fn is_same(one: &Record, other: &Record) -> bool {
+    !other.deployment.is_empty()
+        && (&one.deployment, one.kind, one.outcome) == (&other.deployment, other.kind, other.outcome)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,212 @@
+//! The files of the record log: numbered, bounded in size and count, written at the end only.
+//!
+//! **Invariant:** the newest segment is checked whole when the log is opened: its lines can be read,
+//! follow one another, and end with a newline.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use bowline_api::record::Record;
+
+use super::RecordFailure;
+use super::line::{self, Line};
+use crate::door::{barrier, files};
+use crate::failure::{Kind, OsFailure};
+
+/// A segment that is larger is followed by another: small enough to be read whole.
+const SEGMENT_BYTES_MAX: u64 = 4 << 20;
+
+/// A single record is smaller than this, or it is refused.
+const LINE_BYTES_MAX: usize = 1 << 20;
+
+/// Segments kept: a gigabyte, some hundred thousand deployments.
+const SEGMENTS_MAX: usize = 256;
+
+/// The files of the log.
+#[derive(Debug)]
+pub(super) struct Segments {
+    folder: PathBuf,
+    /// Oldest first.
+    numbers: Vec<u64>,
+    open: Option<Open>,
+}
+
+/// The newest segment.
+#[derive(Debug)]
+struct Open {
+    file: File,
+    path: PathBuf,
+    length: u64,
+}
+
+impl Segments {
+    pub(super) fn open(folder: &Path) -> Result<Self, RecordFailure> {
+        files::make_folder(folder)?;
+        let mut segments = Self { folder: folder.to_owned(), numbers: numbers(folder)?, open: None };
+        segments.mend()?;
+        Ok(segments)
+    }
+
+    /// Looks at the segments while another thread may be writing: changes nothing.
+    pub(super) fn look(folder: &Path) -> Result<Self, RecordFailure> {
+        Ok(Self { folder: folder.to_owned(), numbers: numbers(folder)?, open: None })
+    }
+
+    /// Drops a torn last line and checks the rest of the newest segment.
+    fn mend(&mut self) -> Result<(), RecordFailure> {
+        let Some(number) = self.numbers.last() else { return Ok(()) };
+        let path = self.path_of(*number);
+        let bytes = read_segment(&path)?;
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let lines = parse(&path, bytes.get(..whole).unwrap_or_default())?;
+        for (at, pair) in lines.windows(2).enumerate() {
+            let [one, two] = pair else { continue };
+            if two.record.seq != one.record.seq + 1 || two.record.prev != one.digest.to_string() {
+                let what = "it does not follow the line before".to_owned();
+                return Err(RecordFailure::Damaged { path, line: at + 2, what });
+            }
+        }
+        let Some(file) = files::edit(&path)? else { return Ok(()) };
+        let length = whole as u64;
+        if whole < bytes.len() {
+            cut(&file, &path, length)?;
+        }
+        self.open = Some(Open { file, path, length });
+        Ok(())
+    }
+
+    /// Adds a line at the end and makes it durable.
+    pub(super) fn append(&mut self, line: &[u8]) -> Result<(), RecordFailure> {
+        let mut bytes = line.to_vec();
+        bytes.push(b'\n');
+        if bytes.len() > LINE_BYTES_MAX {
+            let full = nix::errno::Errno::EFBIG;
+            return Err(OsFailure::new("add a record to", &self.folder, full).into());
+        }
+        let fits = |open: &Open| open.length + bytes.len() as u64 <= SEGMENT_BYTES_MAX;
+        if !self.open.as_ref().is_some_and(fits) {
+            self.begin()?;
+        }
+        let Some(open) = self.open.as_mut() else { return Ok(()) };
+        if let Err(source) = open.file.write_all_at(&bytes, open.length) {
+            // A part of a line must not stand before the next one.
+            cut(&open.file, &open.path, open.length)?;
+            return Err(OsFailure::new("write", &open.path, source).into());
+        }
+        barrier::data(&open.file, &open.path)?;
+        open.length += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Begins a new segment, and drops the oldest when there are too many.
+    fn begin(&mut self) -> Result<(), RecordFailure> {
+        let number = self.numbers.last().map_or(1, |it| it + 1);
+        let path = self.path_of(number);
+        let file = files::create(&path, 0o600)?;
+        barrier::whole(files::open_folder(&self.folder)?, &self.folder)?;
+        self.open = Some(Open { file, path, length: 0 });
+        self.numbers.push(number);
+        while self.numbers.len() > SEGMENTS_MAX {
+            let oldest = self.numbers.remove(0);
+            files::remove(&self.path_of(oldest))?;
+        }
+        Ok(())
+    }
+
+    /// The newest lines, newest first.
+    pub(super) fn newest(&self, count: usize) -> Result<Vec<Line>, RecordFailure> {
+        let mut found = Vec::new();
+        for number in self.numbers.iter().rev() {
+            let lines = self.lines(*number)?;
+            found.extend(lines.into_iter().rev().take(count.saturating_sub(found.len())));
+            if found.len() >= count {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Records that are wanted, newest first.
+    pub(super) fn find(&self, wanted: impl Fn(&Record) -> bool) -> Result<Vec<Record>, RecordFailure> {
+        let mut found = Vec::new();
+        for number in self.numbers.iter().rev() {
+            let records = self.lines(*number)?.into_iter().rev().map(|it| it.record);
+            found.extend(records.filter(&wanted));
+        }
+        Ok(found)
+    }
+
+    /// Lines after a sequence, oldest first, as they stand.
+    pub(super) fn after(&self, seq: u64, count: usize) -> Result<Vec<String>, RecordFailure> {
+        let mut found = Vec::new();
+        for number in &self.numbers {
+            let path = self.path_of(*number);
+            let bytes = read_segment(&path)?;
+            for (line, text) in parse(&path, &bytes)?.iter().zip(split(&bytes)) {
+                if line.record.seq > seq && found.len() < count {
+                    found.push(String::from_utf8_lossy(text).into_owned());
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn lines(&self, number: u64) -> Result<Vec<Line>, RecordFailure> {
+        let path = self.path_of(number);
+        let bytes = read_segment(&path)?;
+        // A last line without its end is being written.
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        parse(&path, bytes.get(..whole).unwrap_or_default())
+    }
+
+    fn path_of(&self, number: u64) -> PathBuf {
+        self.folder.join(format!("{number:08}.ndjson"))
+    }
+}
+
+/// Numbers of the segments in a folder, oldest first; a gap is damage.
+pub(super) fn numbers(folder: &Path) -> Result<Vec<u64>, RecordFailure> {
+    let number = |name: &String| name.strip_suffix(".ndjson")?.parse::<u64>().ok();
+    let numbers: Vec<u64> =
+        files::names(folder, 2 * SEGMENTS_MAX)?.iter().filter_map(number).collect();
+    let gap = numbers.windows(2).find(|pair| {
+        matches!(pair, [one, two] if *two != one + 1)
+    });
+    match gap.and_then(|pair| pair.first()) {
+        Some(before) => {
+            let path = folder.join(format!("{:08}.ndjson", before + 1));
+            let what = "the segment is missing".to_owned();
+            Err(RecordFailure::Damaged { path, line: 0, what })
+        }
+        None => Ok(numbers),
+    }
+}
+
+/// A segment's bytes.
+pub(super) fn read_segment(path: &Path) -> Result<Vec<u8>, OsFailure> {
+    Ok(files::read(path, SEGMENT_BYTES_MAX + LINE_BYTES_MAX as u64)?.unwrap_or_default())
+}
+
+/// Lines of a segment, without their ends.
+pub(super) fn split(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    bytes.split(|byte| *byte == b'\n').filter(|it| !it.is_empty())
+}
+
+fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<Line>, RecordFailure> {
+    let read = |(at, bytes): (usize, &[u8])| {
+        line::read(bytes).ok_or_else(|| RecordFailure::Damaged {
+            path: path.to_owned(),
+            line: at + 1,
+            what: "it is not a record in its envelope".to_owned(),
+        })
+    };
+    split(bytes).enumerate().map(read).collect()
+}
+
+/// Cuts a segment off behind its last whole line.
+fn cut(file: &File, path: &Path, length: u64) -> Result<(), OsFailure> {
+    file.set_len(length)
+        .map_err(|source| OsFailure { kind: Kind::Fatal, ..OsFailure::new("cut", path, source) })?;
+    barrier::data(file, path)
+}

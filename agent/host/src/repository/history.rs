@@ -1,0 +1,276 @@
+//! The first-parent history between two commits, as evidence.
+//!
+//! **Invariant:** nothing is judged and nothing left out: the first commit that does not parse is in
+//! the bundle, and the walk ends there.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bowline_model::bundle::{Bundle, CommitEvidence, PathEvidence};
+use bowline_model::digest::{Sha256, Sha256Stream};
+use bowline_model::object_id::ObjectId;
+use bowline_trust::commit::{Commit, LARGEST_COMMIT};
+use git2::{ObjectType, Odb, Oid};
+use thiserror::Error;
+
+use super::objects::{Mode, NoObject, RawEntry, entries, read, read_tree};
+use super::{Repository, RepositoryFailure, object_id, oid};
+use crate::failure::Kind;
+
+/// No policy is larger.
+const POLICY_BYTES_MAX: usize = 1 << 20;
+
+/// Looks at trees kept while walking: a commit's and its parent's are needed, and policies are shared.
+const TREES_KEPT_MAX: usize = 4_096;
+
+/// The history could not be read.
+#[derive(Debug, Error)]
+pub enum HistoryFailure {
+    /// The repository cannot be read.
+    #[error("walk the history")]
+    Repository(#[from] RepositoryFailure),
+    /// An object that should be here is not, or not as it was written.
+    #[error("walk the history: {id} {why}")]
+    Object {
+        /// The object.
+        id: ObjectId,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// What the tip names is no commit.
+    #[error("walk the history: {id} is a {found}, not a commit")]
+    NotACommit {
+        /// The object.
+        id: ObjectId,
+        /// What it is.
+        found: String,
+    },
+    /// A commit larger than any real one.
+    #[error("walk the history: commit {id} has {size} bytes, and {LARGEST_COMMIT} are allowed")]
+    TooLarge {
+        /// The commit.
+        id: ObjectId,
+        /// Its size.
+        size: usize,
+    },
+}
+
+impl HistoryFailure {
+    /// What it means for the deployment.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Repository(failure) => failure.kind(),
+            Self::Object { .. } => Kind::Transient,
+            Self::NotACommit { .. } | Self::TooLarge { .. } => Kind::Refused,
+        }
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Repository(failure) => failure.code(),
+            Self::Object { .. } => "missing-object",
+            Self::NotACommit { .. } => "not-a-commit",
+            Self::TooLarge { .. } => "too-large",
+        }
+    }
+}
+
+impl Repository {
+    /// Collects first-parent commits from `tip` down to `from`, at most `commits_max`.
+    pub fn history(
+        &self,
+        tip: &ObjectId,
+        from: &ObjectId,
+        commits_max: usize,
+    ) -> Result<Bundle, HistoryFailure> {
+        let odb = self.odb()?;
+        let mut shelf = Shelf { odb: &odb, tops: HashMap::new(), folders: HashMap::new() };
+        let mut commits = Vec::new();
+        let mut next = Some(*tip);
+        let mut cut_short = false;
+        while let Some(id) = next.filter(|id| id != from) {
+            if commits.len() >= commits_max {
+                cut_short = true;
+                break;
+            }
+            let raw = match shelf.commit(id) {
+                Ok(raw) => raw,
+                // A shallow repository ends somewhere; what was met is evidence enough.
+                Err(HistoryFailure::Object { .. }) if !commits.is_empty() => break,
+                Err(failure) => return Err(failure),
+            };
+            let parsed = Commit::parse(&raw, id.format()).ok();
+            commits.push(shelf.evidence(id, raw, parsed.as_ref())?);
+            next = parsed.and_then(|it| it.parents.first().copied());
+        }
+        commits.reverse();
+        let start = match shelf.commit(*from) {
+            Ok(raw) => {
+                let parsed = Commit::parse(&raw, from.format()).ok();
+                Some(shelf.evidence(*from, raw, parsed.as_ref())?)
+            }
+            Err(HistoryFailure::Object { .. } | HistoryFailure::NotACommit { .. }) => None,
+            Err(failure) => return Err(failure),
+        };
+        Ok(Bundle { format: tip.format(), tip: *tip, start, commits, cut_short })
+    }
+}
+
+/// Trees that were looked at, with what was seen.
+struct Shelf<'o> {
+    odb: &'o Odb<'o>,
+    tops: HashMap<Oid, Rc<Top>>,
+    folders: HashMap<Oid, Rc<Folder>>,
+}
+
+/// A commit's tree, as far as policies are concerned.
+struct Top {
+    /// Digest over everything else than the `.bowline` folder.
+    rest: Sha256,
+    folder: Option<Rc<Folder>>,
+}
+
+/// A `.bowline` folder.
+struct Folder {
+    /// Digest over everything else than the two policy files.
+    rest: Sha256,
+    policy: PathEvidence,
+    envelope: PathEvidence,
+}
+
+impl Folder {
+    /// A tree that readers may read in different ways says nothing about the policy.
+    fn malformed(tree: &[u8]) -> Rc<Self> {
+        let other = PathEvidence::Other { what: "in a malformed tree" };
+        Rc::new(Self { rest: Sha256::of(tree), policy: other.clone(), envelope: other })
+    }
+}
+
+impl Shelf<'_> {
+    fn commit(&self, id: ObjectId) -> Result<Arc<[u8]>, HistoryFailure> {
+        let missing = |why: &str| HistoryFailure::Object { id, why: why.to_owned() };
+        let oid = oid(&id).ok_or_else(|| missing("is named by SHA-256"))?;
+        match read(self.odb, oid, ObjectType::Commit, LARGEST_COMMIT) {
+            Ok(object) => Ok(Arc::from(object.data())),
+            Err(NoObject::Kind(found)) => {
+                Err(HistoryFailure::NotACommit { id, found: found.to_string() })
+            }
+            Err(NoObject::TooLarge(size)) => Err(HistoryFailure::TooLarge { id, size }),
+            Err(other) => Err(object_failure(oid, &other)),
+        }
+    }
+
+    fn evidence(
+        &mut self,
+        id: ObjectId,
+        raw: Arc<[u8]>,
+        commit: Option<&Commit>,
+    ) -> Result<CommitEvidence, HistoryFailure> {
+        let (mut policy, mut policy_envelope) = (PathEvidence::Missing, PathEvidence::Missing);
+        let mut outside_policy_unchanged = false;
+        if let Some(commit) = commit {
+            let top = self.top(commit.tree)?;
+            if let Some(folder) = &top.folder {
+                (policy, policy_envelope) = (folder.policy.clone(), folder.envelope.clone());
+            }
+            outside_policy_unchanged = self.only_policy_changed(&top, commit);
+        }
+        Ok(CommitEvidence { id, raw, policy, policy_envelope, outside_policy_unchanged })
+    }
+
+    /// A parent that cannot be read may differ in anything.
+    fn only_policy_changed(&mut self, top: &Top, commit: &Commit) -> bool {
+        let Some(parent) = commit.parents.first() else { return false };
+        let Ok(raw) = self.commit(*parent) else { return false };
+        let Ok(parent) = Commit::parse(&raw, parent.format()) else { return false };
+        let Ok(before) = self.top(parent.tree) else { return false };
+        let rest = |top: &Top| top.folder.as_ref().map_or_else(|| Sha256::of(b""), |it| it.rest);
+        top.rest == before.rest && rest(top) == rest(&before)
+    }
+
+    fn top(&mut self, tree: ObjectId) -> Result<Rc<Top>, HistoryFailure> {
+        let Some(id) = oid(&tree) else {
+            return Err(HistoryFailure::Object { id: tree, why: "is named by SHA-256".to_owned() });
+        };
+        if let Some(found) = self.tops.get(&id) {
+            return Ok(Rc::clone(found));
+        }
+        let object = read_tree(self.odb, id).map_err(|why| object_failure(id, &why))?;
+        let mut rest = Sha256Stream::new();
+        let mut folder = None;
+        for entry in entries(object.data()) {
+            let Ok(entry) = entry else {
+                folder = Some(Folder::malformed(object.data()));
+                break;
+            };
+            if entry.name == b".bowline" && entry.mode == Mode::Folder && folder.is_none() {
+                folder = Some(self.folder(entry.id)?);
+            } else {
+                rest.update(entry.raw);
+            }
+        }
+        let top = Rc::new(Top { rest: rest.finish(), folder });
+        if self.tops.len() >= TREES_KEPT_MAX {
+            self.tops.clear();
+        }
+        self.tops.insert(id, Rc::clone(&top));
+        Ok(top)
+    }
+
+    fn folder(&mut self, id: Oid) -> Result<Rc<Folder>, HistoryFailure> {
+        if let Some(found) = self.folders.get(&id) {
+            return Ok(Rc::clone(found));
+        }
+        let object = read_tree(self.odb, id).map_err(|why| object_failure(id, &why))?;
+        let mut rest = Sha256Stream::new();
+        let (mut policy, mut envelope) = (PathEvidence::Missing, PathEvidence::Missing);
+        for entry in entries(object.data()) {
+            let Ok(entry) = entry else { return Ok(Folder::malformed(object.data())) };
+            let place = match entry.name {
+                b"policy.yaml" => &mut policy,
+                b"policy.dsse.json" => &mut envelope,
+                _ => {
+                    rest.update(entry.raw);
+                    continue;
+                }
+            };
+            // Of two entries of one name, readers may take either.
+            if *place != PathEvidence::Missing {
+                return Ok(Folder::malformed(object.data()));
+            }
+            *place = self.path_evidence(&entry)?;
+        }
+        let folder = Rc::new(Folder { rest: rest.finish(), policy, envelope });
+        if self.folders.len() >= TREES_KEPT_MAX {
+            self.folders.clear();
+        }
+        self.folders.insert(id, Rc::clone(&folder));
+        Ok(folder)
+    }
+
+    fn path_evidence(&self, entry: &RawEntry<'_>) -> Result<PathEvidence, HistoryFailure> {
+        let what = match entry.mode {
+            Mode::File { .. } => {
+                return match read(self.odb, entry.id, ObjectType::Blob, POLICY_BYTES_MAX) {
+                    Ok(blob) => Ok(PathEvidence::Blob {
+                        id: object_id(entry.id),
+                        bytes: Arc::from(blob.data()),
+                    }),
+                    Err(NoObject::TooLarge(_)) => Ok(PathEvidence::Other { what: "too large" }),
+                    Err(why) => Err(object_failure(entry.id, &why)),
+                };
+            }
+            Mode::Symlink => "symlink",
+            Mode::Folder => "folder",
+            Mode::Submodule => "submodule",
+            Mode::Unknown => "unknown",
+        };
+        Ok(PathEvidence::Other { what })
+    }
+}
+
+fn object_failure(id: Oid, why: &NoObject) -> HistoryFailure {
+    HistoryFailure::Object { id: object_id(id), why: why.to_string() }
+}

@@ -1,0 +1,203 @@
+//! A repository that is fetched from: found by path, its references read as plain files.
+//!
+//! **Invariant:** neither its configuration nor its hooks are read, whoever owns it.
+
+use std::path::{Path, PathBuf};
+
+use git2::{Odb, Oid};
+
+use super::fetch::FetchFailure;
+use crate::door::files;
+
+/// References are one line; packed ones of 100,000 branches fit.
+const REFERENCES_BYTES_MAX: u64 = 16 << 20;
+
+/// Symbolic references that lead to one another; Git's own limit.
+const SYMBOLIC_MAX: usize = 5;
+
+/// A repository on this machine that is fetched from.
+#[derive(Debug)]
+pub(super) struct Remote {
+    /// As it was named.
+    pub(super) url: String,
+    git: PathBuf,
+    common: PathBuf,
+}
+
+impl Remote {
+    /// Finds the repository that a path or `file://` address names.
+    pub(super) fn find(url: &str) -> Result<Self, FetchFailure> {
+        let path = match url.split_once("://") {
+            None if looks_like_scp(url) => {
+                return Err(FetchFailure::Unsupported { url: shown(url) });
+            }
+            None => PathBuf::from(url),
+            Some(("file", rest)) => {
+                PathBuf::from(rest.strip_prefix("localhost").unwrap_or(rest))
+            }
+            Some(_) => return Err(FetchFailure::Unsupported { url: shown(url) }),
+        };
+        let git = [path.join(".git"), path.clone()]
+            .into_iter()
+            .find_map(|it| git_folder(&it))
+            .ok_or_else(|| FetchFailure::NotARepository { url: url.to_owned() })?;
+        // A linked work tree keeps objects and branches in its main repository.
+        let common = match read_line(&git.join("commondir")) {
+            Some(text) => git.join(text),
+            None => git.clone(),
+        };
+        Ok(Self { url: url.to_owned(), git, common })
+    }
+
+    /// The object that a reference leads to.
+    pub(super) fn resolve(&self, name: &str) -> Result<Oid, FetchFailure> {
+        if self.common.join("reftable").is_dir() {
+            return Err(FetchFailure::Unreadable { url: self.url.clone() });
+        }
+        let mut name = name.to_owned();
+        for _ in 0..SYMBOLIC_MAX {
+            let Some(line) = self.line_of(&name) else { break };
+            match line.strip_prefix("ref:") {
+                Some(next) if well_formed(next.trim()) => next.trim().clone_into(&mut name),
+                Some(_) => break,
+                None if line.len() == 64 => {
+                    return Err(FetchFailure::ObjectFormat { url: self.url.clone() });
+                }
+                None if line.len() == 40 => {
+                    return Oid::from_str(&line)
+                        .map_err(|_| FetchFailure::Unreadable { url: self.url.clone() });
+                }
+                None => return Err(FetchFailure::Unreadable { url: self.url.clone() }),
+            }
+        }
+        if self.holds_any_branch() {
+            let reference = name;
+            return Err(FetchFailure::MissingRef { url: self.url.clone(), reference });
+        }
+        Err(FetchFailure::Empty { url: self.url.clone() })
+    }
+
+    /// Its objects, and those of its alternates.
+    pub(super) fn objects(&self) -> Result<Odb<'static>, FetchFailure> {
+        let fail = |source| FetchFailure::Git { doing: "open the objects of", url: self.url.clone(), source };
+        let odb = Odb::new().map_err(fail)?;
+        let objects = self.common.join("objects");
+        let objects = objects.to_str().ok_or_else(|| FetchFailure::NotARepository {
+            url: self.url.clone(),
+        })?;
+        odb.add_disk_alternate(objects).map_err(fail)?;
+        Ok(odb)
+    }
+
+    fn line_of(&self, name: &str) -> Option<String> {
+        if !well_formed(name) {
+            return None;
+        }
+        let folder = if name.starts_with("refs/") { &self.common } else { &self.git };
+        read_line(&folder.join(name)).or_else(|| self.packed(name))
+    }
+
+    fn packed(&self, name: &str) -> Option<String> {
+        let bytes = files::read(&self.common.join("packed-refs"), REFERENCES_BYTES_MAX).ok()??;
+        let text = String::from_utf8_lossy(&bytes);
+        text.lines().find_map(|line| {
+            let (id, its) = line.split_once(' ')?;
+            (its == name).then(|| id.to_owned())
+        })
+    }
+
+    fn holds_any_branch(&self) -> bool {
+        let packed = files::read(&self.common.join("packed-refs"), REFERENCES_BYTES_MAX);
+        let in_pack = matches!(packed, Ok(Some(bytes)) if bytes.windows(5).any(|it| it == b"refs/"));
+        in_pack || files::names(&self.common.join("refs/heads"), 100_000).is_ok_and(|it| !it.is_empty())
+    }
+}
+
+/// A path that is a repository's own folder, or a file that says where that is.
+fn git_folder(path: &Path) -> Option<PathBuf> {
+    if path.is_file() {
+        let target = read_line(path)?;
+        let target = path.parent()?.join(target.strip_prefix("gitdir:")?.trim());
+        return is_git_folder(&target).then_some(target);
+    }
+    is_git_folder(path).then(|| path.to_owned())
+}
+
+fn is_git_folder(path: &Path) -> bool {
+    let own = path.join("objects").is_dir() && path.join("refs").is_dir();
+    path.join("HEAD").exists() && (own || path.join("commondir").is_file())
+}
+
+fn read_line(path: &Path) -> Option<String> {
+    let bytes = files::read(path, REFERENCES_BYTES_MAX).ok()??;
+    Some(String::from_utf8_lossy(&bytes).lines().next().unwrap_or_default().trim().to_owned())
+}
+
+/// A reference's name that stays inside the repository.
+fn well_formed(name: &str) -> bool {
+    let plain = |it: &str| !it.is_empty() && it != "." && it != ".." && !it.ends_with(".lock");
+    name.len() <= 1_024
+        && name.split('/').all(plain)
+        && !name.contains(|it: char| it.is_control() || it.is_whitespace() || it == '\\')
+}
+
+/// `host:path`, as SSH has it; a path with a colon begins with `/` or `.`.
+fn looks_like_scp(url: &str) -> bool {
+    let host = url.split_once(':').map(|(host, _)| host);
+    host.is_some_and(|it| !it.is_empty() && !it.contains('/') && !it.starts_with('.'))
+}
+
+/// An address without the user and password that may stand in it.
+fn shown(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+            format!("{scheme}://{host}{path}")
+        }
+        None => url.rsplit_once('@').map_or(url, |(_, rest)| rest).to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_paths_and_file_addresses_are_fetched_from() {
+        for (url, supported) in [
+            ("https://git.example/a.git", false),
+            ("ssh://git@git.example/a.git", false),
+            ("git@git.example:a.git", false),
+            ("git.example:a", false),
+            ("/nowhere/at/all", true),
+            ("./odd:name", true),
+            ("file:///nowhere/at/all", true),
+        ] {
+            let failure = Remote::find(url).unwrap_err();
+            let found = matches!(failure, FetchFailure::NotARepository { .. });
+            assert_eq!(found, supported, "{url}: {failure}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_shown_without_its_password() {
+        let failure = Remote::find("https://me:secret@git.example/a.git").unwrap_err();
+        assert!(!failure.to_string().contains("secret"), "{failure}");
+    }
+
+    #[test]
+    fn a_reference_does_not_lead_outside() {
+        for (name, good) in [
+            ("refs/heads/main", true),
+            ("HEAD", true),
+            ("refs/../../etc/shadow", false),
+            ("/etc/shadow", false),
+            ("refs/heads/a.lock", false),
+            ("refs/heads/a b", false),
+            ("", false),
+        ] {
+            assert_eq!(well_formed(name), good, "{name}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! A stranger's repository, read where it lies: for whoever only looks.
+//!
+//! **Invariant:** nothing is written there, and neither its configuration nor its hooks are read.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bowline_model::object_id::ObjectId;
+use bowline_trust::commit::LARGEST_COMMIT;
+use git2::{Config, ErrorCode, ObjectType, Oid};
+use thiserror::Error;
+
+use super::fetch::FetchFailure;
+use super::objects::{NoObject, read};
+use super::source::Remote;
+use super::{Repository, object_id, oid};
+
+/// Git's own least; fewer digits name many objects.
+const SHORTEST_ID: usize = 4;
+
+/// A revision that was named and not found.
+#[derive(Debug, Error)]
+pub enum NoRevision {
+    /// The repository cannot be read.
+    #[error("find {name:?}")]
+    Repository {
+        /// What was sought.
+        name: String,
+        /// Why.
+        #[source]
+        source: FetchFailure,
+    },
+    /// Nothing is called so.
+    #[error("{name:?} is neither a branch, a tag nor the id of a commit in {url}")]
+    Unknown {
+        /// What was sought.
+        name: String,
+        /// Where.
+        url: String,
+    },
+    /// Several objects begin so.
+    #[error("more than one object in {url} begins with {name}")]
+    Ambiguous {
+        /// What was sought.
+        name: String,
+        /// Where.
+        url: String,
+    },
+    /// Something is called so, and it is no commit that can be read.
+    #[error("{id} in {url} {why}")]
+    NotACommit {
+        /// The object.
+        id: ObjectId,
+        /// Where.
+        url: String,
+        /// What it is instead.
+        why: String,
+    },
+}
+
+impl Repository {
+    /// Opens the repository that a path or `file://` address names, for reading only.
+    pub fn view(url: &str) -> Result<Self, FetchFailure> {
+        let objects = Remote::find(url)?.objects()?;
+        let fail = |source| FetchFailure::Git { doing: "open", url: url.to_owned(), source };
+        let git = git2::Repository::from_odb(objects).map_err(fail)?;
+        // Without this libgit2 would read the account's configuration.
+        git.set_config(&Config::new().map_err(fail)?).map_err(fail)?;
+        Ok(Self { git, folder: PathBuf::from(url) })
+    }
+
+    /// The raw commit of an id.
+    pub fn raw_commit(&self, id: &ObjectId) -> Result<Arc<[u8]>, NoRevision> {
+        let url = || self.folder.display().to_string();
+        let refuse = |why: String| NoRevision::NotACommit { id: *id, url: url(), why };
+        let oid = oid(id).ok_or_else(|| refuse("is named by SHA-256".to_owned()))?;
+        let odb = self.odb().map_err(|source| NoRevision::Repository {
+            name: id.to_string(),
+            source: source.into(),
+        })?;
+        match read(&odb, oid, ObjectType::Commit, LARGEST_COMMIT) {
+            Ok(object) => Ok(Arc::from(object.data())),
+            Err(NoObject::Kind(found)) => Err(refuse(format!("is a {found}, not a commit"))),
+            Err(why) => Err(refuse(why.to_string())),
+        }
+    }
+
+    fn find_id(&self, name: &str) -> Result<ObjectId, NoRevision> {
+        let (name_, url) = (name.to_owned(), self.folder.display().to_string());
+        let is_hex = name.bytes().all(|it| it.is_ascii_hexdigit());
+        if !is_hex || !(SHORTEST_ID..=40).contains(&name.len()) {
+            return Err(NoRevision::Unknown { name: name_, url });
+        }
+        let found = Oid::from_str(name).and_then(|short| match name.len() {
+            40 => Ok(short),
+            length => self.git.odb()?.exists_prefix(short, length),
+        });
+        match found {
+            Ok(id) => Ok(object_id(id)),
+            Err(error) if error.code() == ErrorCode::Ambiguous => {
+                Err(NoRevision::Ambiguous { name: name_, url })
+            }
+            Err(_) => Err(NoRevision::Unknown { name: name_, url }),
+        }
+    }
+}
+
+/// The object that a reference names in a repository.
+pub fn tip_of(url: &str, reference: &str) -> Result<ObjectId, FetchFailure> {
+    Remote::find(url)?.resolve(reference).map(object_id)
+}
+
+/// The object that a person means: a branch, a tag, `HEAD`, or an id, shortened or not.
+pub fn find(url: &str, name: &str) -> Result<ObjectId, NoRevision> {
+    let fail = |source| NoRevision::Repository { name: name.to_owned(), source };
+    let remote = Remote::find(url).map_err(fail)?;
+    let named = [name.to_owned(), format!("refs/heads/{name}"), format!("refs/tags/{name}")];
+    for reference in named.iter().filter(|it| *it == "HEAD" || it.starts_with("refs/")) {
+        match remote.resolve(reference) {
+            Ok(id) => return Ok(object_id(id)),
+            Err(FetchFailure::MissingRef { .. } | FetchFailure::Empty { .. }) => {}
+            Err(source) => return Err(fail(source)),
+        }
+    }
+    Repository::view(url).map_err(fail)?.find_id(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use git2::Signature;
+
+    /// A repository with one commit on `main`, in a folder of its own.
+    fn sample(name: &str) -> (PathBuf, ObjectId) {
+        let folder = std::env::temp_dir().join(format!("bowline-view-{name}-{}", std::process::id()));
+        drop(std::fs::remove_dir_all(&folder));
+        let git = git2::Repository::init(&folder).unwrap();
+        let tree = git.treebuilder(None).unwrap().write().unwrap();
+        let who = Signature::now("A", "a@example.org").unwrap();
+        let tree = git.find_tree(tree).unwrap();
+        let id = git.commit(Some("refs/heads/main"), &who, &who, "one", &tree, &[]).unwrap();
+        (folder, object_id(id))
+    }
+
+    #[test]
+    fn a_revision_is_found_by_every_usual_name_and_nothing_is_written() {
+        let (folder, id) = sample("names");
+        let url = folder.to_str().unwrap();
+        let full = id.to_string();
+        for name in ["main", "refs/heads/main", &full, &full[..8]] {
+            assert_eq!(find(url, name).unwrap(), id, "{name}");
+        }
+        for name in ["other", "", "abc", "../main", &"0".repeat(8), "refs/heads/none"] {
+            let failure = find(url, name).unwrap_err();
+            assert!(matches!(failure, NoRevision::Unknown { .. }), "{name}: {failure}");
+        }
+        let view = Repository::view(url).unwrap();
+        assert!(view.raw_commit(&id).unwrap().starts_with(b"tree "));
+        let missing = "0".repeat(40).parse().unwrap();
+        assert!(view.raw_commit(&missing).is_err());
+        assert!(view.git.odb().unwrap().write(ObjectType::Blob, b"x").is_err());
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_folder_without_a_repository_is_said_to_be_none() {
+        let folder = std::env::temp_dir();
+        let failure = find(folder.to_str().unwrap(), "main").unwrap_err();
+        assert!(matches!(failure, NoRevision::Repository { .. }), "{failure}");
+    }
+}

@@ -1,0 +1,123 @@
+//! The shape of a settings file, every key optional.
+//!
+//! **Invariant:** shape only; what a value means is settled in the room above.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// A settings file.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Fragment {
+    pub(super) source: Source,
+    pub(super) host: Host,
+    pub(super) state: State,
+    pub(super) trust: Trust,
+    pub(super) api: Api,
+    pub(super) control: Control,
+    pub(super) log: Log,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Source {
+    pub(super) url: Option<Urls>,
+    #[serde(rename = "ref")]
+    pub(super) ref_name: Option<String>,
+    pub(super) path: Option<String>,
+    pub(super) interval: Option<String>,
+    pub(super) timeout: Option<String>,
+}
+
+/// One remote, or several.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged, expecting = "a URL or a list of URLs")]
+pub(super) enum Urls {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Urls {
+    pub(super) fn list(&self) -> &[String] {
+        match self {
+            Self::One(url) => std::slice::from_ref(url),
+            Self::Several(urls) => urls,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub(super) struct Host {
+    pub(super) name: Option<String>,
+    pub(super) labels: Option<BTreeMap<String, String>>,
+    pub(super) key: Option<String>,
+    pub(super) service_manager: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct State {
+    pub(super) dir: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Trust {
+    pub(super) file: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Api {
+    pub(super) socket: Option<String>,
+    pub(super) listen: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub(super) struct Control {
+    pub(super) url: Option<String>,
+    pub(super) token_file: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Log {
+    pub(super) format: Option<String>,
+}
+
+impl Fragment {
+    /// Each key of `self`, else of `defaults`.
+    pub(super) fn over(&self, defaults: &Self) -> Self {
+        let or = |one: &Option<String>, two: &Option<String>| one.clone().or_else(|| two.clone());
+        let (mine, other) = (self, defaults);
+        Self {
+            source: Source {
+                url: mine.source.url.clone().or_else(|| other.source.url.clone()),
+                ref_name: or(&mine.source.ref_name, &other.source.ref_name),
+                path: or(&mine.source.path, &other.source.path),
+                interval: or(&mine.source.interval, &other.source.interval),
+                timeout: or(&mine.source.timeout, &other.source.timeout),
+            },
+            host: Host {
+                name: or(&mine.host.name, &other.host.name),
+                labels: mine.host.labels.clone().or_else(|| other.host.labels.clone()),
+                key: or(&mine.host.key, &other.host.key),
+                service_manager: or(&mine.host.service_manager, &other.host.service_manager),
+            },
+            state: State { dir: or(&mine.state.dir, &other.state.dir) },
+            trust: Trust { file: or(&mine.trust.file, &other.trust.file) },
+            api: Api {
+                socket: or(&mine.api.socket, &other.api.socket),
+                listen: or(&mine.api.listen, &other.api.listen),
+            },
+            control: Control {
+                url: or(&mine.control.url, &other.control.url),
+                token_file: or(&mine.control.token_file, &other.control.token_file),
+            },
+            log: Log { format: or(&mine.log.format, &other.log.format) },
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The agent's state folder: how far it verified, what it committed, what failed.
+//!
+//! **Invariant:** each file is replaced in one go and durably before anything relies on it.
+//! **Invariant:** a file that cannot be read is an error, never an empty state.
+
+use std::path::{Path, PathBuf};
+
+use bowline_model::generation::{Generation, Ledger};
+use bowline_model::high_water::HighWater;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+
+use crate::door::files;
+use crate::failure::{Kind, OsFailure};
+
+/// Largest state file: an inventory of 200,000 paths is smaller.
+const STATE_BYTES_MAX: u64 = 256 << 20;
+
+/// Generations kept: the one that stands and the one before.
+const GENERATIONS_KEPT: usize = 2;
+
+/// The state folder.
+#[derive(Debug, Clone)]
+pub struct State {
+    folder: PathBuf,
+}
+
+/// State could not be read or written.
+#[derive(Debug, Error)]
+pub enum StateFailure {
+    /// The system refused.
+    #[error("keep the agent's state")]
+    Os(#[from] OsFailure),
+    /// A file holds something else than was written.
+    #[error("read the state file {}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+impl StateFailure {
+    /// What it means for a deployment.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Os(failure) => failure.kind,
+            Self::Damaged { .. } => Kind::Broken,
+        }
+    }
+}
+
+impl State {
+    /// Opens the state folder, and makes it when there is none.
+    pub fn open(folder: &Path) -> Result<Self, OsFailure> {
+        for inner in ["", "journal", "generations", "records", "cache"] {
+            files::make_folder(&folder.join(inner))?;
+        }
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where journals lie.
+    pub fn journals(&self) -> PathBuf {
+        self.folder.join("journal")
+    }
+
+    /// How far this host has verified.
+    pub fn high_water(&self) -> Result<Option<HighWater>, StateFailure> {
+        self.load("verify.json")
+    }
+
+    /// Keeps how far this host has verified.
+    pub fn keep_high_water(&self, marks: &HighWater) -> Result<(), StateFailure> {
+        self.save("verify.json", marks)
+    }
+
+    /// What failed on this host.
+    pub fn ledger(&self) -> Result<Ledger, StateFailure> {
+        Ok(self.load("ledger.json")?.unwrap_or_default())
+    }
+
+    /// Keeps what failed.
+    pub fn keep_ledger(&self, ledger: &Ledger) -> Result<(), StateFailure> {
+        self.save("ledger.json", ledger)
+    }
+
+    /// The committed generation.
+    pub fn generation(&self) -> Result<Option<Generation>, StateFailure> {
+        match self.generation_files()?.pop() {
+            Some(name) => self.load(&format!("generations/{name}")),
+            None => Ok(None),
+        }
+    }
+
+    /// Keeps a generation; older ones beyond the last are removed.
+    pub fn keep_generation(&self, generation: &Generation) -> Result<(), StateFailure> {
+        self.save(&Self::generation_name(generation.number), generation)?;
+        self.drop_surplus()
+    }
+
+    /// Where a generation of this number lies, below the folder.
+    pub(crate) fn generation_name(number: u64) -> String {
+        format!("generations/{number:010}.json")
+    }
+
+    /// Removes generations older than those that are kept.
+    pub(crate) fn drop_surplus(&self) -> Result<(), StateFailure> {
+        let names = self.generation_files()?;
+        let surplus = names.len().saturating_sub(GENERATIONS_KEPT);
+        for name in names.iter().take(surplus) {
+            files::remove(&self.folder.join("generations").join(name))?;
+        }
+        Ok(())
+    }
+
+    fn generation_files(&self) -> Result<Vec<String>, StateFailure> {
+        let mut names = files::names(&self.folder.join("generations"), 1000)?;
+        let is_number = |it: &str| it.len() == 10 && it.bytes().all(|byte| byte.is_ascii_digit());
+        names.retain(|name| name.strip_suffix(".json").is_some_and(is_number));
+        Ok(names)
+    }
+
+    pub(crate) fn load<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StateFailure> {
+        let path = self.folder.join(name);
+        let Some(bytes) = files::read(&path, STATE_BYTES_MAX)? else { return Ok(None) };
+        serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|source| StateFailure::Damaged { path, source })
+    }
+
+    pub(crate) fn save(&self, name: &str, value: &impl Serialize) -> Result<(), StateFailure> {
+        let path = self.folder.join(name);
+        let bytes = serde_json::to_vec(value)
+            .map_err(|source| StateFailure::Damaged { path: path.clone(), source })?;
+        Ok(files::replace(&path, &bytes, 0o600)?)
+    }
+}
