@@ -1,0 +1,179 @@
+//! The local HTTP API: status, history, and the request for a cycle.
+//!
+//! **Invariant:** it reads the board and the records, and changes nothing but by asking the loop.
+//! **Invariant:** sizes, times and connections are limited.
+
+mod routes;
+
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bowline_host::door::files;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use crate::board::Board;
+
+/// Connections served at once; more wait.
+const CONNECTIONS_MAX: usize = 64;
+
+/// How long one connection may last.
+const CONNECTION_TIME: Duration = Duration::from_mins(2);
+
+/// How long a client may take to send its request's head.
+const HEAD_TIME: Duration = Duration::from_secs(10);
+
+/// The longest path of a socket on Linux, with its NUL.
+const SOCKET_PATH_MAX: usize = 108;
+
+/// The local API could not be opened.
+#[derive(Debug, Error)]
+pub enum CannotListen {
+    /// At its socket.
+    #[error("open the local API's socket {}", path.display())]
+    Socket {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// At its address.
+    #[error("open the local API's address {address}")]
+    Address {
+        /// The address.
+        address: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// What the API serves from.
+#[derive(Debug, Clone)]
+pub struct Served {
+    /// What the loop tells.
+    pub board: Arc<Board>,
+    /// The folder of records.
+    pub records: PathBuf,
+}
+
+/// The open doors of the API.
+#[derive(Debug, Default)]
+pub struct Doors {
+    socket: Option<UnixListener>,
+    address: Option<TcpListener>,
+}
+
+/// Opens socket and address.
+pub async fn open(
+    socket: Option<&Path>,
+    address: Option<&str>,
+    board: &Board,
+) -> Result<Doors, CannotListen> {
+    let mut doors = Doors::default();
+    if let Some(wanted) = socket {
+        let path = short_enough(wanted);
+        if path != wanted {
+            board.tell(|status| status.socket = Some(path.display().to_string()));
+            tracing::warn!(socket = %path.display(), "the socket's path is too long; it lies here");
+        }
+        doors.socket = Some(bind(&path)?);
+    }
+    if let Some(address) = address {
+        let bound = TcpListener::bind(address).await;
+        let fail = |source| CannotListen::Address { address: address.to_owned(), source };
+        doors.address = Some(bound.map_err(fail)?);
+    }
+    Ok(doors)
+}
+
+fn bind(path: &Path) -> Result<UnixListener, CannotListen> {
+    let fail = |source: Box<dyn std::error::Error + Send + Sync>| CannotListen::Socket {
+        path: path.to_owned(),
+        source,
+    };
+    if let Some(folder) = path.parent() {
+        files::make_folder(folder).map_err(|error| fail(error.into()))?;
+    }
+    // The state's lock is held: a socket that is there was left by a process that is gone.
+    files::remove(path).map_err(|error| fail(error.into()))?;
+    let listener = UnixListener::bind(path).map_err(|error| fail(error.into()))?;
+    files::set_mode(path, 0o600).map_err(|error| fail(error.into()))?;
+    Ok(listener)
+}
+
+/// A path that the system takes for a socket: the wanted one, or one in the runtime folder.
+fn short_enough(wanted: &Path) -> PathBuf {
+    if wanted.as_os_str().len() < SOCKET_PATH_MAX {
+        return wanted.to_owned();
+    }
+    let digest = bowline_model::digest::Sha256::of(wanted.as_os_str().as_encoded_bytes());
+    let short: String = digest.to_string().chars().take(16).collect();
+    let folder = if nix::unistd::geteuid().is_root() {
+        PathBuf::from("/run/bowline")
+    } else {
+        PathBuf::from(format!("/run/user/{}", nix::unistd::geteuid()))
+    };
+    folder.join(format!("bowline-{short}.sock"))
+}
+
+/// Serves until the future is dropped.
+pub async fn serve(doors: Doors, served: Served) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let by_socket = async {
+        let Some(listener) = &doors.socket else { return std::future::pending().await };
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => attend(stream, &served, &places, true).await,
+                Err(error) => pause_after(&error).await,
+            }
+        }
+    };
+    let by_address = async {
+        let Some(listener) = &doors.address else { return std::future::pending().await };
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => attend(stream, &served, &places, false).await,
+                Err(error) => pause_after(&error).await,
+            }
+        }
+    };
+    let ((), ()) = tokio::join!(by_socket, by_address);
+}
+
+/// Out of file descriptors, say: the next try comes after a moment.
+async fn pause_after(error: &std::io::Error) {
+    tracing::warn!(%error, "the local API cannot accept a connection");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+}
+
+async fn attend<S>(stream: S, served: &Served, places: &Arc<Semaphore>, may_change: bool)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Ok(place) = Arc::clone(places).acquire_owned().await else { return };
+    let served = served.clone();
+    tokio::spawn(async move {
+        let service = service_fn(move |request| {
+            let served = served.clone();
+            async move { Ok::<_, Infallible>(routes::answer(&request, &served, may_change)) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIME)
+            .max_buf_size(16 << 10)
+            .serve_connection(TokioIo::new(stream), service);
+        // A client that goes away, or takes too long, is no event of ours.
+        drop(timeout(CONNECTION_TIME, connection).await);
+        drop(place);
+    });
+}

@@ -1,0 +1,226 @@
+//! The composition root: opens everything the loop needs, in the order in which it can fail.
+//!
+//! **Invariant:** nothing is written outside the state folder before the lock is held.
+//! **Invariant:** what an earlier process left is read before anything new is begun.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use bowline_engine::memory::{Memory, Settings as Known};
+use bowline_engine::phase::{Quest, Turn};
+use bowline_engine::recover::{Left, recover};
+use bowline_host::clean;
+use bowline_host::door::clock;
+use bowline_host::door::root::Root;
+use bowline_host::journal::{self, Found, Journal};
+use bowline_host::key::HostKey;
+use bowline_host::lock::{self, Lock};
+use bowline_host::probe::Prober;
+use bowline_host::record::RecordLog;
+use bowline_host::repository::Repository;
+use bowline_host::repository::blobs::BlobCache;
+use bowline_host::service::ServiceManager;
+use bowline_host::settings::Settings;
+use bowline_host::state::State;
+use bowline_host::trust_file::{self, TrustFile};
+use bowline_model::host_path::HostPath;
+use bowline_model::mark::Mark;
+use thiserror::Error;
+
+use crate::board::Board;
+use crate::hands::{Host, Run};
+
+/// The agent could not be put together.
+#[derive(Debug, Error)]
+pub enum CannotStart {
+    /// Settings and trust file do not fit.
+    #[error("{0}")]
+    Settings(String),
+    /// Something could not be opened.
+    #[error("{doing}")]
+    Open {
+        /// What was being done.
+        doing: &'static str,
+        /// Why it failed.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+fn opening<E>(doing: &'static str) -> impl FnOnce(E) -> CannotStart
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    move |source| CannotStart::Open { doing, source: Box::new(source) }
+}
+
+/// Everything the loop needs.
+#[derive(Debug)]
+pub struct Agent {
+    /// The hands.
+    pub host: Host,
+    /// The first turn.
+    pub first: Turn,
+    /// Held as long as the agent lives.
+    pub lock: Lock,
+}
+
+/// Checks that settings and trust file can be used, without touching anything.
+pub fn check(settings: &Settings) -> Result<TrustFile, CannotStart> {
+    let trust = trust_file::load(&settings.trust).map_err(opening("load the root of trust"))?;
+    let trusted = trust.root.repo.ref_name.as_str();
+    if trusted != settings.ref_name {
+        let (file, ref_name) = (settings.file.display(), &settings.ref_name);
+        return Err(CannotStart::Settings(format!(
+            "source.ref in {file} is {ref_name}, and the trust file vouches for {trusted}"
+        )));
+    }
+    Ok(trust)
+}
+
+/// Puts the agent together.
+pub fn compose(
+    settings: Settings,
+    board: Arc<Board>,
+    stop: Arc<AtomicBool>,
+    once: bool,
+) -> Result<Agent, CannotStart> {
+    let trust = check(&settings)?;
+    let state = State::open(&settings.state).map_err(opening("open the state folder"))?;
+    let lock = lock::take(state.folder()).map_err(opening("take the state folder's lock"))?;
+    let root = Root::open(&settings.root).map_err(opening("open the root"))?;
+    let key = HostKey::open(&settings.key).map_err(opening("open the host's key"))?;
+    let fingerprint = key.fingerprint();
+    let (left, journal) = left_behind(&state, &root)?;
+    let records = RecordLog::open(&state.folder().join("records"), Arc::new(key))
+        .map_err(opening("open the records"))?;
+    let objects = state.folder().join("objects.git");
+    let repository = Repository::open(&objects).map_err(opening("open the fetched repository"))?;
+    let facts = bowline_host::facts::read(&root).map_err(opening("read the host's facts"))?;
+    let name = Some(settings.host.clone()).filter(|it| !it.is_empty());
+    let name = name.or_else(|| facts.values.get("hostname").cloned()).unwrap_or_default();
+    let memory = Memory {
+        settings: Arc::new(known(&settings, &root, &trust, name.clone(), fingerprint)),
+        high_water: state.high_water().map_err(opening("read how far was verified"))?,
+        generation: state.generation().map_err(opening("read the committed generation"))?.map(Arc::new),
+        ledger: Arc::new(state.ledger().map_err(opening("read what failed"))?),
+        facts: Arc::new(facts),
+        compiled: None,
+        last_full: None,
+        last_look: None,
+        parked: None,
+        failures: 0,
+        next_deployment: records.next_seq(),
+        alarmed: None,
+        warnings: Vec::new(),
+    };
+    let recovering = matches!(&left, Left::Marks(marks) if !marks.is_empty());
+    let quest = Quest { now: clock::since_boot(), wall: clock::wall(), ..Quest::default() };
+    board.tell(|status| {
+        status.name = name;
+        env!("CARGO_PKG_VERSION").clone_into(&mut status.version);
+        "freshness not proved: no signer is named".clone_into(&mut status.freshness);
+    });
+    let host = Host {
+        blobs: BlobCache::open(&state.folder().join("cache/blobs")),
+        stat_cache: bowline_host::stat_cache::StatCache::default(),
+        services: ServiceManager::named(&settings.service_manager),
+        prober: Prober::default(),
+        trust: trust.root,
+        settings,
+        root,
+        state,
+        repository,
+        records,
+        journal,
+        unopened: None,
+        staged: None,
+        board,
+        stop,
+        run: if once { Run::Once { recovering } } else { Run::Always },
+        ending: None,
+    };
+    Ok(Agent { first: recover(memory, left, quest), host, lock })
+}
+
+/// What an earlier process left: its journal, or stages without one.
+fn left_behind(state: &State, root: &Root) -> Result<(Left, Option<Journal>), CannotStart> {
+    let found = journal::find(&state.journals()).map_err(opening("read the journal"))?;
+    let stages = clean::leftovers(root).map_err(opening("look for stages"))?;
+    let (deployment, journal, marks) = match found {
+        Found::Damaged { path, detail } => {
+            let aside = path.with_extension("damaged");
+            let copied = bowline_host::door::files::copy_aside(&path, &aside);
+            let copied = copied.map_or(String::new(), |()| format!("; copied to {}", aside.display()));
+            let detail = format!("the journal {} is damaged: {detail}{copied}", path.display());
+            return Ok((Left::Damage { detail }, None));
+        }
+        Found::Nothing => (None, None, Vec::new()),
+        Found::Whole { journal, marks } => (deployment_of(&marks), Some(journal), marks),
+    };
+    let foreign = |name: &&String| Some(name.as_str()) != deployment.as_deref();
+    for (stage, names) in &stages {
+        if let Some(name) = names.iter().find(foreign) {
+            let detail = format!("{stage}/{name} is a stage without its journal; nothing is changed");
+            return Ok((Left::Damage { detail }, journal));
+        }
+    }
+    Ok((if marks.is_empty() { Left::Nothing } else { Left::Marks(marks) }, journal))
+}
+
+fn deployment_of(marks: &[Mark]) -> Option<String> {
+    match marks.first() {
+        Some(Mark::Open(opening)) => Some(opening.deployment.clone()),
+        _ => None,
+    }
+}
+
+fn known(
+    settings: &Settings,
+    root: &Root,
+    trust: &TrustFile,
+    host: String,
+    fingerprint: String,
+) -> Known {
+    let number = |text: &str| text.parse().unwrap_or_default();
+    Known {
+        host,
+        fingerprint,
+        folder: settings.folder.clone(),
+        local_labels: settings.labels.clone(),
+        version: (
+            number(env!("CARGO_PKG_VERSION_MAJOR")),
+            number(env!("CARGO_PKG_VERSION_MINOR")),
+            number(env!("CARGO_PKG_VERSION_PATCH")),
+        ),
+        trust: Arc::clone(&trust.root),
+        trust_sha256: trust.sha256,
+        reserved: reserved(settings, root),
+        interval: settings.interval,
+    }
+}
+
+/// The agent's own paths, as paths below the root: no manifest may target them.
+fn reserved(settings: &Settings, root: &Root) -> Vec<HostPath> {
+    let own: Vec<PathBuf> = [
+        Some(settings.state.clone()),
+        Some(settings.trust.clone()),
+        Some(settings.key.clone()),
+        Some(settings.file.clone()),
+        settings.socket.clone(),
+        std::env::current_exe().ok(),
+        Some(root.outside(bowline_host::exchange::STAGE)),
+        Some(root.outside("/etc/systemd/system/bowline-agent.service")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let below = |path: &PathBuf| {
+        let whole = std::path::absolute(path).ok()?;
+        let top = std::path::absolute(root.path()).ok()?;
+        let inner = whole.strip_prefix(top).ok().filter(|it| *it != Path::new(""))?;
+        format!("/{}", inner.display()).parse().ok()
+    };
+    own.iter().filter_map(below).collect()
+}

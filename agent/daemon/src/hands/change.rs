@@ -1,0 +1,205 @@
+//! The half of the hands that changes the host, and takes changes back.
+//!
+//! **Invariant:** what is done here was recorded as an intent before.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bowline_api::record::{Conflict, Record};
+use bowline_engine::phase::{Call, Event, Failure, Settlement, Slots, Staging, Weight};
+use bowline_engine::plan::Validation;
+use bowline_host::clean::Ended;
+use bowline_host::command::{CHECK_TIMEOUT, Commands};
+use bowline_host::door::clock;
+use bowline_host::failure::chain;
+use bowline_host::service::Told;
+use bowline_host::stage::Staged;
+use bowline_host::{apply, settle, stage, undo};
+use bowline_model::step::{Check, Deed, Handler, Step};
+
+use super::Host;
+use super::failures::{failure, fatal, told};
+use super::source::or_tell;
+use crate::driver::Halt;
+
+/// What the slots of a finished transaction hold, in the host's words.
+pub(super) fn ended(slots: Slots) -> Ended {
+    match slots {
+        Slots::Abandoned => Ended::Abandoned,
+        Slots::Reverted => Ended::Reverted,
+        Slots::Committed => Ended::Committed,
+    }
+}
+
+impl Host {
+    pub(super) fn stage(&mut self, staging: &Staging) -> Result<Event, Halt> {
+        if let Some(failure) = self.unopened.take() {
+            return Ok(Event::Failed(failure));
+        }
+        let steps: Vec<_> = staging.steps.iter().zip(&staging.contents).collect();
+        let staged = or_tell!(stage::stage(&self.root, &staging.deployment, &steps, &self.repository));
+        if let Some(failure) = self.validate(staging, &staged)? {
+            return Ok(Event::Failed(failure));
+        }
+        let generation = &staging.generation;
+        or_tell!(settle::stage_generation(&self.state, generation, &staging.deployment));
+        self.staged = Some(Arc::new((**generation).clone()));
+        Ok(Event::Staged { stages: staged.stages, of_step: staged.of_step })
+    }
+
+    /// Lets programs judge staged files.
+    fn validate(&self, staging: &Staging, staged: &Staged) -> Result<Option<Failure>, Halt> {
+        for Validation { step, resource, argv } in &staging.validations {
+            let at = *step as usize;
+            let stage = staged.of_step.get(at).and_then(|it| staged.stages.get(usize::from(*it)));
+            let Some(stage) = stage else { continue };
+            let slot = format!("{stage}/{}/{step}", staging.deployment);
+            let slot = self.root.outside(&slot).display().to_string();
+            let argv: Vec<String> = argv.iter().map(|word| word.replace("%s", &slot)).collect();
+            let ran = Commands::of(&self.root).run_well(resource, &argv, CHECK_TIMEOUT, None);
+            if let Err(error) = ran {
+                let failure = failure(&error)?;
+                return Ok(Some(Failure { code: "validation-failed".to_owned(), ..failure }));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn apply(
+        &mut self,
+        deployment: &str,
+        stages: &[String],
+        steps: &[Step],
+    ) -> Result<Event, Halt> {
+        if let [Step { deed: Deed::Run(run), resource, .. }] = steps {
+            return told(Commands::of(&self.root).step(resource, run).map(|_| Event::Applied));
+        }
+        let stages = match self.stages(deployment, stages) {
+            Ok(stages) => stages,
+            Err(failure) => return Ok(Event::Failed(failure)),
+        };
+        told(apply::apply(&self.root, &stages, steps).map(|()| Event::Applied))
+    }
+
+    pub(super) fn check(&mut self, checks: &[Check]) -> Result<Event, Halt> {
+        match Commands::of(&self.root).check(checks) {
+            Ok(()) => Ok(Event::Checked),
+            Err(error) => {
+                let failure = failure(&error)?;
+                let code = "validation-failed".to_owned();
+                Ok(Event::Failed(Failure { weight: Weight::Guilty, code, ..failure }))
+            }
+        }
+    }
+
+    /// Tells units; gives what went wrong.
+    pub(super) fn notify(&self, handlers: &[Handler]) -> Vec<String> {
+        let mut failures = Vec::new();
+        for handler in handlers {
+            match self.services.notify(&self.root, handler) {
+                Ok(Told::Done) => {}
+                Ok(Told::Skipped(why)) => tracing::info!(unit = handler.unit, why, "unit not told"),
+                Err(error) => failures.push(chain(&error)),
+            }
+        }
+        failures
+    }
+
+    pub(super) fn probe(&mut self, not_before: Duration, calls: &[Call]) -> Result<Event, Halt> {
+        let wait = not_before.saturating_sub(clock::since_boot());
+        if self.board.pause(wait) {
+            return Err(Halt::Stop);
+        }
+        let calls: Vec<_> =
+            calls.iter().map(|it| (it.name.as_str(), &it.means, it.timeout)).collect();
+        let answers = self.prober.probe_all(&self.root, &calls);
+        Ok(Event::Probed { answers, now: clock::since_boot() })
+    }
+
+    pub(super) fn undo(
+        &mut self,
+        deployment: &str,
+        stages: &[String],
+        steps: &[Step],
+        wait: Duration,
+    ) -> Result<Event, Halt> {
+        if self.board.pause(wait) {
+            return Err(Halt::Stop);
+        }
+        if let [Step { deed: Deed::Run(run), resource, .. }] = steps {
+            let done = Commands::of(&self.root).undo(resource, run);
+            return told(done.map(|_| Event::Undone(Vec::new())));
+        }
+        if steps.is_empty() {
+            return Ok(Event::Undone(Vec::new()));
+        }
+        let stages_open = match self.stages(deployment, stages) {
+            Ok(stages) => stages,
+            Err(failure) => return Ok(Event::Failed(failure)),
+        };
+        let mut conflicts = or_tell!(undo::undo(&self.root, &stages_open, steps));
+        // What an earlier, cut short try kept was never reported.
+        for stage in stages {
+            for kept in or_tell!(undo::kept(&self.root, stage, deployment)) {
+                conflicts.extend(unreported(&kept, deployment, steps, &conflicts));
+            }
+        }
+        Ok(Event::Undone(conflicts))
+    }
+
+    pub(super) fn settle(&mut self, settlement: Settlement) -> Result<Event, Halt> {
+        let ledger = match &settlement {
+            Settlement::Commit { ledger, .. }
+            | Settlement::Adopt { ledger, .. }
+            | Settlement::Revert { ledger, .. } => ledger,
+        };
+        or_tell!(self.state.keep_ledger(ledger));
+        let standing = match settlement {
+            Settlement::Commit { deployment, .. } => {
+                let generation = or_tell!(settle::commit_generation(&self.state, &deployment));
+                let staged = self.staged.take().filter(|it| it.deployment == deployment);
+                Some(staged.unwrap_or_else(|| Arc::new(generation)))
+            }
+            Settlement::Adopt { generation, .. } => {
+                or_tell!(self.state.keep_generation(&generation));
+                Some(Arc::new(*generation))
+            }
+            Settlement::Revert { .. } => {
+                or_tell!(settle::discard_generations(&self.state));
+                None
+            }
+        };
+        Ok(Event::Settled(standing))
+    }
+
+    /// Keeps a record; the journal of a recorded transaction is no longer needed.
+    pub(super) fn keep_record(&mut self, record: Record) -> Result<Event, Halt> {
+        let is_deployment = !record.deployment.is_empty();
+        let stranded = record.outcome == bowline_api::outcome::Outcome::Stranded;
+        let kept = or_tell!(self.records.append(record));
+        tracing::info!(seq = kept.seq, outcome = %kept.outcome, reason = kept.reason, "recorded");
+        if is_deployment && !stranded {
+            if let Some(journal) = self.journal.take() {
+                journal.remove().map_err(|error| fatal(&error))?;
+            }
+        }
+        Ok(Event::Recorded)
+    }
+}
+
+/// The conflict of a kept thing, unless it is among those already told.
+fn unreported(
+    kept: &str,
+    deployment: &str,
+    steps: &[Step],
+    told: &[Conflict],
+) -> Option<Conflict> {
+    let index: u32 = kept.rsplit('/').next()?.strip_prefix(deployment)?.strip_prefix('-')?.parse().ok()?;
+    let target = steps.iter().find(|step| step.index == index)?.target()?;
+    let known = told.iter().any(|it| it.kept.as_deref() == Some(kept));
+    (!known).then(|| Conflict {
+        path: target.to_string(),
+        kept: Some(kept.to_owned()),
+        detail: "kept by an earlier try of the same revert".to_owned(),
+    })
+}

@@ -1,0 +1,159 @@
+//! Joins the engine's effects to the host's rooms: one match, one line each.
+//!
+//! **Invariant:** nothing is decided here; a failure is sorted by what it means, and told.
+//! **Invariant:** after a failed barrier nothing more is written.
+
+mod failures;
+mod source;
+mod change;
+mod rest;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use bowline_engine::phase::{Effect, Ending, Event, Failure, Turn, Weight};
+use bowline_host::clean::{self, Ended};
+use bowline_host::door::clock;
+use bowline_host::door::root::Root;
+use bowline_host::exchange::Stages;
+use bowline_host::journal::Journal;
+use bowline_host::probe::Prober;
+use bowline_host::record::RecordLog;
+use bowline_host::repository::Repository;
+use bowline_host::repository::blobs::BlobCache;
+use bowline_host::service::ServiceManager;
+use bowline_host::settings::Settings;
+use bowline_host::stat_cache::StatCache;
+use bowline_host::state::State;
+use bowline_model::generation::Generation;
+use bowline_model::mark::Mark;
+use bowline_model::trust_root::TrustRoot;
+
+use crate::board::Board;
+use crate::driver::{Halt, Hands};
+use failures::{fatal, told};
+
+/// The real host.
+#[derive(Debug)]
+pub struct Host {
+    pub(crate) settings: Settings,
+    pub(crate) trust: Arc<TrustRoot>,
+    pub(crate) root: Root,
+    pub(crate) state: State,
+    pub(crate) repository: Repository,
+    pub(crate) blobs: BlobCache,
+    pub(crate) stat_cache: StatCache,
+    pub(crate) records: RecordLog,
+    pub(crate) services: ServiceManager,
+    pub(crate) prober: Prober,
+    pub(crate) journal: Option<Journal>,
+    pub(crate) unopened: Option<Failure>,
+    pub(crate) staged: Option<Arc<Generation>>,
+    pub(crate) board: Arc<Board>,
+    pub(crate) stop: Arc<AtomicBool>,
+    pub(crate) run: Run,
+    pub(crate) ending: Option<Box<Ending>>,
+}
+
+/// How long the loop runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Run {
+    /// One whole cycle. `recovering`: an earlier transaction ends first.
+    Once {
+        /// Whether an earlier transaction ends first.
+        recovering: bool,
+    },
+    /// Until it is stopped.
+    Always,
+}
+
+impl Host {
+    /// How the last cycle ended.
+    pub fn ending(&self) -> Option<&Ending> {
+        self.ending.as_deref()
+    }
+
+    fn stages(&self, deployment: &str, stages: &[String]) -> Result<Stages, Failure> {
+        Stages::open(&self.root, deployment, stages).map_err(|error| failures::of_os(&error))
+    }
+
+    fn clean(&self, deployment: &str, ended: Ended, wait: Duration) -> Result<Event, Halt> {
+        if self.board.pause(wait) {
+            return Err(Halt::Stop);
+        }
+        told(clean::clean(&self.root, deployment, ended).map(Event::Cleaned))
+    }
+
+    fn change(&mut self, effect: Effect) -> Result<Event, Halt> {
+        match effect {
+            Effect::Stage(staging) => self.stage(&staging),
+            Effect::Apply { deployment, stages, steps } => self.apply(&deployment, &stages, &steps),
+            Effect::Check(checks) => self.check(&checks),
+            Effect::Notify(handlers) => Ok(Event::Notified(self.notify(&handlers))),
+            Effect::Probe { not_before, calls } => self.probe(not_before, &calls),
+            Effect::Undo { deployment, stages, steps, wait } => {
+                self.undo(&deployment, &stages, &steps, wait)
+            }
+            Effect::Clean { deployment, slots, wait } => {
+                self.clean(&deployment, change::ended(slots), wait)
+            }
+            other => Ok(unasked(&other)),
+        }
+    }
+}
+
+/// An effect that came to the wrong room is a bug; it is told, and changes nothing.
+fn unasked(effect: &Effect) -> Event {
+    let detail = format!("nobody performs {effect:?}");
+    Event::Failed(Failure { weight: Weight::Transient, code: "bug".to_owned(), detail })
+}
+
+impl Hands for Host {
+    fn record(&mut self, marks: &[Mark]) -> Result<(), Halt> {
+        if let Some(Mark::Open(opening)) = marks.first() {
+            let folder = self.state.journals();
+            match Journal::create(&folder, &opening.deployment, opening.journal_bytes) {
+                Ok(journal) => self.journal = Some(journal),
+                Err(error) if error.left_nothing() => {
+                    // Nothing is open, so nothing may be staged: the next effect says why.
+                    self.unopened = Some(failures::transient("no-room", &error));
+                    return Ok(());
+                }
+                Err(error) => return Err(fatal(&error)),
+            }
+        }
+        match &mut self.journal {
+            Some(journal) => journal.append(marks).map_err(|error| fatal(&error)),
+            None => Ok(()),
+        }
+    }
+
+    fn perform(&mut self, effect: Effect) -> Result<Event, Halt> {
+        if self.board.is_stopping() && !matches!(effect, Effect::Rest { .. }) {
+            return Err(Halt::Stop);
+        }
+        match effect {
+            Effect::Rest { ending, wait } => self.rest(ending, wait),
+            Effect::Fetch { from, means } => self.fetch(&from, means),
+            Effect::Mark(marks) => told(self.state.keep_high_water(&marks).map(|()| Event::Marked)),
+            Effect::Export(commit) => self.export(&commit),
+            Effect::Read { commit, paths } => self.read(&commit, &paths),
+            Effect::Observe(survey) => self.observe(&survey),
+            Effect::Prove(paths) => self.prove(&paths),
+            Effect::Settle(settlement) => self.settle(*settlement),
+            Effect::Record(record) => self.keep_record(*record),
+            other => self.change(other),
+        }
+    }
+
+    fn watch(&mut self, turn: &Turn) {
+        let word = turn.state.phase.word();
+        self.board.tell(|status| {
+            if status.phase != word {
+                word.clone_into(&mut status.phase);
+            }
+        });
+        tracing::debug!(phase = word, since_boot = ?clock::since_boot(), "turn");
+    }
+}

@@ -1,0 +1,74 @@
+//! The half of the hands that reads: repository, tree, host.
+//!
+//! **Invariant:** nothing outside the state folder is written here.
+
+use bowline_engine::phase::{Event, Means};
+use bowline_host::command::Commands;
+use bowline_host::observe::Observer;
+use bowline_host::repository::fetch::FetchLimits;
+use bowline_model::host_path::HostPath;
+use bowline_model::object_id::ObjectId;
+use bowline_model::survey::{Depth, Sight, Survey};
+
+use super::Host;
+use super::failures::{failure, told};
+use crate::driver::Halt;
+
+/// The steps of `done` that failed become an event, the others go on.
+macro_rules! or_tell {
+    ($done:expr) => {
+        match $done {
+            Ok(value) => value,
+            Err(error) => return Ok(Event::Failed(failure(&error)?)),
+        }
+    };
+}
+pub(super) use or_tell;
+
+impl Host {
+    pub(super) fn fetch(&mut self, from: &ObjectId, means: Means) -> Result<Event, Halt> {
+        let tip = match means {
+            Means::Remote => {
+                let limits = FetchLimits {
+                    bytes: self.trust.limits.pack_bytes.as_bytes(),
+                    timeout: self.settings.fetch_timeout,
+                };
+                let (remotes, name) = (&self.settings.remotes, &self.settings.ref_name);
+                or_tell!(self.repository.fetch(remotes, name, &limits, &self.stop))
+            }
+            // Without a tip there is only what was verified: the walk begins and ends there.
+            Means::Local => or_tell!(self.repository.local_tip()).unwrap_or(*from),
+        };
+        let most = usize::try_from(self.trust.limits.commits_per_walk).unwrap_or(usize::MAX);
+        told(self.repository.history(&tip, from, most).map(|it| Event::Fetched(Box::new(it))))
+    }
+
+    pub(super) fn export(&mut self, commit: &ObjectId) -> Result<Event, Halt> {
+        let tree = or_tell!(self.repository.tree(commit, &mut self.blobs));
+        if let Err(error) = self.blobs.save() {
+            // The cache only saves work; its loss is no failure of the cycle.
+            tracing::warn!(error = %bowline_host::failure::chain(&error), "the blob cache is not kept");
+        }
+        Ok(Event::Exported(Box::new(tree)))
+    }
+
+    pub(super) fn read(&mut self, commit: &ObjectId, paths: &[String]) -> Result<Event, Halt> {
+        told(self.repository.contents(commit, paths).map(Event::Contents))
+    }
+
+    pub(super) fn observe(&mut self, survey: &Survey) -> Result<Event, Halt> {
+        let mut observer = Observer::of(&self.root, &mut self.stat_cache);
+        let forms = or_tell!(observer.look_all(&survey.paths, survey.depth));
+        let mut listings = Vec::new();
+        for folder in &survey.listings {
+            listings.push(or_tell!(observer.list(folder)));
+        }
+        let guards = or_tell!(Commands::of(&self.root).guards(&survey.guards));
+        Ok(Event::Seen(Sight { forms, listings, guards }))
+    }
+
+    pub(super) fn prove(&mut self, paths: &[HostPath]) -> Result<Event, Halt> {
+        let mut observer = Observer::of(&self.root, &mut self.stat_cache);
+        told(observer.look_all(paths, Depth::Full).map(Event::Proved))
+    }
+}

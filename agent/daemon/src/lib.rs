@@ -1,0 +1,13 @@
+//! The agent as a service: wiring, the one loop, the local HTTP API.
+//!
+//! **Invariant:** no rule about deployments stands here: the engine decides, the host acts.
+//! **Invariant:** the transaction runs on one thread, so that its system calls come in one order.
+
+pub mod arguments;
+pub mod logs;
+pub mod board;
+pub mod driver;
+pub mod hands;
+pub mod compose;
+pub mod api;
+pub mod serve;

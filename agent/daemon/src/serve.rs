@@ -1,0 +1,147 @@
+//! Runs the agent: one cycle, or as a service until it is told to stop.
+//!
+//! **Invariant:** the transaction has a thread of its own; tokio serves everything else on another.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use bowline_api::cycle::Cycle;
+use bowline_host::settings::Settings;
+use thiserror::Error;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+
+use crate::api::{self, CannotListen, Served};
+use crate::board::Board;
+use crate::compose::{Agent, CannotStart, compose};
+use crate::driver::{self, Halt};
+
+/// How the agent ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// After one cycle.
+    Cycle(Box<Cycle>),
+    /// On request.
+    Stopped,
+}
+
+/// Why the agent ended before its time.
+#[derive(Debug, Error)]
+pub enum Fell {
+    /// It could not start.
+    #[error("start the agent")]
+    Start(#[from] CannotStart),
+    /// The local API could not be opened.
+    #[error("start the agent")]
+    Listen(#[from] CannotListen),
+    /// Nothing may be written after this.
+    #[error("{0}")]
+    Halt(Halt),
+    /// The runtime could not be made.
+    #[error("start the agent's runtime")]
+    Runtime(#[source] std::io::Error),
+}
+
+impl Fell {
+    /// Whether a person is needed.
+    pub fn needs_a_person(&self) -> bool {
+        matches!(self, Self::Halt(Halt::Fatal(_)))
+    }
+}
+
+/// Runs one whole cycle on this thread.
+pub fn once(settings: Settings) -> Result<Ended, Fell> {
+    let board = Arc::new(Board::default());
+    let stop = Arc::new(AtomicBool::new(false));
+    listen_for_signals(&board, &stop)?;
+    let agent = compose(settings, board, stop, true)?;
+    drive(agent)
+}
+
+fn drive(agent: Agent) -> Result<Ended, Fell> {
+    let Agent { mut host, first, lock } = agent;
+    let halt = driver::run(first, &mut host);
+    drop(lock);
+    match halt {
+        Halt::Stop => Ok(match host.ending() {
+            Some(ending) => Ended::Cycle(Box::new(ending.cycle.clone())),
+            None => Ended::Stopped,
+        }),
+        other => Err(Fell::Halt(other)),
+    }
+}
+
+/// Runs as a service.
+pub fn always(settings: Settings) -> Result<Ended, Fell> {
+    let board = Arc::new(Board::default());
+    let stop = Arc::new(AtomicBool::new(false));
+    let (socket, listen) = (settings.socket.clone(), settings.listen.clone());
+    let records = settings.state.join("records");
+    let agent = compose(settings, Arc::clone(&board), Arc::clone(&stop), false)?;
+    let runtime = runtime()?;
+    runtime.block_on(async {
+        let doors = api::open(socket.as_deref(), listen.as_deref(), &board).await?;
+        let (told, over) = oneshot::channel();
+        let worker = thread::Builder::new().name("transaction".to_owned());
+        worker
+            .spawn(move || {
+                // The receiver is gone only when the process is ending anyway.
+                drop(told.send(drive(agent)));
+            })
+            .map_err(Fell::Runtime)?;
+        let served = Served { board: Arc::clone(&board), records };
+        let mut over = over;
+        let mut terminate = signal(SignalKind::terminate()).map_err(Fell::Runtime)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(Fell::Runtime)?;
+        let serving = api::serve(doors, served);
+        tokio::pin!(serving);
+        loop {
+            tokio::select! {
+                ended = &mut over => {
+                    return ended.unwrap_or(Err(Fell::Halt(Halt::Fatal(
+                        "the transaction's thread ended without a word".to_owned(),
+                    ))));
+                }
+                _ = terminate.recv() => ask_stop(&board, &stop),
+                _ = interrupt.recv() => ask_stop(&board, &stop),
+                () = &mut serving => {}
+            }
+        }
+    })
+}
+
+fn ask_stop(board: &Board, stop: &AtomicBool) {
+    tracing::info!("asked to stop: at the next barrier");
+    stop.store(true, Ordering::Relaxed);
+    board.ask_stop();
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Fell> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Fell::Runtime)
+}
+
+/// In a single cycle signals are heard by a thread of their own.
+fn listen_for_signals(board: &Arc<Board>, stop: &Arc<AtomicBool>) -> Result<(), Fell> {
+    let (board, stop) = (Arc::clone(board), Arc::clone(stop));
+    let runtime = runtime()?;
+    let listen = move || {
+        runtime.block_on(async {
+            let (Ok(mut terminate), Ok(mut interrupt)) =
+                (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+            else {
+                return;
+            };
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            ask_stop(&board, &stop);
+        });
+    };
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(listen)
+        .map(drop)
+        .map_err(Fell::Runtime)
+}
