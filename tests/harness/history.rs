@@ -1,0 +1,65 @@
+//! Runs an agent on a simulated host through cycles, faults and restarts.
+//!
+//! **Invariant:** a restart knows only what was durable.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bowline_agent::driver;
+use bowline_engine::memory::{Memory, Settings};
+use bowline_engine::phase::Quest;
+use bowline_engine::recover::{Left, recover};
+
+use crate::sim_host::SimHost;
+
+/// Restarts before a history counts as endless.
+const RESTARTS_MAX: usize = 20;
+
+/// Runs until all cycles are over, restarting after every power cut.
+pub fn live(host: &mut SimHost, cycles: u32) {
+    host.cycles = cycles;
+    for _ in 0..RESTARTS_MAX {
+        host.dark = false;
+        let memory = memory_of(host);
+        let quest = Quest { wall: host.wall, now: host.clock, ..Quest::default() };
+        let first = recover(memory, Left::Marks(host.disk.journal.clone()), quest);
+        let halt = driver::run(first, host);
+        if !host.dark {
+            assert!(matches!(halt, driver::Halt::Stop), "{halt}\n{}", host.log.join("\n"));
+            return;
+        }
+        // The cycle that the power cut ended is run again.
+        host.cycles = host.cycles.max(1);
+    }
+    panic!("restarted {RESTARTS_MAX} times without an end:\n{}", host.log.join("\n"));
+}
+
+fn memory_of(host: &SimHost) -> Memory {
+    let (trust, trust_sha256) = host.village.trust();
+    let settings = Settings {
+        host: "sim".to_owned(),
+        fingerprint: "SHA256:none".to_owned(),
+        folder: String::new(),
+        local_labels: std::collections::BTreeMap::new(),
+        version: (0, 1, 0),
+        trust,
+        trust_sha256,
+        reserved: Vec::new(),
+        interval: Duration::from_mins(1),
+    };
+    Memory {
+        settings: Arc::new(settings),
+        high_water: host.disk.high_water.clone(),
+        generation: host.disk.generation.clone().map(Arc::new),
+        ledger: Arc::new(host.disk.ledger.clone()),
+        facts: Arc::default(),
+        compiled: None,
+        last_full: None,
+        last_look: None,
+        parked: None,
+        failures: 0,
+        next_deployment: 1,
+        alarmed: None,
+        warnings: Vec::new(),
+    }
+}

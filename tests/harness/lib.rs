@@ -1,0 +1,22 @@
+//! What the tests share: keys and signatures, a repository and a host made of memory, and the
+//! invariants that hold for every host.
+//!
+//! **Invariant:** nothing here is used by the product.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::exit,
+    reason = "test code may panic, print and open its own files"
+)]
+
+pub mod signer;
+pub mod village;
+pub mod sim_host;
+pub mod history;
+pub mod invariants;

@@ -1,0 +1,442 @@
+//! A host made of memory, which can fail or lose power at any effect, and in the middle of one.
+//!
+//! **Invariant:** what is durable survives a power cut; of a batch cut short any subset may survive.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bowline_agent::driver::{Halt, Hands};
+use bowline_api::record::{Conflict, Record};
+use bowline_engine::phase::{Effect, Ending, Event, Failure, Settlement, Slots, Staging, Turn, Weight};
+use bowline_model::digest::Sha256;
+use bowline_model::facts::Facts;
+use bowline_model::form::{Form, Inode};
+use bowline_model::generation::{Generation, Ledger};
+use bowline_model::high_water::HighWater;
+use bowline_model::mark::Mark;
+use bowline_model::probe_call::Answer;
+use bowline_model::step::{Deed, Step};
+use bowline_model::survey::{Condition, Guard, Seen, Sight, Survey};
+use bowline_model::tree::Content;
+
+use crate::village::Village;
+
+/// An object at a path or in a slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Thing {
+    /// How it stands.
+    pub form: Form,
+    /// Which object it is.
+    pub number: u64,
+}
+
+/// What goes wrong with an effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It fails and is told.
+    Fails,
+    /// The power goes before it.
+    DarkBefore,
+    /// The power goes in the middle: of its parts those survive whose bit is set.
+    DarkAmid(u32),
+    /// The power goes after it, before anyone hears of it.
+    DarkAfter,
+}
+
+/// What survives a power cut.
+#[derive(Debug, Clone, Default)]
+pub struct Disk {
+    /// Objects at paths.
+    pub live: BTreeMap<String, Thing>,
+    /// Objects in slots, by deployment and step.
+    pub slots: BTreeMap<(String, u32), Thing>,
+    /// Other people's versions that were kept.
+    pub kept: Vec<Thing>,
+    /// Effects of commands, by program.
+    pub ran: BTreeSet<String>,
+    /// The journal.
+    pub journal: Vec<Mark>,
+    /// A staged generation.
+    pub candidate: Option<Generation>,
+    /// The committed generation.
+    pub generation: Option<Generation>,
+    /// What failed.
+    pub ledger: Ledger,
+    /// How far was verified.
+    pub high_water: Option<HighWater>,
+    /// What was recorded.
+    pub records: Vec<Record>,
+    next_number: u64,
+}
+
+/// The simulated host.
+#[derive(Debug, Clone)]
+pub struct SimHost {
+    /// What survives.
+    pub disk: Disk,
+    /// The repository.
+    pub village: Village,
+    /// Whether the remote answers.
+    pub reachable: bool,
+    /// What probes answer, in turn; the last answer stays.
+    pub probes: Vec<bool>,
+    /// Faults, each at the effect of its number, from 1.
+    pub faults: Vec<(usize, Fault)>,
+    /// Effects so far.
+    pub effects: usize,
+    /// Names of effects so far, for a replay.
+    pub log: Vec<String>,
+    /// Set when the power went.
+    pub dark: bool,
+    /// The wall clock.
+    pub wall: i64,
+    /// The boot clock.
+    pub clock: Duration,
+    /// How cycles ended.
+    pub endings: Vec<Ending>,
+    /// Cycles left to run.
+    pub cycles: u32,
+    /// What no invariant allows, as it was seen.
+    pub broken: Vec<String>,
+}
+
+impl SimHost {
+    /// A host that follows a repository.
+    pub fn new(village: Village) -> Self {
+        Self {
+            disk: Disk::default(),
+            village,
+            reachable: true,
+            probes: vec![true],
+            faults: Vec::new(),
+            effects: 0,
+            log: Vec::new(),
+            dark: false,
+            wall: crate::village::BEGINNING + 86_400,
+            clock: Duration::from_secs(100),
+            endings: Vec::new(),
+            cycles: 1,
+            broken: Vec::new(),
+        }
+    }
+
+    /// Somebody else puts a file somewhere.
+    pub fn put_file(&mut self, path: &str, text: &str) {
+        let form = Form::File {
+            sha256: Sha256::of(text.as_bytes()),
+            size: text.len() as u64,
+            mode: 0o644,
+            uid: 0,
+            gid: 0,
+            xattrs: None,
+        };
+        let thing = self.disk.thing(form);
+        self.disk.live.insert(path.to_owned(), thing);
+    }
+
+    /// Somebody else makes a folder.
+    pub fn put_folder(&mut self, path: &str) {
+        let thing = self.disk.thing(Form::Directory { mode: 0o755, uid: 0, gid: 0 });
+        self.disk.live.insert(path.to_owned(), thing);
+    }
+
+    /// Paths and how they stand.
+    pub fn forms(&self) -> BTreeMap<String, Form> {
+        self.disk.live.iter().map(|(path, thing)| (path.clone(), thing.form.clone())).collect()
+    }
+
+    fn facts() -> Facts {
+        let root = || BTreeMap::from([("root".to_owned(), 0)]);
+        Facts { users: root(), groups: root(), boot: "boot".to_owned(), ..Facts::default() }
+    }
+
+    fn happen(&mut self, effect: Effect, survives: impl Fn(usize) -> bool) -> Result<Event, Halt> {
+        Ok(match effect {
+            Effect::Rest { ending, .. } => return self.rest(ending),
+            Effect::Fetch { from, .. } if self.reachable => {
+                Event::Fetched(Box::new(self.village.bundle(from)))
+            }
+            Effect::Fetch { .. } => failed("the remote does not answer"),
+            Effect::Mark(marks) => {
+                self.disk.high_water = Some(*marks);
+                Event::Marked
+            }
+            Effect::Export(commit) => Event::Exported(Box::new(self.village.tree(commit))),
+            Effect::Read { commit, paths } => Event::Contents(self.village.contents(commit, &paths)),
+            Effect::Observe(survey) => Event::Seen(self.look(&survey)),
+            Effect::Stage(staging) => self.stage(&staging, survives),
+            Effect::Apply { deployment, steps, .. } => {
+                self.check_intents(&steps);
+                self.apply(&deployment, &steps, survives)
+            }
+            Effect::Check(_) => Event::Checked,
+            Effect::Notify(_) => Event::Notified(Vec::new()),
+            Effect::Probe { not_before, calls } => {
+                self.clock = self.clock.max(not_before) + Duration::from_millis(10);
+                let passed = if self.probes.len() > 1 { self.probes.remove(0) } else { self.probes[0] };
+                let answer = |name| Answer { name, passed, detail: "simulated".to_owned() };
+                let answers = calls.into_iter().map(|call| answer(call.name)).collect();
+                Event::Probed { answers, now: self.clock }
+            }
+            Effect::Settle(settlement) => Event::Settled(self.settle(*settlement)),
+            Effect::Undo { deployment, steps, .. } => {
+                let conflicts = self.undo(&deployment, &steps, survives);
+                Event::Undone(conflicts)
+            }
+            Effect::Prove(paths) => {
+                Event::Proved(paths.iter().map(|path| self.seen(path.as_str())).collect())
+            }
+            Effect::Clean { deployment, slots, .. } => {
+                self.disk.clean(&deployment, slots);
+                Event::Cleaned(Vec::new())
+            }
+            Effect::Record(record) => {
+                let same = |it: &&Record| {
+                    !it.deployment.is_empty()
+                        && (&it.deployment, it.outcome) == (&record.deployment, record.outcome)
+                };
+                if self.disk.records.iter().find(same).is_none() {
+                    self.disk.records.push(*record);
+                }
+                self.disk.journal.clear();
+                self.disk.candidate = None;
+                Event::Recorded
+            }
+        })
+    }
+
+    fn rest(&mut self, ending: Option<Box<Ending>>) -> Result<Event, Halt> {
+        self.endings.extend(ending.map(|it| *it));
+        if self.cycles == 0 {
+            return Err(Halt::Stop);
+        }
+        self.cycles -= 1;
+        self.clock += Duration::from_hours(7);
+        Ok(Event::Woke {
+            now: self.clock,
+            wall: self.wall,
+            facts: Self::facts(),
+            next_deployment: self.disk.records.len() as u64 + 1,
+            thorough: true,
+        })
+    }
+
+    fn seen(&self, path: &str) -> Seen {
+        match self.disk.live.get(path) {
+            None => Seen { form: Form::Absent, inode: None, obstacle: None },
+            Some(thing) => {
+                let inode = Some(Inode { dev: 1, ino: thing.number, links: 1 });
+                Seen { form: thing.form.clone(), inode, obstacle: None }
+            }
+        }
+    }
+
+    fn look(&self, survey: &Survey) -> Sight {
+        let holds = |guard: &Guard| match &guard.condition {
+            Condition::Creates(path) => !self.disk.live.contains_key(path.as_str()),
+            Condition::Unless(argv) | Condition::OnlyIf(argv) => {
+                !self.disk.ran.contains(argv.last().unwrap())
+            }
+        };
+        Sight {
+            forms: survey.paths.iter().map(|path| self.seen(path.as_str())).collect(),
+            listings: survey.listings.iter().map(|_| Vec::new()).collect(),
+            guards: survey.guards.iter().map(|it| (it.resource.clone(), holds(it))).collect(),
+        }
+    }
+
+    fn stage(&mut self, staging: &Staging, survives: impl Fn(usize) -> bool) -> Event {
+        for (at, (step, content)) in staging.steps.iter().zip(&staging.contents).enumerate() {
+            if let Content::Blob(id) = content {
+                let bytes = self.village.blob(id);
+                assert!(matches!(step.post(), Some(Form::File { size, .. }) if *size == bytes.len() as u64));
+            }
+            if let Deed::Place { post, .. } = &step.deed {
+                if *post != Form::Absent && survives(at) {
+                    let thing = self.disk.thing(post.clone());
+                    self.disk.slots.insert((staging.deployment.clone(), step.index), thing);
+                }
+            }
+        }
+        self.disk.candidate = Some((*staging.generation).clone());
+        Event::Staged { stages: vec!["/.bowline-stage".to_owned()], of_step: vec![0; staging.steps.len()] }
+    }
+
+    /// Invariant 1: no change without a durable intent.
+    fn check_intents(&mut self, steps: &[Step]) {
+        for step in steps {
+            let intended = self.disk.journal.iter().any(
+                |mark| matches!(mark, Mark::StepIntent { steps } if steps.contains(step)),
+            );
+            if !intended {
+                self.broken.push(format!("step {} is done without a durable intent", step.index));
+            }
+        }
+    }
+
+    fn apply(&mut self, deployment: &str, steps: &[Step], survives: impl Fn(usize) -> bool) -> Event {
+        for (at, step) in steps.iter().enumerate() {
+            if !survives(at) {
+                continue;
+            }
+            match &step.deed {
+                Deed::Place { target, pre, .. } => {
+                    let now = self.seen(target.as_str()).form;
+                    if now != *pre {
+                        return failed("changed by another");
+                    }
+                    self.disk.swap(deployment, step.index, target.as_str());
+                }
+                Deed::Alter { target, post, .. } => {
+                    if let Some(thing) = self.disk.live.get_mut(target.as_str()) {
+                        thing.form = post.clone();
+                    }
+                }
+                Deed::Run(run) => {
+                    self.disk.ran.insert(run.argv.last().unwrap().clone());
+                }
+            }
+        }
+        Event::Applied
+    }
+
+    fn undo(
+        &mut self,
+        deployment: &str,
+        steps: &[Step],
+        survives: impl Fn(usize) -> bool,
+    ) -> Vec<Conflict> {
+        for (at, step) in steps.iter().enumerate().rev() {
+            if !survives(at) {
+                continue;
+            }
+            match &step.deed {
+                Deed::Place { target, pre, post, inode, .. } => {
+                    let slot = self.disk.slots.get(&(deployment.to_owned(), step.index));
+                    let done = match (pre, post) {
+                        (Form::Absent, _) => slot.is_none(),
+                        (_, Form::Absent) => slot.is_some(),
+                        _ => slot.map(|it| it.number) == inode.map(|it| it.ino),
+                    };
+                    if done {
+                        self.disk.swap(deployment, step.index, target.as_str());
+                    }
+                }
+                Deed::Alter { target, pre, .. } => {
+                    if let Some(thing) = self.disk.live.get_mut(target.as_str()) {
+                        thing.form = pre.clone();
+                    }
+                }
+                Deed::Run(run) => {
+                    if run.undo.is_some() {
+                        self.disk.ran.remove(run.argv.last().unwrap());
+                    }
+                }
+            }
+        }
+        Vec::new()
+    }
+
+    fn settle(&mut self, settlement: Settlement) -> Option<Arc<Generation>> {
+        match settlement {
+            Settlement::Commit { ledger, .. } => {
+                self.disk.ledger = (*ledger).clone();
+                let staged = self.disk.candidate.take();
+                self.disk.generation = staged.or(self.disk.generation.take());
+            }
+            Settlement::Adopt { generation, ledger } => {
+                self.disk.ledger = (*ledger).clone();
+                self.disk.generation = Some(*generation);
+            }
+            Settlement::Revert { ledger, .. } => self.disk.ledger = (*ledger).clone(),
+        }
+        self.disk.generation.clone().map(Arc::new)
+    }
+}
+
+impl Disk {
+    fn thing(&mut self, form: Form) -> Thing {
+        self.next_number += 1;
+        Thing { form, number: self.next_number }
+    }
+
+    /// The exchange: whatever is at the path goes to the slot, and the other way round.
+    fn swap(&mut self, deployment: &str, index: u32, path: &str) {
+        let slot = (deployment.to_owned(), index);
+        let (live, staged) = (self.live.remove(path), self.slots.remove(&slot));
+        self.live.extend(staged.map(|thing| (path.to_owned(), thing)));
+        self.slots.extend(live.map(|thing| (slot, thing)));
+    }
+
+    fn clean(&mut self, deployment: &str, _slots: Slots) {
+        self.slots.retain(|(of, _), _| of != deployment);
+    }
+}
+
+fn failed(detail: &str) -> Event {
+    let (code, detail) = ("simulated".to_owned(), detail.to_owned());
+    Event::Failed(Failure { weight: Weight::Transient, code, detail })
+}
+
+impl Hands for SimHost {
+    fn record(&mut self, marks: &[Mark]) -> Result<(), Halt> {
+        self.effects += 1;
+        self.log.push(format!("{} record {}", self.effects, marks.len()));
+        let fault = self.faults.iter().find(|(at, _)| *at == self.effects).map(|(_, it)| *it);
+        match fault {
+            None => self.disk.journal.extend(marks.iter().cloned()),
+            // A journal that cannot be written ends the process.
+            Some(Fault::Fails | Fault::DarkBefore) => return self.lights_out(),
+            Some(Fault::DarkAmid(mask)) => {
+                let whole = mask.trailing_ones() as usize;
+                self.disk.journal.extend(marks.iter().take(whole).cloned());
+                return self.lights_out();
+            }
+            Some(Fault::DarkAfter) => {
+                self.disk.journal.extend(marks.iter().cloned());
+                return self.lights_out();
+            }
+        }
+        Ok(())
+    }
+
+    fn perform(&mut self, effect: Effect) -> Result<Event, Halt> {
+        if let Effect::Rest { ending, .. } = effect {
+            return self.rest(ending);
+        }
+        self.effects += 1;
+        self.log.push(format!("{} {}", self.effects, name(&effect)));
+        crate::invariants::no_outside_on_the_way_back(self, &effect);
+        let fault = self.faults.iter().find(|(at, _)| *at == self.effects).map(|(_, it)| *it);
+        match fault {
+            None => self.happen(effect, |_| true),
+            Some(Fault::Fails) => Ok(failed("injected")),
+            Some(Fault::DarkBefore) => self.lights_out(),
+            Some(Fault::DarkAmid(mask)) => {
+                drop(self.happen(effect, |at| mask >> (at % 32) & 1 == 1));
+                self.lights_out()
+            }
+            Some(Fault::DarkAfter) => {
+                drop(self.happen(effect, |_| true));
+                self.lights_out()
+            }
+        }
+    }
+
+    fn watch(&mut self, turn: &Turn) {
+        crate::invariants::nothing_is_lost(self, turn);
+    }
+}
+
+impl SimHost {
+    fn lights_out<T>(&mut self) -> Result<T, Halt> {
+        self.dark = true;
+        Err(Halt::Stop)
+    }
+}
+
+fn name(effect: &Effect) -> String {
+    let text = format!("{effect:?}");
+    text.split([' ', '(', '{']).next().unwrap_or_default().to_owned()
+}

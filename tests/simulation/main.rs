@@ -1,0 +1,8 @@
+//! A host of memory loses power, fails and lies at every effect of a deployment and of its recovery.
+//!
+//! **Invariant:** every history is replayable: its faults are numbers, and it logs its effects.
+
+mod world;
+mod faults;
+mod quarantine;
+mod random;
