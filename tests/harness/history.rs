@@ -38,7 +38,7 @@ fn memory_of(host: &SimHost) -> Memory {
     let (trust, trust_sha256) = host.village.trust();
     let settings = Settings {
         host: "sim".to_owned(),
-        fingerprint: "SHA256:none".to_owned(),
+        fingerprint: host.fingerprint.clone(),
         folder: String::new(),
         local_labels: std::collections::BTreeMap::new(),
         version: (0, 1, 0),

@@ -17,6 +17,7 @@
 
 pub mod signer;
 pub mod village;
+pub mod disk;
 pub mod sim_host;
 pub mod history;
 pub mod invariants;

@@ -2,34 +2,25 @@
 //!
 //! **Invariant:** what is durable survives a power cut; of a batch cut short any subset may survive.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_agent::driver::{Halt, Hands};
 use bowline_api::record::{Conflict, Record};
-use bowline_engine::phase::{Effect, Ending, Event, Failure, Settlement, Slots, Staging, Turn, Weight};
+use bowline_engine::phase::{Effect, Ending, Event, Failure, Settlement, Staging, Turn, Weight};
 use bowline_model::digest::Sha256;
 use bowline_model::facts::Facts;
 use bowline_model::form::{Form, Inode};
-use bowline_model::generation::{Generation, Ledger};
-use bowline_model::high_water::HighWater;
+use bowline_model::generation::Generation;
 use bowline_model::mark::Mark;
 use bowline_model::probe_call::Answer;
 use bowline_model::step::{Deed, Step};
 use bowline_model::survey::{Condition, Guard, Seen, Sight, Survey};
 use bowline_model::tree::Content;
 
+use crate::disk::Disk;
 use crate::village::Village;
-
-/// An object at a path or in a slot.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Thing {
-    /// How it stands.
-    pub form: Form,
-    /// Which object it is.
-    pub number: u64,
-}
 
 /// What goes wrong with an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,32 +35,6 @@ pub enum Fault {
     DarkAfter,
 }
 
-/// What survives a power cut.
-#[derive(Debug, Clone, Default)]
-pub struct Disk {
-    /// Objects at paths.
-    pub live: BTreeMap<String, Thing>,
-    /// Objects in slots, by deployment and step.
-    pub slots: BTreeMap<(String, u32), Thing>,
-    /// Other people's versions that were kept.
-    pub kept: Vec<Thing>,
-    /// Effects of commands, by program.
-    pub ran: BTreeSet<String>,
-    /// The journal.
-    pub journal: Vec<Mark>,
-    /// A staged generation.
-    pub candidate: Option<Generation>,
-    /// The committed generation.
-    pub generation: Option<Generation>,
-    /// What failed.
-    pub ledger: Ledger,
-    /// How far was verified.
-    pub high_water: Option<HighWater>,
-    /// What was recorded.
-    pub records: Vec<Record>,
-    next_number: u64,
-}
-
 /// The simulated host.
 #[derive(Debug, Clone)]
 pub struct SimHost {
@@ -77,6 +42,8 @@ pub struct SimHost {
     pub disk: Disk,
     /// The repository.
     pub village: Village,
+    /// The fingerprint of the host's key.
+    pub fingerprint: String,
     /// Whether the remote answers.
     pub reachable: bool,
     /// What probes answer, in turn; the last answer stays.
@@ -107,6 +74,7 @@ impl SimHost {
         Self {
             disk: Disk::default(),
             village,
+            fingerprint: "SHA256:none".to_owned(),
             reachable: true,
             probes: vec![true],
             faults: Vec::new(),
@@ -187,8 +155,8 @@ impl SimHost {
             Effect::Prove(paths) => {
                 Event::Proved(paths.iter().map(|path| self.seen(path.as_str())).collect())
             }
-            Effect::Clean { deployment, slots, .. } => {
-                self.disk.clean(&deployment, slots);
+            Effect::Clean { deployment, .. } => {
+                self.disk.clean(&deployment);
                 Event::Cleaned(Vec::new())
             }
             Effect::Record(record) => {
@@ -352,25 +320,6 @@ impl SimHost {
             Settlement::Revert { ledger, .. } => self.disk.ledger = (*ledger).clone(),
         }
         self.disk.generation.clone().map(Arc::new)
-    }
-}
-
-impl Disk {
-    fn thing(&mut self, form: Form) -> Thing {
-        self.next_number += 1;
-        Thing { form, number: self.next_number }
-    }
-
-    /// The exchange: whatever is at the path goes to the slot, and the other way round.
-    fn swap(&mut self, deployment: &str, index: u32, path: &str) {
-        let slot = (deployment.to_owned(), index);
-        let (live, staged) = (self.live.remove(path), self.slots.remove(&slot));
-        self.live.extend(staged.map(|thing| (path.to_owned(), thing)));
-        self.slots.extend(live.map(|thing| (slot, thing)));
-    }
-
-    fn clean(&mut self, deployment: &str, _slots: Slots) {
-        self.slots.retain(|(of, _), _| of != deployment);
     }
 }
 

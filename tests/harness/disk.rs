@@ -1,0 +1,65 @@
+//! What survives a power cut of a simulated host.
+//!
+//! **Invariant:** an exchange is one operation: it survives whole or not at all.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bowline_api::record::Record;
+use bowline_model::form::Form;
+use bowline_model::generation::{Generation, Ledger};
+use bowline_model::high_water::HighWater;
+use bowline_model::mark::Mark;
+
+/// An object at a path or in a slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Thing {
+    /// How it stands.
+    pub form: Form,
+    /// Which object it is.
+    pub number: u64,
+}
+
+/// What survives a power cut.
+#[derive(Debug, Clone, Default)]
+pub struct Disk {
+    /// Objects at paths.
+    pub live: BTreeMap<String, Thing>,
+    /// Objects in slots, by deployment and step.
+    pub slots: BTreeMap<(String, u32), Thing>,
+    /// Other people's versions that were kept.
+    pub kept: Vec<Thing>,
+    /// Effects of commands, by program.
+    pub ran: BTreeSet<String>,
+    /// The journal.
+    pub journal: Vec<Mark>,
+    /// A staged generation.
+    pub candidate: Option<Generation>,
+    /// The committed generation.
+    pub generation: Option<Generation>,
+    /// What failed.
+    pub ledger: Ledger,
+    /// How far was verified.
+    pub high_water: Option<HighWater>,
+    /// What was recorded.
+    pub records: Vec<Record>,
+    next_number: u64,
+}
+
+impl Disk {
+    pub(crate) fn thing(&mut self, form: Form) -> Thing {
+        self.next_number += 1;
+        Thing { form, number: self.next_number }
+    }
+
+    /// The exchange: whatever is at the path goes to the slot, and the other way round.
+    pub(crate) fn swap(&mut self, deployment: &str, index: u32, path: &str) {
+        let slot = (deployment.to_owned(), index);
+        let (live, staged) = (self.live.remove(path), self.slots.remove(&slot));
+        self.live.extend(staged.map(|thing| (path.to_owned(), thing)));
+        self.slots.extend(live.map(|thing| (slot, thing)));
+    }
+
+    pub(crate) fn clean(&mut self, deployment: &str) {
+        self.slots.retain(|(of, _), _| of != deployment);
+    }
+}
