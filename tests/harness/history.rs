@@ -2,13 +2,13 @@
 //!
 //! **Invariant:** a restart knows only what was durable.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_agent::driver;
-use bowline_engine::memory::{Memory, Settings};
+use bowline_engine::memory::{Durable, Memory, Settings};
 use bowline_engine::phase::Quest;
 use bowline_engine::recover::{Left, recover};
+use bowline_model::facts::Facts;
 
 use crate::sim_host::SimHost;
 
@@ -47,19 +47,10 @@ fn memory_of(host: &SimHost) -> Memory {
         reserved: Vec::new(),
         interval: Duration::from_mins(1),
     };
-    Memory {
-        settings: Arc::new(settings),
+    let durable = Durable {
         high_water: host.disk.high_water.clone(),
-        generation: host.disk.generation.clone().map(Arc::new),
-        ledger: Arc::new(host.disk.ledger.clone()),
-        facts: Arc::default(),
-        compiled: None,
-        last_full: None,
-        last_look: None,
-        parked: None,
-        failures: 0,
-        next_deployment: 1,
-        alarmed: None,
-        warnings: Vec::new(),
-    }
+        generation: host.disk.generation.clone(),
+        ledger: host.disk.ledger.clone(),
+    };
+    Memory::at_start(settings, durable, Facts::default())
 }

@@ -11,7 +11,8 @@ use crate::sim_host::SimHost;
 
 /// 4: everything that stood at BEGIN still exists, in place, in a slot, or kept.
 pub fn nothing_is_lost(host: &mut SimHost, turn: &Turn) {
-    let ended = host.disk.journal.iter().chain(&turn.marks).any(|it| matches!(it, Mark::End { .. }));
+    let ended =
+        host.disk.journal.iter().chain(&turn.marks).any(|it| matches!(it, Mark::End { .. }));
     if ended {
         return;
     }
@@ -80,5 +81,9 @@ pub fn nothing_left_behind(host: &SimHost) -> Result<(), String> {
 /// 12: after a revert, the change is not applied again by itself.
 pub fn quarantine_holds(host: &SimHost) -> Result<(), String> {
     let reverted = host.disk.records.iter().filter(|it| it.outcome == Outcome::Reverted).count();
-    if reverted > 1 { Err(format!("the same change was reverted {reverted} times")) } else { Ok(()) }
+    if reverted > 1 {
+        Err(format!("the same change was reverted {reverted} times"))
+    } else {
+        Ok(())
+    }
 }

@@ -26,13 +26,8 @@ impl Signer {
     /// An armoured SSH signature.
     pub fn sign(&self, namespace: &str, message: &[u8]) -> String {
         let digest = ring::digest::digest(&ring::digest::SHA512, message);
-        let body = [
-            string(namespace.as_bytes()),
-            string(b""),
-            string(b"sha512"),
-        ];
-        let signed =
-            [b"SSHSIG".to_vec(), body.concat(), string(digest.as_ref())].concat();
+        let body = [string(namespace.as_bytes()), string(b""), string(b"sha512")];
+        let signed = [b"SSHSIG".to_vec(), body.concat(), string(digest.as_ref())].concat();
         let signature = self.pair.sign(&signed);
         let signature = [string(b"ssh-ed25519"), string(signature.as_ref())].concat();
         let blob = [

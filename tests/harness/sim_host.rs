@@ -131,7 +131,9 @@ impl SimHost {
                 Event::Marked
             }
             Effect::Export(commit) => Event::Exported(Box::new(self.village.tree(commit))),
-            Effect::Read { commit, paths } => Event::Contents(self.village.contents(commit, &paths)),
+            Effect::Read { commit, paths } => {
+                Event::Contents(self.village.contents(commit, &paths))
+            }
             Effect::Observe(survey) => Event::Seen(self.look(&survey)),
             Effect::Stage(staging) => self.stage(&staging, survives),
             Effect::Apply { deployment, steps, .. } => {
@@ -142,7 +144,8 @@ impl SimHost {
             Effect::Notify(_) => Event::Notified(Vec::new()),
             Effect::Probe { not_before, calls } => {
                 self.clock = self.clock.max(not_before) + Duration::from_millis(10);
-                let passed = if self.probes.len() > 1 { self.probes.remove(0) } else { self.probes[0] };
+                let passed =
+                    if self.probes.len() > 1 { self.probes.remove(0) } else { self.probes[0] };
                 let answer = |name| Answer { name, passed, detail: "simulated".to_owned() };
                 let answers = calls.into_iter().map(|call| answer(call.name)).collect();
                 Event::Probed { answers, now: self.clock }
@@ -218,7 +221,9 @@ impl SimHost {
         for (at, (step, content)) in staging.steps.iter().zip(&staging.contents).enumerate() {
             if let Content::Blob(id) = content {
                 let bytes = self.village.blob(id);
-                assert!(matches!(step.post(), Some(Form::File { size, .. }) if *size == bytes.len() as u64));
+                assert!(
+                    matches!(step.post(), Some(Form::File { size, .. }) if *size == bytes.len() as u64)
+                );
             }
             if let Deed::Place { post, .. } = &step.deed {
                 if *post != Form::Absent && survives(at) {
@@ -228,22 +233,32 @@ impl SimHost {
             }
         }
         self.disk.candidate = Some((*staging.generation).clone());
-        Event::Staged { stages: vec!["/.bowline-stage".to_owned()], of_step: vec![0; staging.steps.len()] }
+        Event::Staged {
+            stages: vec!["/.bowline-stage".to_owned()],
+            of_step: vec![0; staging.steps.len()],
+        }
     }
 
     /// Invariant 1: no change without a durable intent.
     fn check_intents(&mut self, steps: &[Step]) {
         for step in steps {
-            let intended = self.disk.journal.iter().any(
-                |mark| matches!(mark, Mark::StepIntent { steps } if steps.contains(step)),
-            );
+            let intended = self
+                .disk
+                .journal
+                .iter()
+                .any(|mark| matches!(mark, Mark::StepIntent { steps } if steps.contains(step)));
             if !intended {
                 self.broken.push(format!("step {} is done without a durable intent", step.index));
             }
         }
     }
 
-    fn apply(&mut self, deployment: &str, steps: &[Step], survives: impl Fn(usize) -> bool) -> Event {
+    fn apply(
+        &mut self,
+        deployment: &str,
+        steps: &[Step],
+        survives: impl Fn(usize) -> bool,
+    ) -> Event {
         for (at, step) in steps.iter().enumerate() {
             if !survives(at) {
                 continue;

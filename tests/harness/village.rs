@@ -124,13 +124,15 @@ impl Village {
     /// The content of a blob.
     pub fn blob(&self, id: &ObjectId) -> Vec<u8> {
         let texts = self.trees.values().flat_map(BTreeMap::values);
-        let is_meant = |text: &&String| object_id(ObjectFormat::Sha1, "blob", text.as_bytes()) == *id;
+        let is_meant =
+            |text: &&String| object_id(ObjectFormat::Sha1, "blob", text.as_bytes()) == *id;
         texts.into_iter().find(is_meant).unwrap().clone().into_bytes()
     }
 
     fn files(&self, id: ObjectId) -> &Files {
         let evidence = self.commits.iter().find(|it| it.id == id).unwrap();
-        let commit = bowline_trust::commit::Commit::parse(&evidence.raw, ObjectFormat::Sha1).unwrap();
+        let commit =
+            bowline_trust::commit::Commit::parse(&evidence.raw, ObjectFormat::Sha1).unwrap();
         &self.trees[&commit.tree]
     }
 }
@@ -147,7 +149,8 @@ fn commit(
     age: i64,
 ) -> (CommitEvidence, ObjectId) {
     let time = BEGINNING + age;
-    let tree = object_id(ObjectFormat::Sha1, "tree", &bowline_model::digest::canonical(files).unwrap());
+    let tree =
+        object_id(ObjectFormat::Sha1, "tree", &bowline_model::digest::canonical(files).unwrap());
     let parent = parent.map(|id| format!("parent {id}\n")).unwrap_or_default();
     let head = format!(
         "tree {tree}\n{parent}author A <a@example.org> {time} +0000\n\

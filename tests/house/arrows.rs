@@ -21,14 +21,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "bowline-cli",
         &["bowline-model", "bowline-trust", "bowline-api", "bowline-engine", "bowline-host"],
     ),
-    (
-        "bowline-control",
-        &["bowline-model", "bowline-trust", "bowline-api", "bowline-fleet"],
-    ),
+    ("bowline-control", &["bowline-model", "bowline-trust", "bowline-api", "bowline-fleet"]),
 ];
 
 /// Crates that may do none of I/O, async and logging, and what would let them.
-const PURE: &[&str] = &["bowline-api", "bowline-model", "bowline-trust", "bowline-engine", "bowline-fleet"];
+const PURE: &[&str] =
+    &["bowline-api", "bowline-model", "bowline-trust", "bowline-engine", "bowline-fleet"];
 
 /// Third-party crates that do I/O, are async, log or draw random numbers.
 const IMPURE: &[&str] =

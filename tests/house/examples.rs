@@ -51,7 +51,17 @@ fn every_example_is_planned_and_applied() {
         let files = files_of(&folder);
         let mut host = SimHost::new(Village::new(&files));
         host.fingerprint = first_fingerprint(&files);
-        for path in ["/etc", "/srv", "/var", "/var/lib", "/opt", "/usr", "/usr/local", "/var/www", "/etc/nginx"] {
+        for path in [
+            "/etc",
+            "/srv",
+            "/var",
+            "/var/lib",
+            "/opt",
+            "/usr",
+            "/usr/local",
+            "/var/www",
+            "/etc/nginx",
+        ] {
             host.put_folder(path);
         }
         live(&mut host, 1);

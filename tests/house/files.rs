@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 400;
 
 /// Names that say nothing.
-const EMPTY_NAMES: &[&str] = &["util", "utils", "common", "helper", "helpers", "misc", "manager", "types"];
+const EMPTY_NAMES: &[&str] =
+    &["util", "utils", "common", "helper", "helpers", "misc", "manager", "types"];
 
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -39,7 +40,8 @@ fn every_file_says_what_it_is_and_what_it_never_does() {
     for (path, text) in sources() {
         let opening: Vec<&str> = text.lines().take_while(|line| line.starts_with("//!")).collect();
         assert!(!opening.is_empty(), "{} does not open with //!", path.display());
-        let is_binary = path.ends_with("main.rs") || path.components().any(|it| it.as_os_str() == "tests");
+        let is_binary =
+            path.ends_with("main.rs") || path.components().any(|it| it.as_os_str() == "tests");
         let promises = opening.iter().any(|line| line.contains("**Invariant:**"));
         let is_test = path.file_name().is_some_and(|it| it == "tests.rs");
         assert!(
@@ -69,7 +71,12 @@ fn names_say_something() {
 #[test]
 fn nothing_is_left_over() {
     // Written in parts, so that this file does not find itself.
-    let marks = [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["#[ig", "nore"].concat(), ["should_", "panic"].concat()];
+    let marks = [
+        ["TO", "DO"].concat(),
+        ["FIX", "ME"].concat(),
+        ["#[ig", "nore"].concat(),
+        ["should_", "panic"].concat(),
+    ];
     for (path, text) in sources() {
         for mark in &marks {
             assert!(!text.contains(mark.as_str()), "{} holds {mark}", path.display());

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use bowline_engine::memory::{Memory, Settings as Known};
+use bowline_engine::memory::{Durable, Memory, Settings as Known};
 use bowline_engine::phase::{Quest, Turn};
 use bowline_engine::recover::{Left, recover};
 use bowline_host::clean;
-use bowline_host::door::clock;
 use bowline_host::door::root::Root;
+use bowline_host::door::{clock, files};
 use bowline_host::journal::{self, Found, Journal};
 use bowline_host::key::HostKey;
 use bowline_host::lock::{self, Lock};
@@ -37,6 +37,15 @@ pub enum CannotStart {
     /// Settings and trust file do not fit.
     #[error("{0}")]
     Settings(String),
+    /// What the agent keeps is not as it was kept.
+    #[error("{doing}")]
+    Damaged {
+        /// What was being done.
+        doing: &'static str,
+        /// What is wrong.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Something could not be opened.
     #[error("{doing}")]
     Open {
@@ -46,6 +55,24 @@ pub enum CannotStart {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+impl CannotStart {
+    /// The exit code: usage, a person, or anything else.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Settings(_) => 2,
+            Self::Damaged { .. } => 3,
+            Self::Open { .. } => 1,
+        }
+    }
+}
+
+fn damaged<E>(doing: &'static str) -> impl FnOnce(E) -> CannotStart
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    move |source| CannotStart::Damaged { doing, source: Box::new(source) }
 }
 
 fn opening<E>(doing: &'static str) -> impl FnOnce(E) -> CannotStart
@@ -68,7 +95,8 @@ pub struct Agent {
 
 /// Checks that settings and trust file can be used, without touching anything.
 pub fn check(settings: &Settings) -> Result<TrustFile, CannotStart> {
-    let trust = trust_file::load(&settings.trust).map_err(opening("load the root of trust"))?;
+    let trust = trust_file::load(&settings.trust)
+        .map_err(|error| CannotStart::Settings(bowline_host::failure::chain(&error)))?;
     let trusted = trust.root.repo.ref_name.as_str();
     if trusted != settings.ref_name {
         let (file, ref_name) = (settings.file.display(), &settings.ref_name);
@@ -94,34 +122,17 @@ pub fn compose(
     let fingerprint = key.fingerprint();
     let (left, journal) = left_behind(&state, &root)?;
     let records = RecordLog::open(&state.folder().join("records"), Arc::new(key))
-        .map_err(opening("open the records"))?;
+        .map_err(damaged("open the records"))?;
     let objects = state.folder().join("objects.git");
     let repository = Repository::open(&objects).map_err(opening("open the fetched repository"))?;
     let facts = bowline_host::facts::read(&root).map_err(opening("read the host's facts"))?;
     let name = Some(settings.host.clone()).filter(|it| !it.is_empty());
     let name = name.or_else(|| facts.values.get("hostname").cloned()).unwrap_or_default();
-    let memory = Memory {
-        settings: Arc::new(known(&settings, &root, &trust, name.clone(), fingerprint)),
-        high_water: state.high_water().map_err(opening("read how far was verified"))?,
-        generation: state.generation().map_err(opening("read the committed generation"))?.map(Arc::new),
-        ledger: Arc::new(state.ledger().map_err(opening("read what failed"))?),
-        facts: Arc::new(facts),
-        compiled: None,
-        last_full: None,
-        last_look: None,
-        parked: None,
-        failures: 0,
-        next_deployment: records.next_seq(),
-        alarmed: None,
-        warnings: Vec::new(),
-    };
-    let recovering = matches!(&left, Left::Marks(marks) if !marks.is_empty());
+    let known = known(&settings, &root, &trust, name.clone(), fingerprint);
+    let memory = Memory::at_start(known, durable(&state)?, facts);
+    let recovering = matches!(left, Left::Marks(_));
     let quest = Quest { now: clock::since_boot(), wall: clock::wall(), ..Quest::default() };
-    board.tell(|status| {
-        status.name = name;
-        env!("CARGO_PKG_VERSION").clone_into(&mut status.version);
-        "freshness not proved: no signer is named".clone_into(&mut status.freshness);
-    });
+    introduce(&board, &settings, name);
     let host = Host {
         blobs: BlobCache::open(&state.folder().join("cache/blobs")),
         stat_cache: bowline_host::stat_cache::StatCache::default(),
@@ -144,6 +155,27 @@ pub fn compose(
     Ok(Agent { first: recover(memory, left, quest), host, lock })
 }
 
+fn introduce(board: &Board, settings: &Settings, name: String) {
+    board.tell(|status| {
+        status.name = name;
+        env!("CARGO_PKG_VERSION").clone_into(&mut status.version);
+        "freshness not proved: no signer is named".clone_into(&mut status.freshness);
+        if let Some(url) = &settings.control {
+            let warning =
+                format!("control.url is {url}: this version keeps records on the host only");
+            status.warnings.push(warning);
+        }
+    });
+}
+
+fn durable(state: &State) -> Result<Durable, CannotStart> {
+    Ok(Durable {
+        high_water: state.high_water().map_err(damaged("read how far was verified"))?,
+        generation: state.generation().map_err(damaged("read the committed generation"))?,
+        ledger: state.ledger().map_err(damaged("read what failed"))?,
+    })
+}
+
 /// What an earlier process left: its journal, or stages without one.
 fn left_behind(state: &State, root: &Root) -> Result<(Left, Option<Journal>), CannotStart> {
     let found = journal::find(&state.journals()).map_err(opening("read the journal"))?;
@@ -151,18 +183,25 @@ fn left_behind(state: &State, root: &Root) -> Result<(Left, Option<Journal>), Ca
     let (deployment, journal, marks) = match found {
         Found::Damaged { path, detail } => {
             let aside = path.with_extension("damaged");
-            let copied = bowline_host::door::files::copy_aside(&path, &aside);
-            let copied = copied.map_or(String::new(), |()| format!("; copied to {}", aside.display()));
+            let copied = files::copy_aside(&path, &aside);
+            let copied =
+                copied.map_or(String::new(), |()| format!("; copied to {}", aside.display()));
             let detail = format!("the journal {} is damaged: {detail}{copied}", path.display());
             return Ok((Left::Damage { detail }, None));
         }
         Found::Nothing => (None, None, Vec::new()),
+        Found::Whole { journal, marks } if marks.is_empty() => {
+            // Made, and the power went before its first record: nothing relies on it.
+            journal.remove().map_err(opening("remove an empty journal"))?;
+            (None, None, marks)
+        }
         Found::Whole { journal, marks } => (deployment_of(&marks), Some(journal), marks),
     };
     let foreign = |name: &&String| Some(name.as_str()) != deployment.as_deref();
     for (stage, names) in &stages {
         if let Some(name) = names.iter().find(foreign) {
-            let detail = format!("{stage}/{name} is a stage without its journal; nothing is changed");
+            let detail =
+                format!("{stage}/{name} is a stage without its journal; nothing is changed");
             return Ok((Left::Damage { detail }, journal));
         }
     }

@@ -25,7 +25,10 @@ pub fn start(format: LogFormat, under_systemd: bool) {
         LogFormat::Json => fmt::layer().json().with_writer(io::stderr).boxed(),
         LogFormat::Journald => {
             // Without a journal to speak to, stderr still is one.
-            tracing_journald::layer().map_or_else(|_| text(), |it| it.with_field_prefix(Some("BOWLINE".to_owned())).boxed())
+            tracing_journald::layer().map_or_else(
+                |_| text(),
+                |it| it.with_field_prefix(Some("BOWLINE".to_owned())).boxed(),
+            )
         }
         LogFormat::Text | LogFormat::Auto => text(),
     };

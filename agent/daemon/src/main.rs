@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use bowline_agent::arguments::Arguments;
-use bowline_agent::serve::{Ended, Fell};
+use bowline_agent::serve::Ended;
 use bowline_agent::{compose, logs, serve};
 use bowline_host::failure::chain;
 use bowline_host::settings;
@@ -12,9 +12,6 @@ use clap::Parser as _;
 
 /// Usage and configuration.
 const USAGE: u8 = 2;
-
-/// The host needs a person.
-const PERSON: u8 = 3;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -37,9 +34,7 @@ fn main() -> ExitCode {
             show(&cycle, arguments.json);
             ExitCode::from(cycle.outcome.exit_code())
         }
-        Err(error @ Fell::Start(_)) => complain(&error, USAGE),
-        Err(error) if error.needs_a_person() => complain(&error, PERSON),
-        Err(error) => complain(&error, 1),
+        Err(error) => complain(&error, error.exit_code()),
     }
 }
 

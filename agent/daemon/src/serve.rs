@@ -30,10 +30,10 @@ pub enum Ended {
 #[derive(Debug, Error)]
 pub enum Fell {
     /// It could not start.
-    #[error("start the agent")]
+    #[error(transparent)]
     Start(#[from] CannotStart),
     /// The local API could not be opened.
-    #[error("start the agent")]
+    #[error(transparent)]
     Listen(#[from] CannotListen),
     /// Nothing may be written after this.
     #[error("{0}")]
@@ -44,9 +44,14 @@ pub enum Fell {
 }
 
 impl Fell {
-    /// Whether a person is needed.
-    pub fn needs_a_person(&self) -> bool {
-        matches!(self, Self::Halt(Halt::Fatal(_)))
+    /// The exit code.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Start(error) => error.exit_code(),
+            // The disk failed a barrier: a person looks before anything is written again.
+            Self::Halt(Halt::Fatal(_)) => 3,
+            Self::Halt(_) | Self::Listen(_) | Self::Runtime(_) => 1,
+        }
     }
 }
 
@@ -139,9 +144,5 @@ fn listen_for_signals(board: &Arc<Board>, stop: &Arc<AtomicBool>) -> Result<(), 
             ask_stop(&board, &stop);
         });
     };
-    thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(listen)
-        .map(drop)
-        .map_err(Fell::Runtime)
+    thread::Builder::new().name("signals".to_owned()).spawn(listen).map(drop).map_err(Fell::Runtime)
 }

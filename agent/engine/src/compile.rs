@@ -144,7 +144,8 @@ pub fn compile(
 impl Compiled {
     /// Whether it still holds for these facts.
     pub fn is_for(&self, verified: &Verified, facts: &Facts) -> bool {
-        self.cleared.verified().revision() == verified.revision() && self.facts == facts_digest(facts)
+        self.cleared.verified().revision() == verified.revision()
+            && self.facts == facts_digest(facts)
     }
 
     /// The resource of an object.

@@ -73,6 +73,38 @@ pub struct Memory {
     pub warnings: Vec<String>,
 }
 
+/// What is durable when the agent starts.
+#[derive(Debug, Clone, Default)]
+pub struct Durable {
+    /// How far this host has verified.
+    pub high_water: Option<HighWater>,
+    /// What it last committed.
+    pub generation: Option<Generation>,
+    /// What failed.
+    pub ledger: Ledger,
+}
+
+impl Memory {
+    /// The memory of an agent that starts.
+    pub fn at_start(settings: Settings, durable: Durable, facts: Facts) -> Self {
+        Self {
+            settings: Arc::new(settings),
+            high_water: durable.high_water,
+            generation: durable.generation.map(Arc::new),
+            ledger: Arc::new(durable.ledger),
+            facts: Arc::new(facts),
+            compiled: None,
+            last_full: None,
+            last_look: None,
+            parked: None,
+            failures: 0,
+            next_deployment: 1,
+            alarmed: None,
+            warnings: Vec::new(),
+        }
+    }
+}
+
 /// A revision that could not be planned.
 #[derive(Debug, Clone)]
 pub struct Parked {

@@ -15,7 +15,8 @@ pub const INTERRUPTIONS_MAX: u32 = 2;
 
 /// The entry that a plan's changes would bring back.
 pub fn blocks<'l>(ledger: &'l Ledger, delta: &[Change]) -> Option<&'l Quarantine> {
-    let carries = |it: &&Quarantine| !it.delta.is_empty() && it.delta.iter().all(|one| delta.contains(one));
+    let carries =
+        |it: &&Quarantine| !it.delta.is_empty() && it.delta.iter().all(|one| delta.contains(one));
     ledger.quarantine.iter().rev().find(carries)
 }
 

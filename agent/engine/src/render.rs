@@ -118,13 +118,15 @@ mod tests {
             ("workers".to_owned(), Json::from("{{ facts.cpu.count * 2 }}")),
             ("name".to_owned(), Json::from("shop")),
         ]);
-        let text = render("t", "{{ name }}={{ workers }} on {{ facts.os.family }}\n", &values, &facts());
+        let text =
+            render("t", "{{ name }}={{ workers }} on {{ facts.os.family }}\n", &values, &facts());
         assert_eq!(text.unwrap(), "shop=4 on debian\n");
     }
 
     #[test]
     fn bad_templates_are_errors() {
-        let endless = "{% for a in range(9999) %}{% for b in range(9999) %}{{ a }}{% endfor %}{% endfor %}";
+        let endless =
+            "{% for a in range(9999) %}{% for b in range(9999) %}{{ a }}{% endfor %}{% endfor %}";
         for bad in ["{{ nobody }}", "{{ facts.os.nothing }}", "{% if %}", endless] {
             assert!(render("t", bad, &BTreeMap::new(), &facts()).is_err(), "{bad}");
         }

@@ -111,7 +111,8 @@ impl Transaction {
                 self.irreversible.clone_from(irreversible);
             }
             Mark::StepIntent { steps } if working => {
-                let follows = |(at, step): (usize, &Step)| step.index as usize == self.steps.len() + at;
+                let follows =
+                    |(at, step): (usize, &Step)| step.index as usize == self.steps.len() + at;
                 if !steps.iter().enumerate().all(follows) {
                     return false;
                 }
@@ -127,24 +128,31 @@ impl Transaction {
             Mark::Applied if working => self.applied = true,
             Mark::Probe { name, passed, detail } if working => {
                 self.probes.retain(|it| it.name != *name);
-                let (name, detail) = (name.clone(), detail.clone());
-                self.probes.push(Answer { name, passed: *passed, detail });
+                let (name, passed, detail) = (name.clone(), *passed, detail.clone());
+                self.probes.push(Answer { name, passed, detail });
             }
-            Mark::Decide { verdict, why } if working => self.decision = Some((*verdict, why.clone())),
+            Mark::Decide { verdict, why } if working => {
+                self.decision = Some((*verdict, why.clone()));
+            }
             Mark::UndoIntent { .. } if self.is_reverting() => {}
             Mark::UndoDone { from, to, conflicts } if self.is_reverting() => {
-                let left = self.steps.len() - self.undone;
-                if *from as usize + 1 != left || to > from {
-                    return false;
-                }
-                self.undone = self.steps.len() - *to as usize;
-                self.conflicts.extend(conflicts.iter().cloned());
+                return self.note_undone(*from, *to, conflicts);
             }
             Mark::End { outcome, proof } if self.end.is_none() => {
                 self.end = Some((*outcome, proof.clone()));
             }
             _ => return false,
         }
+        true
+    }
+
+    fn note_undone(&mut self, from: u32, to: u32, conflicts: &[Conflict]) -> bool {
+        let left = self.steps.len() - self.undone;
+        if from as usize + 1 != left || to > from {
+            return false;
+        }
+        self.undone = self.steps.len() - to as usize;
+        self.conflicts.extend(conflicts.iter().cloned());
         true
     }
 

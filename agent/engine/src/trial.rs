@@ -69,7 +69,9 @@ impl Trial {
     pub fn take(&mut self, answers: Vec<Answer>, now: Duration) -> Vec<Answer> {
         let mut changed = Vec::new();
         for answer in answers {
-            let Some(course) = self.courses.get_mut(&answer.name) else { continue };
+            let Some(course) = self.courses.get_mut(&answer.name) else {
+                continue;
+            };
             if course.last.as_ref().is_none_or(|last| last.passed != answer.passed) {
                 changed.push(answer.clone());
             }
@@ -92,11 +94,13 @@ impl Trial {
     /// What the trial says at `now`.
     pub fn judge(&self, now: Duration) -> Says {
         let fails = self.courses.iter().find_map(|(name, course)| {
-            let seen = course.last.as_ref().map_or("it was never asked", |last| last.detail.as_str());
+            let seen =
+                course.last.as_ref().map_or("it was never asked", |last| last.detail.as_str());
             match course.ready_at {
-                Some(_) if course.failures >= course.spec.failure_threshold.get() => {
-                    Some(format!("Probe/{name} failed {} times in its soak: {seen}", course.failures))
-                }
+                Some(_) if course.failures >= course.spec.failure_threshold.get() => Some(format!(
+                    "Probe/{name} failed {} times in its soak: {seen}",
+                    course.failures
+                )),
                 None if now >= self.began + course.spec.deadline.as_duration() => Some(format!(
                     "Probe/{name} was not ready within {}: {seen}",
                     course.spec.deadline

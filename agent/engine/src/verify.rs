@@ -65,12 +65,10 @@ pub fn verify(
     wall: i64,
 ) -> Judged {
     let now = Timestamp::from_second(wall).unwrap_or(Timestamp::UNIX_EPOCH);
-    let verdict =
-        bowline_trust::verify(&settings.trust, settings.trust_sha256, marks, bundle, now);
+    let verdict = bowline_trust::verify(&settings.trust, settings.trust_sha256, marks, bundle, now);
     let word = verdict.word();
-    let proof = |walked: &Walked, deployable: &Deployable| {
-        prove(settings, bundle, walked, deployable)
-    };
+    let proof =
+        |walked: &Walked, deployable: &Deployable| prove(settings, bundle, walked, deployable);
     match verdict {
         Verdict::Accepted { walked, deployable } => Judged {
             word,

@@ -46,7 +46,7 @@ pub struct Status {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
-    /// Ready, Reconciling, Stalled, Healthy or SourceVerified.
+    /// Ready, Reconciling, Stalled, Healthy or `SourceVerified`.
     #[serde(rename = "type")]
     pub kind: String,
     /// True, False or Unknown.

@@ -130,7 +130,9 @@ fn short_enough(wanted: &Path) -> PathBuf {
 pub async fn serve(doors: Doors, served: Served) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let by_socket = async {
-        let Some(listener) = &doors.socket else { return std::future::pending().await };
+        let Some(listener) = &doors.socket else {
+            return std::future::pending().await;
+        };
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => attend(stream, &served, &places, true).await,
@@ -139,7 +141,9 @@ pub async fn serve(doors: Doors, served: Served) {
         }
     };
     let by_address = async {
-        let Some(listener) = &doors.address else { return std::future::pending().await };
+        let Some(listener) = &doors.address else {
+            return std::future::pending().await;
+        };
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => attend(stream, &served, &places, false).await,
@@ -160,7 +164,9 @@ async fn attend<S>(stream: S, served: &Served, places: &Arc<Semaphore>, may_chan
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Ok(place) = Arc::clone(places).acquire_owned().await else { return };
+    let Ok(place) = Arc::clone(places).acquire_owned().await else {
+        return;
+    };
     let served = served.clone();
     tokio::spawn(async move {
         let service = service_fn(move |request| {

@@ -59,7 +59,11 @@ fn history(request: &Request<Incoming>, served: &Served) -> Response<Full<Bytes>
         None => HISTORY_DEFAULT,
         Some(Ok(limit)) => limit.min(HISTORY_MAX),
         Some(Err(_)) => {
-            return problem(StatusCode::BAD_REQUEST, "bad limit", "limit is a number, such as limit=50");
+            return problem(
+                StatusCode::BAD_REQUEST,
+                "bad limit",
+                "limit is a number, such as limit=50",
+            );
         }
     };
     match record::newest(&served.records, limit) {
@@ -99,11 +103,8 @@ fn json(status: StatusCode, value: &impl Serialize) -> Response<Full<Bytes>> {
 }
 
 fn problem(status: StatusCode, title: &str, detail: &str) -> Response<Full<Bytes>> {
-    let problem = Problem {
-        title: title.to_owned(),
-        status: status.as_u16(),
-        detail: detail.to_owned(),
-    };
+    let problem =
+        Problem { title: title.to_owned(), status: status.as_u16(), detail: detail.to_owned() };
     let body = serde_json::to_vec(&problem).unwrap_or_default();
     respond(status, MEDIA_TYPE, body.into())
 }

@@ -37,7 +37,8 @@ impl Host {
             return Ok(Event::Failed(failure));
         }
         let steps: Vec<_> = staging.steps.iter().zip(&staging.contents).collect();
-        let staged = or_tell!(stage::stage(&self.root, &staging.deployment, &steps, &self.repository));
+        let staged =
+            or_tell!(stage::stage(&self.root, &staging.deployment, &steps, &self.repository));
         if let Some(failure) = self.validate(staging, &staged)? {
             return Ok(Event::Failed(failure));
         }
@@ -178,23 +179,20 @@ impl Host {
         let stranded = record.outcome == bowline_api::outcome::Outcome::Stranded;
         let kept = or_tell!(self.records.append(record));
         tracing::info!(seq = kept.seq, outcome = %kept.outcome, reason = kept.reason, "recorded");
-        if is_deployment && !stranded {
-            if let Some(journal) = self.journal.take() {
-                journal.remove().map_err(|error| fatal(&error))?;
-            }
+        if is_deployment
+            && !stranded
+            && let Some(journal) = self.journal.take()
+        {
+            journal.remove().map_err(|error| fatal(&error))?;
         }
         Ok(Event::Recorded)
     }
 }
 
 /// The conflict of a kept thing, unless it is among those already told.
-fn unreported(
-    kept: &str,
-    deployment: &str,
-    steps: &[Step],
-    told: &[Conflict],
-) -> Option<Conflict> {
-    let index: u32 = kept.rsplit('/').next()?.strip_prefix(deployment)?.strip_prefix('-')?.parse().ok()?;
+fn unreported(kept: &str, deployment: &str, steps: &[Step], told: &[Conflict]) -> Option<Conflict> {
+    let index: u32 =
+        kept.rsplit('/').next()?.strip_prefix(deployment)?.strip_prefix('-')?.parse().ok()?;
     let target = steps.iter().find(|step| step.index == index)?.target()?;
     let known = told.iter().any(|it| it.kept.as_deref() == Some(kept));
     (!known).then(|| Conflict {

@@ -10,11 +10,11 @@ use bowline_host::apply::ApplyFailure;
 use bowline_host::command::CommandFailure;
 use bowline_host::failure::{Kind, OsFailure, chain};
 use bowline_host::journal::JournalFailure;
+use bowline_host::record::RecordFailure;
 use bowline_host::repository::RepositoryFailure;
 use bowline_host::repository::fetch::FetchFailure;
 use bowline_host::repository::history::HistoryFailure;
 use bowline_host::repository::tree::TreeFailure;
-use bowline_host::record::RecordFailure;
 use bowline_host::stage::StageFailure;
 use bowline_host::state::StateFailure;
 

@@ -72,12 +72,13 @@ impl Host {
     fn say(&self, ending: &Ending) {
         let cycle = &ending.cycle;
         let revision = cycle.revision.clone().unwrap_or_default();
-        match cycle.outcome.exit_code() {
-            0 => tracing::info!(outcome = %cycle.outcome, revision, detail = cycle.detail, "cycle over"),
-            _ => tracing::warn!(
+        if cycle.outcome.exit_code() == 0 {
+            tracing::info!(outcome = %cycle.outcome, revision, detail = cycle.detail, "cycle over");
+        } else {
+            tracing::warn!(
                 outcome = %cycle.outcome, revision, reason = cycle.reason, code = cycle.code,
                 detail = cycle.detail, "cycle over"
-            ),
+            )
         }
         self.board.tell(|status| {
             status.last = Some(Last {
@@ -118,8 +119,10 @@ impl Host {
     fn tell_wait(&self, time: Option<Duration>, stranded: bool) {
         let now = clock::wall();
         let until = time.map(|it| rfc3339(now + i64::try_from(it.as_secs()).unwrap_or(0)));
-        let (kind, holder) = if stranded { ("person", "an operator") } else { ("poll", "the agent") };
-        let detail = if stranded { "the host is stranded" } else { "the next look at the repository" };
+        let (kind, holder) =
+            if stranded { ("person", "an operator") } else { ("poll", "the agent") };
+        let detail =
+            if stranded { "the host is stranded" } else { "the next look at the repository" };
         self.board.tell(|status| {
             status.next_poll.clone_from(&until);
             status.waiting_for = Some(WaitingFor {

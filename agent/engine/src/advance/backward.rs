@@ -63,7 +63,9 @@ pub(crate) fn decide_revert(
 
 /// Takes the next batch back, or goes on when all are.
 pub(crate) fn undo_next(memory: Memory, quest: Quest, tx: Box<Transaction>) -> Turn {
-    let Some(range) = tx.next_undo() else { return retell(memory, quest, tx) };
+    let Some(range) = tx.next_undo() else {
+        return retell(memory, quest, tx);
+    };
     let number = |it: usize| u32::try_from(it).unwrap_or(u32::MAX);
     let marks = vec![Mark::UndoIntent { from: number(range.end - 1), to: number(range.start) }];
     let effect = undo_effect(&tx, Duration::ZERO);
@@ -85,7 +87,9 @@ pub(super) fn undone(
     mut tx: Box<Transaction>,
     conflicts: Vec<Conflict>,
 ) -> Turn {
-    let Some(range) = tx.next_undo() else { return retell(memory, quest, tx) };
+    let Some(range) = tx.next_undo() else {
+        return retell(memory, quest, tx);
+    };
     let number = |it: usize| u32::try_from(it).unwrap_or(u32::MAX);
     let (from, to) = (number(range.end - 1), number(range.start));
     let marks = vec![Mark::UndoDone { from, to, conflicts }];
@@ -134,12 +138,7 @@ pub(super) fn prove(
     turn(memory, Phase::Proving(quest, tx), Effect::Prove(paths))
 }
 
-pub(super) fn proved(
-    memory: Memory,
-    quest: Quest,
-    tx: Box<Transaction>,
-    seen: &[Seen],
-) -> Turn {
+pub(super) fn proved(memory: Memory, quest: Quest, tx: Box<Transaction>, seen: &[Seen]) -> Turn {
     let excused: BTreeSet<&str> = tx.conflicts.iter().map(|it| it.path.as_str()).collect();
     let compared = tx.provable().filter(|it| it.target().is_some()).zip(seen);
     let mut before: Vec<(&str, &Form)> = Vec::new();

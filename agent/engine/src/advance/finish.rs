@@ -89,12 +89,12 @@ fn slots_of(tx: &Transaction) -> Slots {
 
 pub(super) fn cleaned(
     memory: Memory,
-    quest: Quest,
+    quest: &Quest,
     mut tx: Box<Transaction>,
     conflicts: Vec<Conflict>,
 ) -> Turn {
     tx.conflicts.extend(conflicts);
-    told(memory, &quest, &tx)
+    told(memory, quest, &tx)
 }
 
 /// A stage that is not clean belongs to its journal: without it nobody could tell what lies there.
@@ -109,7 +109,8 @@ pub(super) fn uncleaned(
         let slots = slots_of(&tx);
         return clean(memory, quest, tx, slots, tries + 1);
     }
-    let detail = format!("the stage of a finished deployment cannot be cleaned: {}", failure.detail);
+    let detail =
+        format!("the stage of a finished deployment cannot be cleaned: {}", failure.detail);
     let cycle = stranded_cycle(&memory, &tx, &detail);
     stay_stranded(memory, Box::new(Ending { cycle, again: false }))
 }
@@ -170,8 +171,8 @@ pub(crate) fn stranded_cycle(
     let mut cycle = cycle_of(tx, Outcome::Stranded, &memory.warnings);
     let revert = tx.decision.as_ref().filter(|(verdict, _)| *verdict == Verdict::Revert);
     let because = revert.map(|(_, why)| format!(" (it was taken back because {})", why.detail));
-    cycle.reason = "Stranded".to_owned();
-    cycle.code = "stranded".to_owned();
+    "Stranded".clone_into(&mut cycle.reason);
+    "stranded".clone_into(&mut cycle.code);
     cycle.detail = format!("{detail}{}", because.unwrap_or_default());
     cycle
 }
@@ -218,10 +219,7 @@ pub(super) fn rest(mut memory: Memory, mut ending: Ending) -> Turn {
         return stay_stranded(memory, Box::new(ending));
     }
     let interval = memory.settings.interval;
-    let wait = match ending.again {
-        true => backoff::after(memory.failures),
-        false => interval,
-    };
+    let wait = if ending.again { backoff::after(memory.failures) } else { interval };
     let effect = Effect::Rest { ending: Some(Box::new(ending)), wait };
     turn(memory, Phase::Resting, effect)
 }

@@ -20,7 +20,12 @@ use crate::trial::{Says, Trial};
 const STEPS_PER_MARK: usize = 250;
 
 /// The next batch, or what follows the last.
-pub(super) fn next(memory: Memory, quest: Quest, plan: Box<Plan>, mut tx: Box<Transaction>) -> Turn {
+pub(super) fn next(
+    memory: Memory,
+    quest: Quest,
+    plan: Box<Plan>,
+    mut tx: Box<Transaction>,
+) -> Turn {
     let mut marks = Vec::new();
     if tx.steps.len() > tx.done {
         let number = |it: usize| u32::try_from(it).unwrap_or(u32::MAX);
@@ -178,7 +183,8 @@ fn keep_decided(memory: Memory, quest: Quest, mut tx: Box<Transaction>, detail: 
 pub(crate) fn keep(memory: Memory, quest: Quest, tx: Box<Transaction>) -> Turn {
     let ledger = Arc::new(quarantine::after_commit(&memory.ledger, &tx.opening));
     let deployment = tx.opening.deployment.clone();
-    let effect = Effect::Settle(Box::new(Settlement::Commit { deployment, ledger: Arc::clone(&ledger) }));
+    let effect =
+        Effect::Settle(Box::new(Settlement::Commit { deployment, ledger: Arc::clone(&ledger) }));
     let memory = Memory { ledger, ..memory };
     turn(memory, Phase::Keeping(quest, tx), effect)
 }

@@ -10,11 +10,12 @@ mod forward;
 mod backward;
 mod finish;
 
+use bowline_model::tree::Contents;
 use thiserror::Error;
 
 use crate::phase::{Effect, Event, Phase, State, Turn};
-pub(crate) use finish::finish;
 pub(crate) use backward::{decide_revert, undo_next};
+pub(crate) use finish::finish;
 pub(crate) use forward::keep;
 
 /// An event that the phase was not waiting for. A bug, never a state of the world.
@@ -41,7 +42,7 @@ pub fn advance(state: State, event: Event) -> Result<Turn, OutOfTurn> {
             source::choose(memory, quest, verified, &bundle)
         }
         (Phase::Exporting(quest, verified), Event::Exported(tree)) => {
-            source::compile(memory, quest, verified, tree, (Default::default(), 0))
+            source::compile(memory, quest, verified, tree, (Contents::new(), 0))
         }
         (Phase::Reading(quest, verified, tree, mut have, rounds), Event::Contents(more)) => {
             have.extend(more);
@@ -65,6 +66,15 @@ pub fn advance(state: State, event: Event) -> Result<Turn, OutOfTurn> {
             Event::Failed(failure) => prepare::stage_failed(memory, quest, tx, &failure),
             _ => return Err(unexpected),
         },
+        (phase, event) => return changing(State { phase, memory }, event, unexpected),
+    };
+    Ok(turn)
+}
+
+/// The part of the machine between a staged plan and the decision.
+fn changing(state: State, event: Event, unexpected: OutOfTurn) -> Result<Turn, OutOfTurn> {
+    let State { phase, memory } = state;
+    Ok(match (phase, event) {
         (Phase::Applying(quest, plan, tx), Event::Applied) => {
             forward::next(memory, quest, plan, tx)
         }
@@ -85,11 +95,10 @@ pub fn advance(state: State, event: Event) -> Result<Turn, OutOfTurn> {
             Event::Failed(failure),
         ) => backward::revert_for(memory, quest, tx, &failure),
         (phase, event) => return ending(State { phase, memory }, event, unexpected),
-    };
-    Ok(turn)
+    })
 }
 
-/// The half of the machine behind the decision.
+/// The part of the machine behind the decision.
 fn ending(state: State, event: Event, unexpected: OutOfTurn) -> Result<Turn, OutOfTurn> {
     let State { phase, memory } = state;
     Ok(match (phase, event) {
@@ -124,7 +133,7 @@ fn ending(state: State, event: Event, unexpected: OutOfTurn) -> Result<Turn, Out
             finish::strand(memory, tx, &format!("remember the failure: {}", failure.detail))
         }
         (Phase::Cleaning(quest, tx, _), Event::Cleaned(conflicts)) => {
-            finish::cleaned(memory, quest, tx, conflicts)
+            finish::cleaned(memory, &quest, tx, conflicts)
         }
         (Phase::Cleaning(quest, tx, tries), Event::Failed(failure)) => {
             finish::uncleaned(memory, quest, tx, tries, &failure)
@@ -136,7 +145,9 @@ fn ending(state: State, event: Event, unexpected: OutOfTurn) -> Result<Turn, Out
         (Phase::Recording(record, ending), Event::Failed(failure)) => {
             finish::owe(memory, record, ending, &failure)
         }
-        (Phase::Owing(record, ending), Event::Woke { .. }) => finish::record(memory, record, ending),
+        (Phase::Owing(record, ending), Event::Woke { .. }) => {
+            finish::record(memory, record, ending)
+        }
         (Phase::Stranded(ending), _) => finish::stay_stranded(memory, ending),
         _ => return Err(unexpected),
     })

@@ -11,9 +11,7 @@ use std::sync::Arc;
 use super::{finish, forward, source, turn};
 use crate::compile::Compiled;
 use crate::memory::Memory;
-use crate::phase::{
-    Effect, Ending, Failure, Phase, Quest, Settlement, Staging, Turn, Weight,
-};
+use crate::phase::{Effect, Ending, Failure, Phase, Quest, Settlement, Staging, Turn, Weight};
 use crate::plan::{self, Given, NoPlan, Plan};
 use crate::quarantine;
 use crate::report::plain_cycle;
@@ -39,7 +37,11 @@ pub(super) fn planned(
     match plan::plan(&given) {
         Ok(plan) => {
             memory.warnings.extend(plan.warnings().iter().cloned());
-            if plan.steps().is_empty() { nothing_to_do(memory, quest, &plan) } else { stage(memory, quest, plan) }
+            if plan.steps().is_empty() {
+                nothing_to_do(memory, quest, &plan)
+            } else {
+                stage(memory, quest, plan)
+            }
         }
         Err(none) => {
             let detail = none.to_string();
@@ -58,7 +60,8 @@ fn nothing_to_do(memory: Memory, mut quest: Quest, plan: &Plan) -> Turn {
     let base = source::standing(&memory);
     if plan.cause() == Cause::Corrective {
         if let (None, Some(first)) = (&quest.ending, plan.drifted().first()) {
-            let detail = format!("{} paths drifted and are left alone: {first}", plan.drifted().len());
+            let detail =
+                format!("{} paths drifted and are left alone: {first}", plan.drifted().len());
             let why = ("DriftDetected", "drift-detected", detail.as_str());
             let mut cycle = plain_cycle(Outcome::Unchanged, base.clone(), base, why);
             cycle.warnings.push(detail.clone());
@@ -164,11 +167,15 @@ pub(super) fn stage_failed(
     }
     // Not a decision of a changed host, so it is no mark; it only words the record.
     tx.decision = Some((bowline_model::mark::Verdict::Revert, why));
-    Turn { marks, ..finish::finish(finish::seen_to_fail(memory, outcome), quest, tx) }
+    Turn { marks, ..finish(finish::seen_to_fail(memory, outcome), quest, tx) }
 }
 
 /// The ledger as it is after `tx` was taken back.
-pub(super) fn ledger_after(memory: &Memory, tx: &Transaction, wall: i64) -> Option<Arc<bowline_model::generation::Ledger>> {
+pub(super) fn ledger_after(
+    memory: &Memory,
+    tx: &Transaction,
+    wall: i64,
+) -> Option<Arc<bowline_model::generation::Ledger>> {
     let (_, why) = tx.decision.as_ref()?;
     Some(Arc::new(quarantine::after_revert(&memory.ledger, &tx.opening, why, wall)))
 }

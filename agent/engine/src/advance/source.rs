@@ -129,12 +129,11 @@ fn target(memory: Memory, mut quest: Quest, mut verified: Box<Verified>) -> Turn
         verified = Box::new(verified.instead(&generation.revision));
     }
     let at_hand = memory.compiled.clone().filter(|it| it.is_for(&verified, &memory.facts));
-    match at_hand {
-        Some(compiled) => observe(memory, quest, compiled),
-        None => {
-            let commit = verified.revision().commit;
-            turn(memory, Phase::Exporting(quest, verified), Effect::Export(commit))
-        }
+    if let Some(compiled) = at_hand {
+        observe(memory, quest, compiled)
+    } else {
+        let commit = verified.revision().commit;
+        turn(memory, Phase::Exporting(quest, verified), Effect::Export(commit))
     }
 }
 
@@ -196,7 +195,8 @@ pub(super) fn unplanned(
         memory.warnings.push(format!("{}: {}", ending.cycle.code, ending.cycle.detail));
     }
     let until = quest.now + LOOK_EVERY;
-    memory.parked = Some(Parked { revision: verified.revision().clone(), ending: ending.clone(), until });
+    memory.parked =
+        Some(Parked { revision: verified.revision().clone(), ending: ending.clone(), until });
     quest.ending.get_or_insert(ending);
     let generation = memory.generation.clone();
     match generation.filter(|it| it.revision != *verified.revision()) {

@@ -3,6 +3,8 @@
 //! **Invariant:** a file is read only if `bowline.yaml` lists its folder; number and size are limited.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::path::Path;
 use std::sync::Arc;
 
 use bowline_model::desired::Desired;
@@ -61,16 +63,17 @@ pub(super) fn gather(
         .map(|folders| folders.iter().map(|it| inside(folder, it.as_str())).collect())
         .unwrap_or_default();
     if folders.is_empty() && faults.is_empty() {
-        let message = "no manifest of kind Repository";
-        let expected = "kind: Repository with spec.folders";
-        faults.push(Fault::at(&repository.as_str().into(), 1, 1, "kind", message, expected));
+        faults.push(no_folders(&repository));
     }
     if !faults.is_empty() {
         return Err(CompileFailure::Manifests(faults));
     }
     let files = manifest_files(&folders, tree)?;
-    let missing: Vec<_> =
-        files.iter().filter(|path| !contents.contains_key(**path)).map(|it| (*it).to_owned()).collect();
+    let missing: Vec<_> = files
+        .iter()
+        .filter(|path| !contents.contains_key(**path))
+        .map(|it| (*it).to_owned())
+        .collect();
     if !missing.is_empty() {
         return Ok(Gathered::Read(missing));
     }
@@ -88,17 +91,26 @@ pub(super) fn gather(
     Desired::assemble(manifests).map(Gathered::Desired).map_err(CompileFailure::Manifests)
 }
 
+fn no_folders(file: &str) -> Fault {
+    let message = "no manifest of kind Repository";
+    Fault::at(&file.into(), 1, 1, "kind", message, "kind: Repository with spec.folders")
+}
+
 fn manifest_files<'t>(folders: &[String], tree: &'t Tree) -> Result<Vec<&'t str>, CompileFailure> {
     let mut files = BTreeSet::new();
     let mut bytes = 0;
     for folder in folders {
         let prefix = format!("{folder}/");
-        let below = tree.entries.range(prefix.clone()..).take_while(|(path, _)| path.starts_with(&prefix));
+        let below =
+            tree.entries.range(prefix.clone()..).take_while(|(path, _)| path.starts_with(&prefix));
         for (path, entry) in below {
             let inner = path.get(prefix.len()..).unwrap_or_default();
-            let is_yaml = inner.ends_with(".yaml") || inner.ends_with(".yml");
+            let extension = Path::new(inner).extension().and_then(OsStr::to_str);
+            let is_yaml = matches!(extension, Some("yaml" | "yml"));
             let is_content = inner.split('/').rev().skip(1).any(|it| CONTENT_FOLDERS.contains(&it));
-            let Entry::File { size, .. } = entry else { continue };
+            let Entry::File { size, .. } = entry else {
+                continue;
+            };
             if is_yaml && !is_content && files.insert(path.as_str()) {
                 bytes += size;
             }

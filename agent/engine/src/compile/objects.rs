@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** owners, modes and digests are exact; a tree becomes one object for each path in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bowline_model::digest::Sha256;
@@ -10,7 +10,8 @@ use bowline_model::facts::Facts;
 use bowline_model::form::Form;
 use bowline_model::host_path::{HostPath, RepoPath, holds_reserved, reserved};
 use bowline_model::manifest::{
-    DirectorySpec, FileContent, FileSpec, Manifest, Planting, Spec, State, SymlinkSpec, TemplateSpec,
+    DirectorySpec, FileContent, FileSpec, Manifest, Planting, Spec, State, SymlinkSpec,
+    TemplateSpec,
 };
 use bowline_model::name::Account;
 use bowline_model::tree::{Content, Contents, Entry, Tree};
@@ -99,12 +100,20 @@ impl Place<'_> {
             return Err(self.no_such_file("spec.source", &spec.source));
         };
         let Ok(text) = std::str::from_utf8(bytes) else {
-            return Err(self.fault("spec.source", format!("{source} is not UTF-8"), "a text template"));
+            return Err(self.fault(
+                "spec.source",
+                format!("{source} is not UTF-8"),
+                "a text template",
+            ));
         };
         let rendered = render(&source, text, &spec.values, self.facts).map_err(|error| {
             let cause = std::error::Error::source(&error).map(|it| format!(": {it}"));
             let message = format!("{error}{}", cause.unwrap_or_default());
-            self.fault("spec.source", message, "a template that renders with these values and facts")
+            self.fault(
+                "spec.source",
+                message,
+                "a template that renders with these values and facts",
+            )
         })?;
         let bytes: Arc<[u8]> = rendered.into_bytes().into();
         let (uid, gid) = self.owners(&spec.owner, &spec.group, warnings)?;
@@ -156,9 +165,12 @@ impl Place<'_> {
     ) -> Result<(), CompileFailure> {
         let source = inside(&self.settings.folder, planting.source.as_str());
         let prefix = format!("{source}/");
-        let entries =
-            self.tree.entries.range(prefix.clone()..).take_while(|(path, _)| path.starts_with(&prefix));
-        let mut folders: BTreeMap<String, ()> = BTreeMap::new();
+        let entries = self
+            .tree
+            .entries
+            .range(prefix.clone()..)
+            .take_while(|(path, _)| path.starts_with(&prefix));
+        let mut folders: BTreeSet<&str> = BTreeSet::new();
         let before = objects.len();
         for (path, entry) in entries {
             let inner = path.get(prefix.len()..).unwrap_or_default();
@@ -167,23 +179,12 @@ impl Place<'_> {
             }
             for (at, _) in inner.match_indices('/') {
                 let folder = inner.get(..at).unwrap_or_default();
-                if folders.insert(folder.to_owned(), ()).is_none() {
+                if folders.insert(folder) {
                     let form = Form::Directory { mode: planting.dir_mode.bits(), uid, gid };
                     objects.push(self.object(&self.below(spec, folder)?, form, Content::Nothing));
                 }
             }
-            let (form, content) = match entry {
-                Entry::File { blob, sha256, size, executable } => {
-                    let mode = planting.file_mode.bits();
-                    // As chmod's X: execution for whoever may read.
-                    let mode = if *executable { mode | (mode & 0o444) >> 2 } else { mode };
-                    let (sha256, size) = (*sha256, *size);
-                    (Form::File { sha256, size, mode, uid, gid, xattrs: None }, Content::Blob(*blob))
-                }
-                Entry::Symlink { target } => {
-                    (Form::Symlink { target: target.clone() }, Content::Nothing)
-                }
-            };
+            let (form, content) = planted(entry, planting, (uid, gid));
             objects.push(self.object(&self.below(spec, inner)?, form, content));
         }
         if objects.len() == before {
@@ -244,6 +245,20 @@ impl Place<'_> {
         number.or((name == "root").then_some(0)).ok_or_else(|| {
             self.fault(field, format!("this host has no {what} {name}"), "an account that exists")
         })
+    }
+}
+
+/// How an entry of a tree stands on the host.
+fn planted(entry: &Entry, planting: &Planting, (uid, gid): (u32, u32)) -> (Form, Content) {
+    match entry {
+        Entry::File { blob, sha256, size, executable } => {
+            let mode = planting.file_mode.bits();
+            // As chmod's X: execution for whoever may read.
+            let mode = if *executable { mode | (mode & 0o444) >> 2 } else { mode };
+            let (sha256, size) = (*sha256, *size);
+            (Form::File { sha256, size, mode, uid, gid, xattrs: None }, Content::Blob(*blob))
+        }
+        Entry::Symlink { target } => (Form::Symlink { target: target.clone() }, Content::Nothing),
     }
 }
 

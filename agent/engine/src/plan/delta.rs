@@ -33,7 +33,9 @@ pub(super) fn delta(given: &Given<'_>, steps: &[Step]) -> (Vec<Change>, Vec<Chan
     }
     let mut forms: BTreeMap<&Arc<str>, Vec<(&str, &Form)>> = BTreeMap::new();
     for object in &given.compiled.objects {
-        if let Some(resource) = given.compiled.resource_of(object).filter(|it| changed.contains(&it.id)) {
+        if let Some(resource) =
+            given.compiled.resource_of(object).filter(|it| changed.contains(&it.id))
+        {
             forms.entry(&resource.id).or_default().push((object.path.as_str(), &object.form));
         }
     }

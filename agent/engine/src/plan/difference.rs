@@ -58,11 +58,11 @@ pub(super) fn differences(
             let compared = Compared::of(given, held, resource, object)?;
             compared.note(&mut found, &mut made)?;
         }
-        if let Spec::Command(spec) = &resource.manifest.spec {
-            if given.sight.guards.get(&*resource.id) == Some(&true) {
-                let class = if spec.undo.is_some() { Class::Declared } else { Class::None };
-                found.push(&resource.id, class, Deed::Run(run(spec)), Content::Nothing);
-            }
+        if let Spec::Command(spec) = &resource.manifest.spec
+            && given.sight.guards.get(&*resource.id) == Some(&true)
+        {
+            let class = if spec.undo.is_some() { Class::Declared } else { Class::None };
+            found.push(&resource.id, class, Deed::Run(run(spec)), Content::Nothing);
         }
     }
     found.inventory.sort_unstable_by(|one, two| one.path.cmp(&two.path));
@@ -85,7 +85,11 @@ impl<'a> Compared<'a> {
         object: &'a Object,
     ) -> Result<Self, NoPlan> {
         let Some(seen) = given.seen(&object.path) else {
-            return Err(refuse(&resource.manifest, "io", format!("{} was not looked at", object.path)));
+            return Err(refuse(
+                &resource.manifest,
+                "io",
+                format!("{} was not looked at", object.path),
+            ));
         };
         let mine = held.get(&object.path).copied();
         Ok(Self { given, resource, object, seen, mine })
@@ -141,7 +145,8 @@ impl<'a> Compared<'a> {
             Rollback::Auto => Class::Exact,
             Rollback::None(_) => Class::None,
         };
-        let both_folders = matches!((&pre, &post), (Form::Directory { .. }, Form::Directory { .. }));
+        let both_folders =
+            matches!((&pre, &post), (Form::Directory { .. }, Form::Directory { .. }));
         let deed = if both_folders {
             Deed::Alter { target, pre, post }
         } else {
@@ -186,7 +191,10 @@ impl<'a> Compared<'a> {
     fn check_ownership(&self) -> Result<(), NoPlan> {
         let live = &self.seen.form;
         let theirs = *live != Form::Absent && self.mine.is_none();
-        if theirs && self.object.form != Form::Absent && self.manifest().policy.adopt != Adopt::Always {
+        if theirs
+            && self.object.form != Form::Absent
+            && self.manifest().policy.adopt != Adopt::Always
+        {
             let detail = format!(
                 "{} is not Bowline's and differs: it is {live}; policy.adopt: always takes it over",
                 self.object.path
@@ -199,7 +207,11 @@ impl<'a> Compared<'a> {
     fn check_place(&self, made: &BTreeSet<&HostPath>) -> Result<(), NoPlan> {
         let path = &self.object.path;
         let unsafe_path = |why: &str| {
-            refuse(self.manifest(), "unsafe-path", format!("{path} cannot be changed safely: {why}"))
+            refuse(
+                self.manifest(),
+                "unsafe-path",
+                format!("{path} cannot be changed safely: {why}"),
+            )
         };
         if let Some(why) = &self.seen.obstacle {
             return Err(unsafe_path(why));
@@ -219,7 +231,9 @@ impl<'a> Compared<'a> {
             }
             _ => {}
         }
-        let Some(parent) = path.parent() else { return Ok(()) };
+        let Some(parent) = path.parent() else {
+            return Ok(());
+        };
         if made.contains(&parent) || self.object.form == Form::Absent {
             return Ok(());
         }
@@ -227,7 +241,8 @@ impl<'a> Compared<'a> {
             Some((Form::Directory { .. }, None)) => Ok(()),
             Some((_, Some(why))) => Err(unsafe_path(why)),
             _ => {
-                let detail = format!("its folder {parent} does not exist; declare a Directory for it");
+                let detail =
+                    format!("its folder {parent} does not exist; declare a Directory for it");
                 Err(refuse(self.manifest(), "missing-parent", detail))
             }
         }

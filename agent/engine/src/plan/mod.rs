@@ -128,21 +128,7 @@ pub fn plan(given: &Given<'_>) -> Result<Plan, NoPlan> {
     let checks = handlers::checks(given, &changed);
     let irreversible = irreversible(given, &found.steps)?;
     let (delta, commands) = delta::delta(given, &found.steps);
-    if found.steps.len() > STEPS_MAX {
-        let detail = format!("{} steps; at most {STEPS_MAX} are done at once", found.steps.len());
-        return Err(NoPlan::Held { reason: "Progressing", code: "plan-too-large", detail });
-    }
-    if cause == Cause::Intentional {
-        if let Some(entry) = quarantine::blocks(given.ledger, &delta) {
-            let detail = format!(
-                "the change of {} failed in deployment {} ({}) and is not tried again by itself",
-                names(&entry.delta),
-                entry.deployment,
-                entry.reason
-            );
-            return Err(NoPlan::Held { reason: "Quarantined", code: "quarantined", detail });
-        }
-    }
+    check_holds(given, cause, found.steps.len(), &delta)?;
     let digest = digest(given, &found.steps, &handlers);
     let probes = if found.steps.is_empty() { Vec::new() } else { probes(given) };
     Ok(Plan {
@@ -164,25 +150,49 @@ pub fn plan(given: &Given<'_>) -> Result<Plan, NoPlan> {
     })
 }
 
+/// What holds a plan: its size, and changes that failed before.
+fn check_holds(
+    given: &Given<'_>,
+    cause: Cause,
+    steps: usize,
+    delta: &[Change],
+) -> Result<(), NoPlan> {
+    let held = |reason, code, detail| Err(NoPlan::Held { reason, code, detail });
+    if steps > STEPS_MAX {
+        let detail = format!("{steps} steps; at most {STEPS_MAX} are done at once");
+        return held("Progressing", "plan-too-large", detail);
+    }
+    match quarantine::blocks(given.ledger, delta) {
+        Some(entry) if cause == Cause::Intentional => {
+            let detail = format!(
+                "the change of {} failed in deployment {} ({}) and is not tried again by itself",
+                names(&entry.delta),
+                entry.deployment,
+                entry.reason
+            );
+            held("Quarantined", "quarantined", detail)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A few names tell a person which change is meant.
 fn names(delta: &[Change]) -> String {
-    let mut text = String::new();
-    // A few names tell a person which change is meant.
-    for change in delta.iter().take(3) {
-        text.push_str(if text.is_empty() { "" } else { ", " });
-        text.push_str(&change.resource);
-    }
-    if delta.len() > 3 {
-        text.push_str(&format!(" and {} more", delta.len() - 3));
-    }
-    text
+    let few: Vec<&str> = delta.iter().take(3).map(|it| it.resource.as_str()).collect();
+    let more = delta.len().saturating_sub(few.len());
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{rest}", few.join(", "))
 }
 
 fn irreversible(given: &Given<'_>, steps: &[Step]) -> Result<Vec<String>, NoPlan> {
     let mut names: Vec<String> = Vec::new();
     for step in steps.iter().filter(|step| step.class == Class::None) {
         let resource = given.compiled.resources.iter().find(|it| it.id == step.resource);
-        if let Some(manifest) = resource.map(|it| &it.manifest).filter(|it| it.policy.require_reversible) {
-            let detail = format!("{} cannot be taken back, and it says requireReversible", step.resource);
+        if let Some(manifest) =
+            resource.map(|it| &it.manifest).filter(|it| it.policy.require_reversible)
+        {
+            let detail =
+                format!("{} cannot be taken back, and it says requireReversible", step.resource);
             return Err(NoPlan::Refused {
                 at: manifest.origin.to_string(),
                 code: "irreversible",

@@ -34,12 +34,17 @@ pub(super) fn prune(
         held.values().rev().filter(|it| !wanted.contains(&it.path)).copied().collect();
     let mut removals = 0;
     for line in surplus {
-        let Some(seen) = given.seen(&line.path) else { continue };
+        let Some(seen) = given.seen(&line.path) else {
+            continue;
+        };
         if !line.created || seen.form == Form::Absent {
             continue;
         }
         if !line.prune {
-            found.warnings.push(format!("{} is no longer wanted and left in place (policy.prune)", line.path));
+            found.warnings.push(format!(
+                "{} is no longer wanted and left in place (policy.prune)",
+                line.path
+            ));
             continue;
         }
         let unchanged = seen.form.is_like(&line.form);
@@ -80,9 +85,13 @@ fn purge(
     found: &mut Found,
 ) {
     for (folder, names) in given.survey.listings.iter().zip(&given.sight.listings) {
-        let Some(manifest) = purging(given, folder) else { continue };
+        let Some(manifest) = purging(given, folder) else {
+            continue;
+        };
         for name in names {
-            let Ok(path) = format!("{folder}/{name}").parse::<HostPath>() else { continue };
+            let Ok(path) = format!("{folder}/{name}").parse::<HostPath>() else {
+                continue;
+            };
             if !wanted.contains(&path) && !held.contains_key(&path) {
                 found.warnings.push(format!(
                     "{path} is not declared; {} asks to purge it, which this version only reports",
@@ -106,12 +115,7 @@ fn push(
     pre: &Form,
     inode: Option<bowline_model::form::Inode>,
 ) {
-    let deed = Deed::Place {
-        target: path.clone(),
-        pre: pre.clone(),
-        post: Form::Absent,
-        inode,
-        stage: 0,
-    };
+    let deed =
+        Deed::Place { target: path.clone(), pre: pre.clone(), post: Form::Absent, inode, stage: 0 };
     found.push(resource, Class::Exact, deed, Content::Nothing);
 }
