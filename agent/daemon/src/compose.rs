@@ -24,12 +24,13 @@ use bowline_host::service::ServiceManager;
 use bowline_host::settings::Settings;
 use bowline_host::state::State;
 use bowline_host::trust_file::{self, TrustFile};
+use bowline_host::witness::{self, Said, Standing, Witness};
 use bowline_model::host_path::HostPath;
 use bowline_model::mark::Mark;
 use thiserror::Error;
 
 use crate::board::Board;
-use crate::hands::{Host, Run};
+use crate::hands::{Host, Run, no_control};
 
 /// The agent could not be put together.
 #[derive(Debug, Error)]
@@ -129,7 +130,10 @@ pub fn compose(
     let name = Some(settings.host.clone()).filter(|it| !it.is_empty());
     let name = name.or_else(|| facts.values.get("hostname").cloned()).unwrap_or_default();
     let known = known(&settings, &root, &trust, name.clone(), fingerprint);
-    let memory = Memory::at_start(known, durable(&state)?, facts);
+    let witness = Witness::beside(&settings.key);
+    let mut durable = durable(&state)?;
+    let left = heard(&witness, &mut durable)?.unwrap_or(left);
+    let memory = Memory::at_start(known, durable, facts);
     let recovering = matches!(left, Left::Marks(_));
     let quest = Quest { now: clock::since_boot(), wall: clock::wall(), ..Quest::default() };
     introduce(&board, &settings, name);
@@ -146,6 +150,7 @@ pub fn compose(
         records,
         journal,
         unopened: None,
+        witness,
         staged: None,
         board,
         stop,
@@ -160,11 +165,7 @@ fn introduce(board: &Board, settings: &Settings, name: String) {
         status.name = name;
         env!("CARGO_PKG_VERSION").clone_into(&mut status.version);
         "freshness not proved: no signer is named".clone_into(&mut status.freshness);
-        if let Some(url) = &settings.control {
-            let warning =
-                format!("control.url is {url}: this version keeps records on the host only");
-            status.warnings.push(warning);
-        }
+        status.warnings.extend(settings.control.as_ref().map(|url| no_control(url)));
     });
 }
 
@@ -174,6 +175,32 @@ fn durable(state: &State) -> Result<Durable, CannotStart> {
         generation: state.generation().map_err(damaged("read the committed generation"))?,
         ledger: state.ledger().map_err(damaged("read what failed"))?,
     })
+}
+
+/// Holds the state against its witness: a lost state begins where the witness stood, and nothing is
+/// changed under one that was rolled back.
+fn heard(witness: &Witness, durable: &mut Durable) -> Result<Option<Left>, CannotStart> {
+    let mine = Said {
+        generation: durable.generation.as_ref().map_or(0, |it| it.number),
+        high_water: durable.high_water.clone(),
+    };
+    let said = witness.said().map_err(damaged("hear the witness of the state"))?;
+    match witness::compare(&mine, said.as_ref()) {
+        Standing::Agrees => Ok(None),
+        Standing::Lost(marks) => {
+            let head = marks.head;
+            tracing::warn!(%head, "the state is lost; nothing below this commit is accepted");
+            let said = Said { generation: mine.generation, high_water: Some((*marks).clone()) };
+            witness.tell(&said).map_err(opening("tell the witness of the state"))?;
+            durable.high_water = Some(*marks);
+            Ok(None)
+        }
+        Standing::Older { detail } => {
+            let path = witness.path().display();
+            let detail = format!("the state is older than the host ({path}): {detail}");
+            Ok(Some(Left::Damage { code: "state-older", detail }))
+        }
+    }
 }
 
 /// What an earlier process left: its journal, or stages without one.
@@ -187,7 +214,7 @@ fn left_behind(state: &State, root: &Root) -> Result<(Left, Option<Journal>), Ca
             let copied =
                 copied.map_or(String::new(), |()| format!("; copied to {}", aside.display()));
             let detail = format!("the journal {} is damaged: {detail}{copied}", path.display());
-            return Ok((Left::Damage { detail }, None));
+            return Ok((Left::Damage { code: "journal-damaged", detail }, None));
         }
         Found::Nothing => (None, None, Vec::new()),
         Found::Whole { journal, marks } if marks.is_empty() => {
@@ -202,7 +229,7 @@ fn left_behind(state: &State, root: &Root) -> Result<(Left, Option<Journal>), Ca
         if let Some(name) = names.iter().find(foreign) {
             let detail =
                 format!("{stage}/{name} is a stage without its journal; nothing is changed");
-            return Ok((Left::Damage { detail }, journal));
+            return Ok((Left::Damage { code: "stage-without-journal", detail }, journal));
         }
     }
     Ok((if marks.is_empty() { Left::Nothing } else { Left::Marks(marks) }, journal))
@@ -246,6 +273,7 @@ fn reserved(settings: &Settings, root: &Root) -> Vec<HostPath> {
         Some(settings.state.clone()),
         Some(settings.trust.clone()),
         Some(settings.key.clone()),
+        Some(Witness::beside(&settings.key).path().to_owned()),
         Some(settings.file.clone()),
         settings.socket.clone(),
         std::env::current_exe().ok(),

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use bowline_agent::arguments::Arguments;
 use bowline_agent::serve::Ended;
 use bowline_agent::{compose, logs, serve};
-use bowline_host::failure::chain;
 use bowline_host::settings;
 use clap::Parser as _;
 
@@ -53,9 +52,13 @@ fn show(cycle: &bowline_api::cycle::Cycle, as_json: bool) {
 
 #[allow(clippy::print_stderr, reason = "errors go to stderr")]
 fn complain(error: &(dyn std::error::Error + 'static), code: u8) -> ExitCode {
-    let shown = chain(error);
-    for (at, line) in shown.split(": ").enumerate() {
-        eprintln!("{}{line}", if at == 0 { "error: " } else { "caused by: " });
+    eprintln!("error: {error}");
+    let mut cause = error.source();
+    // Eight causes are more than any error here has; a longer chain is a circle.
+    for _ in 0..8 {
+        let Some(it) = cause else { break };
+        eprintln!("caused by: {it}");
+        cause = it.source();
     }
     ExitCode::from(code)
 }

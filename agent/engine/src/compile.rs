@@ -118,7 +118,7 @@ pub fn compile(
         .map_err(CompileFailure::Held)?;
     let (labels, warning) = labels(settings, verified, desired.hosts());
     let chosen = desired.select(&labels, &facts.values).map_err(CompileFailure::Manifests)?;
-    let templates = gather::templates(&settings.folder, chosen.resources(), contents);
+    let templates = gather::templates(&settings.folder, tree, chosen.resources(), contents);
     if !templates.is_empty() {
         return Ok(Step::Read(templates));
     }

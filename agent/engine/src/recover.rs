@@ -23,6 +23,8 @@ pub enum Left {
     Marks(Vec<Mark>),
     /// Something that cannot be trusted.
     Damage {
+        /// The stable code.
+        code: &'static str,
         /// What, and where.
         detail: String,
     },
@@ -32,17 +34,19 @@ pub enum Left {
 pub fn recover(memory: Memory, left: Left, quest: Quest) -> Turn {
     let marks = match left {
         Left::Nothing => return rest(memory),
-        Left::Damage { detail } => return strand(memory, &detail),
+        Left::Damage { code, detail } => return strand(memory, code, &detail),
         Left::Marks(marks) => marks,
     };
     let tx = match Transaction::fold(&marks) {
         Ok(Some(tx)) => Box::new(tx),
         Ok(None) => return rest(memory),
-        Err(error) => return strand(memory, &error.to_string()),
+        Err(error) => return strand(memory, "journal-damaged", &error.to_string()),
     };
     if let Some((outcome, _)) = tx.end {
         return match outcome {
-            Outcome::Stranded => strand(memory, "an earlier transaction ended stranded"),
+            Outcome::Stranded => {
+                strand(memory, "stranded", "an earlier transaction ended stranded")
+            }
             _ => finish(memory, quest, tx),
         };
     }
@@ -78,9 +82,9 @@ fn rest(memory: Memory) -> Turn {
     Turn { state: State { phase: Phase::Resting, memory }, marks: Vec::new(), effect }
 }
 
-fn strand(memory: Memory, detail: &str) -> Turn {
+fn strand(memory: Memory, code: &str, detail: &str) -> Turn {
     let standing = memory.generation.as_ref().map(|it| it.revision.to_string());
-    let why = ("Stranded", "stranded", detail);
+    let why = ("Stranded", code, detail);
     let cycle = plain_cycle(Outcome::Stranded, standing.clone(), standing, why);
     let ending = Box::new(Ending { cycle, again: false });
     let wait = std::time::Duration::from_hours(1);

@@ -11,12 +11,12 @@ use bowline_model::host_path::HostPath;
 use bowline_model::step::{Deed, Step};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
-use nix::sys::stat::{Mode, fchmod};
+use nix::sys::stat::{Mode, fchmod, fstat};
 use nix::unistd::{Gid, Uid, fchown};
 use thiserror::Error;
 
 use crate::door::barrier;
-use crate::door::root::{Folders, Root};
+use crate::door::root::{Folders, NoFolder, Root};
 use crate::exchange::{Pair, Stages, exchange_failure};
 use crate::failure::{Kind, OsFailure};
 use crate::observe::form_at;
@@ -102,7 +102,7 @@ fn one(
             place(folders.root(), &pair, target, pre, post, inode.as_ref())
         }
         Deed::Alter { target, pre, post } => {
-            let (parent, name) = folders.parent(target).map_err(|_| missing(target))?;
+            let (parent, name) = folders.parent(target).map_err(|why| missing(target, why))?;
             touched.add(dev_of(&parent, target)?, &parent, target);
             let (found, _) = form_at(&parent, name).map_err(|errno| look_failure(target, errno))?;
             if !altered_from(&found, pre, post) {
@@ -173,10 +173,12 @@ pub(crate) fn alter(
     to: &Form,
 ) -> Result<(), OsFailure> {
     let fail = |errno| OsFailure::new("change owner and mode of", target.as_str(), errno);
-    let Form::Directory { mode, uid, gid } = to else { return Err(fail(Errno::ENOTDIR)) };
+    let Form::Directory { mode, uid, gid } = to else {
+        return Err(fail(Errno::ENOTDIR));
+    };
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let fd = openat(parent, name, flags, Mode::empty()).map_err(fail)?;
-    let stat = nix::sys::stat::fstat(&fd).map_err(fail)?;
+    let stat = fstat(&fd).map_err(fail)?;
     if (stat.st_uid, stat.st_gid) != (*uid, *gid) {
         fchown(&fd, Some(Uid::from_raw(*uid)), Some(Gid::from_raw(*gid))).map_err(fail)?;
     }
@@ -184,7 +186,7 @@ pub(crate) fn alter(
 }
 
 pub(crate) fn dev_of(folder: &OwnedFd, path: &HostPath) -> Result<u64, OsFailure> {
-    nix::sys::stat::fstat(folder)
+    fstat(folder)
         .map(|stat| stat.st_dev)
         .map_err(|errno| OsFailure::new("look at the folder of", path.as_str(), errno))
 }
@@ -193,10 +195,13 @@ fn conflict(target: &HostPath, found: &Form) -> ApplyFailure {
     ApplyFailure::Conflict { path: target.to_string(), found: found.to_string() }
 }
 
-fn missing(target: &HostPath) -> OsFailure {
-    OsFailure::new("open the folder of", target.as_str(), Errno::ENOENT)
+fn missing(target: &HostPath, why: NoFolder) -> OsFailure {
+    OsFailure::new("open the folder of", target.as_str(), why.errno())
 }
 
 fn look_failure(target: &HostPath, errno: Errno) -> ApplyFailure {
     OsFailure::new("look at", target.as_str(), errno).into()
 }
+
+#[cfg(test)]
+mod tests;

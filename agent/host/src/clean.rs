@@ -4,6 +4,7 @@
 //! a revert, the displaced one, unchanged, after a commit. Anything else is kept and named.
 
 use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 
 use bowline_api::record::Conflict;
 use bowline_model::digest::Sha256;
@@ -120,8 +121,7 @@ fn clean_slot(
         Err(Errno::ENOTEMPTY | Errno::EEXIST) => {}
         Err(errno) => return Err(fail(errno)),
     }
-    let pair =
-        Pair { parent: folder.clone(), name: "", stage: folder, slot: name.to_owned() };
+    let pair = Pair { parent: folder.clone(), name: "", stage: folder, slot: name.to_owned() };
     let kept = keep(&pair, stages.deployment(), stage).map_err(fail)?;
     let path = line.map_or_else(|| format!("{stage}/{name}"), |line| line.target.to_string());
     let detail = format!("displaced object changed meanwhile: {found}");
@@ -137,7 +137,7 @@ fn stands_as_before(folders: &mut Folders<'_>, line: &SlotLine) -> Result<bool, 
     Ok(found.is_like(&line.pre))
 }
 
-fn remove(folder: &std::os::fd::OwnedFd, name: &str, found: &Form) -> Result<(), Errno> {
+fn remove(folder: &OwnedFd, name: &str, found: &Form) -> Result<(), Errno> {
     let flag = match found {
         Form::Directory { .. } => UnlinkatFlags::RemoveDir,
         _ => UnlinkatFlags::NoRemoveDir,

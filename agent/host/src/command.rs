@@ -20,7 +20,7 @@ use crate::door::root::{Folders, NoFolder, Root};
 use crate::failure::{Kind, OsFailure};
 
 /// Time for a program that judges a file: it reads one, and asks nobody.
-pub const CHECK_TIMEOUT: Duration = Duration::from_secs(60);
+pub const CHECK_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A program did not do what it was run for.
 #[derive(Debug, Error)]
@@ -134,7 +134,9 @@ impl<'a> Commands<'a> {
 
     /// Takes a step back that is a program; `None` when its author named no way.
     pub fn undo(&self, resource: &str, step: &Run) -> Result<Option<Ran>, CommandFailure> {
-        let Some(argv) = &step.undo else { return Ok(None) };
+        let Some(argv) = &step.undo else {
+            return Ok(None);
+        };
         let timeout = Duration::from_millis(step.timeout_ms);
         self.run_well(resource, argv, timeout, step.run_as.as_deref()).map(Some)
     }
@@ -180,8 +182,7 @@ impl<'a> Commands<'a> {
         let (folder, name) = match folders.parent(path) {
             Ok(found) => found,
             Err(NoFolder::Missing) => return Ok(false),
-            Err(NoFolder::Link) => return Err(fail(Errno::ELOOP)),
-            Err(NoFolder::Refused(errno)) => return Err(fail(errno)),
+            Err(why) => return Err(fail(why.errno())),
         };
         match fstatat(&folder, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
             Ok(_) => Ok(true),
@@ -212,6 +213,8 @@ fn account(resource: &str, name: &str) -> Result<Option<(u32, u32)>, CommandFail
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
     use crate::scratch::Scratch;
 
@@ -227,7 +230,7 @@ mod tests {
     fn guards_say_whether_their_command_should_run() {
         let scratch = Scratch::new();
         std::fs::write(scratch.path().join("there"), "").unwrap();
-        std::os::unix::fs::symlink("nowhere", scratch.path().join("dangling")).unwrap();
+        symlink("nowhere", scratch.path().join("dangling")).unwrap();
         let root = Root::open(scratch.path()).unwrap();
         let creates = |path: &str| Condition::Creates(path.parse().unwrap());
         for (condition, expected) in [

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, RenameFlags, renameat2};
 use nix::sys::stat::fstatat;
 
-use crate::door::root::{Folders, NoFolder, Root};
+use crate::door::root::{Folders, Root};
 use crate::failure::{Kind, OsFailure};
 
 /// The folder in the stage root that holds other people's versions, kept for them.
@@ -77,31 +77,44 @@ impl<'p> Pair<'p> {
         index: u32,
     ) -> Result<Self, OsFailure> {
         let outside = folders.root().outside(target.as_str());
-        let (parent, name) = folders.parent(target).map_err(|why| {
-            let errno = match why {
-                NoFolder::Missing => Errno::ENOENT,
-                NoFolder::Link => Errno::ELOOP,
-                NoFolder::Refused(errno) => errno,
-            };
-            OsFailure::new("open the folder of", &outside, errno)
-        })?;
+        let (parent, name) = folders
+            .parent(target)
+            .map_err(|why| OsFailure::new("open the folder of", &outside, why.errno()))?;
         let (stage, _) = stages.folder(stage)?;
         Ok(Self { parent, name, stage, slot: index.to_string() })
     }
 
     /// Swaps target and slot.
     pub fn exchange(&self) -> Result<(), Errno> {
-        renameat2(&self.stage, self.slot.as_str(), &self.parent, self.name, RenameFlags::RENAME_EXCHANGE)
+        renameat2(
+            &self.stage,
+            self.slot.as_str(),
+            &self.parent,
+            self.name,
+            RenameFlags::RENAME_EXCHANGE,
+        )
     }
 
     /// Moves the slot to the target, where nothing may stand.
     pub fn put(&self) -> Result<(), Errno> {
-        renameat2(&self.stage, self.slot.as_str(), &self.parent, self.name, RenameFlags::RENAME_NOREPLACE)
+        renameat2(
+            &self.stage,
+            self.slot.as_str(),
+            &self.parent,
+            self.name,
+            RenameFlags::RENAME_NOREPLACE,
+        )
     }
 
     /// Moves the target to the slot, where nothing may stand.
     pub fn take(&self) -> Result<(), Errno> {
-        renameat2(&self.parent, self.name, &self.stage, self.slot.as_str(), RenameFlags::RENAME_NOREPLACE)
+        renameat2(
+            &self.parent,
+            self.name,
+            &self.stage,
+            self.slot.as_str(),
+            RenameFlags::RENAME_NOREPLACE,
+        )
     }
 
     /// The device and number of what lies in the slot; `None` when it is empty.

@@ -4,6 +4,7 @@
 //! **Invariant:** a fact that cannot be read is left out; accounts that cannot be read are an error.
 
 use std::collections::BTreeMap;
+use std::env::consts::ARCH;
 use std::path::Path;
 
 use bowline_model::facts::Facts;
@@ -55,10 +56,11 @@ fn values(root: &Root) -> BTreeMap<String, String> {
     put("os.name", field("NAME"));
     put("os.id", field("ID"));
     put("os.version", field("VERSION_ID"));
-    let ids = format!("{} {}", field("ID").unwrap_or_default(), field("ID_LIKE").unwrap_or_default());
+    let ids =
+        format!("{} {}", field("ID").unwrap_or_default(), field("ID_LIKE").unwrap_or_default());
     put("os.family", family(&ids).map(str::to_owned));
     put("kernel.version", small(Path::new("/proc/sys/kernel/osrelease")));
-    put("arch", Some(std::env::consts::ARCH.to_owned()));
+    put("arch", Some(ARCH.to_owned()));
     put("cpu.count", std::thread::available_parallelism().ok().map(|it| it.to_string()));
     let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
     let memory = System::new_with_specifics(memory).ok().map(|it| it.total_memory() >> 20);
@@ -115,7 +117,9 @@ fn parse_accounts(text: &str) -> BTreeMap<String, u32> {
     let mut found = BTreeMap::new();
     for line in text.lines() {
         let mut fields = line.split(':');
-        let (Some(name), Some(id)) = (fields.next(), fields.nth(1)) else { continue };
+        let (Some(name), Some(id)) = (fields.next(), fields.nth(1)) else {
+            continue;
+        };
         if let Ok(id) = id.parse() {
             // Of two lines with one name the C library takes the first.
             found.entry(name.to_owned()).or_insert(id);
@@ -136,8 +140,14 @@ mod tests {
         let put = |name: &str, text: &str| {
             std::fs::write(scratch.path().join("etc").join(name), text).unwrap();
         };
-        put("os-release", "NAME=\"Some Linux\"\nID=somelinux\nID_LIKE=\"ubuntu debian\"\nVERSION_ID='9'\n");
-        put("passwd", "root:x:0:0::/root:/bin/sh\nshop:x:1500:1501::/:/bin/false\nshop:x:7:7::/:/\n");
+        put(
+            "os-release",
+            "NAME=\"Some Linux\"\nID=somelinux\nID_LIKE=\"ubuntu debian\"\nVERSION_ID='9'\n",
+        );
+        put(
+            "passwd",
+            "root:x:0:0::/root:/bin/sh\nshop:x:1500:1501::/:/bin/false\nshop:x:7:7::/:/\n",
+        );
         put("group", "shop:x:1501:\n# no group\n");
         let facts = read(&Root::open(scratch.path()).unwrap()).unwrap();
         for (name, value) in [

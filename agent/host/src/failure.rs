@@ -38,13 +38,26 @@ pub struct OsFailure {
 
 impl OsFailure {
     /// A failure to do something to a path.
-    pub fn new(doing: &'static str, subject: impl AsRef<Path>, source: impl Into<io::Error>) -> Self {
+    pub fn new(
+        doing: &'static str,
+        subject: impl AsRef<Path>,
+        source: impl Into<io::Error>,
+    ) -> Self {
         let source = source.into();
-        Self { doing, subject: subject.as_ref().display().to_string(), kind: kind_of(&source), source }
+        Self {
+            doing,
+            subject: subject.as_ref().display().to_string(),
+            kind: kind_of(&source),
+            source,
+        }
     }
 
     /// A failed barrier: what was written may be lost, and a second try would hide it.
-    pub fn barrier(doing: &'static str, subject: impl AsRef<Path>, source: impl Into<io::Error>) -> Self {
+    pub fn barrier(
+        doing: &'static str,
+        subject: impl AsRef<Path>,
+        source: impl Into<io::Error>,
+    ) -> Self {
         Self { kind: Kind::Fatal, ..Self::new(doing, subject, source) }
     }
 }

@@ -19,8 +19,9 @@ use crate::door::files;
 use crate::failure::OsFailure;
 
 /// What stands before the 32 bytes of the seed in PKCS#8 version 1, which OpenSSL reads and writes.
-const PKCS8_HEAD: [u8; 16] =
-    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+const PKCS8_HEAD: [u8; 16] = [
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+];
 
 /// A PEM file of one Ed25519 key has some 120 bytes.
 const FILE_BYTES_MAX: u64 = 16 << 10;
@@ -84,7 +85,9 @@ impl HostKey {
         if stat.st_uid != 0 && stat.st_uid != geteuid().as_raw() {
             return Err(exposed(format!("belongs to the user {}", stat.st_uid)));
         }
-        let Some(bytes) = files::read(path, FILE_BYTES_MAX)? else { return Ok(None) };
+        let Some(bytes) = files::read(path, FILE_BYTES_MAX)? else {
+            return Ok(None);
+        };
         let malformed = || KeyFailure::Malformed { path: path.to_owned() };
         let der = unwrap_pem(&bytes).ok_or_else(malformed)?;
         let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).map_err(|_| malformed())?;
@@ -182,8 +185,8 @@ mod tests {
         let made = HostKey::open(&path).unwrap();
         let found = HostKey::open(&path).unwrap();
         assert_eq!(made.fingerprint(), found.fingerprint());
-        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o7777, 0o600);
+        let bits = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(bits & 0o7777, 0o600);
         let signature = found.sign(b"x");
         let public = UnparsedPublicKey::new(&ED25519, made.public());
         public.verify(b"x", &signature).unwrap();

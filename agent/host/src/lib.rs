@@ -2,6 +2,14 @@
 //!
 //! **Invariant:** nothing here decides, retries or judges; it does what it is told and says what it saw.
 //! **Invariant:** a failed sync is [`Kind::Fatal`](failure::Kind::Fatal): nothing is written after it.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::disallowed_methods,
+        clippy::disallowed_types,
+        reason = "a test opens the door for itself"
+    )
+)]
 
 pub mod failure;
 pub mod door;
@@ -9,6 +17,7 @@ pub mod settings;
 pub mod trust_file;
 pub mod lock;
 pub mod state;
+pub mod witness;
 pub mod journal;
 pub mod facts;
 pub mod observe;

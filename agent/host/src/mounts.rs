@@ -38,7 +38,9 @@ impl Mounts {
         for process in processes {
             let folder = proc.join(process);
             // A process may end meanwhile, or belong to somebody else: then it is passed over.
-            let Ok(namespace) = nix::fcntl::readlink(&folder.join("ns/mnt")) else { continue };
+            let Ok(namespace) = nix::fcntl::readlink(&folder.join("ns/mnt")) else {
+                continue;
+            };
             if !seen.insert(namespace) {
                 continue;
             }
@@ -76,7 +78,10 @@ fn points_in(table: &str, root: &Path) -> Vec<String> {
     };
     // Field 5 is the mount point; blanks, tabs and backslashes in it are written in octal.
     let unescape = |text: &str| {
-        text.replace("\\040", " ").replace("\\011", "\t").replace("\\012", "\n").replace("\\134", "\\")
+        text.replace("\\040", " ")
+            .replace("\\011", "\t")
+            .replace("\\012", "\n")
+            .replace("\\134", "\\")
     };
     table
         .lines()
@@ -87,7 +92,8 @@ fn points_in(table: &str, root: &Path) -> Vec<String> {
 
 /// The topmost folder, below the root, of the mount that holds `folder` or its nearest existing parent.
 pub fn mount_root(root: &Root, folder: &str) -> Result<String, OsFailure> {
-    let fail = |path: &str, errno| OsFailure::new("find the filesystem of", root.outside(path), errno);
+    let fail =
+        |path: &str, errno| OsFailure::new("find the filesystem of", root.outside(path), errno);
     let mut path = root.resolve(folder).trim_end_matches('/').to_owned();
     let mut top: Option<(String, u64)> = None;
     // Each turn shortens the path, whose length is limited.

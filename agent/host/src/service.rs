@@ -13,7 +13,7 @@ use crate::door::root::Root;
 use crate::failure::Kind;
 
 /// systemd's own limit for a start or stop is 90 seconds.
-const TIMEOUT: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Where distributions have it.
 const SYSTEMCTL: &str = "/usr/bin/systemctl";
@@ -39,7 +39,7 @@ pub struct ServiceFailure {
     pub unit: String,
     /// What the service manager said.
     #[source]
-    pub source: CommandFailure,
+    pub source: Box<CommandFailure>,
 }
 
 impl ServiceFailure {
@@ -90,7 +90,7 @@ impl ServiceManager {
             .map_err(|source| ServiceFailure {
                 action: handler.action.clone(),
                 unit: handler.unit.clone(),
-                source,
+                source: Box::new(source),
             })
     }
 }

@@ -66,3 +66,69 @@ fn lost(state: &State, deployment: &str) -> OsFailure {
     let path: PathBuf = state.folder().join(candidate(deployment));
     OsFailure::new("find the staged generation", path, Errno::ENOENT)
 }
+
+#[cfg(test)]
+mod tests {
+    use bowline_model::digest::Sha256;
+    use bowline_model::object_id::ObjectId;
+    use bowline_model::revision::Revision;
+
+    use super::*;
+    use crate::scratch::Scratch;
+
+    fn revision() -> Revision {
+        let id = ObjectId::Sha1([1; 20]);
+        let commit_sha256 = Sha256::of(b"commit");
+        Revision { branch: "main".to_owned(), commit: id, commit_sha256, tree: id }
+    }
+
+    fn generation(number: u64, deployment: &str) -> Generation {
+        Generation {
+            number,
+            revision: revision(),
+            deployment: deployment.to_owned(),
+            at: 0,
+            inventory: Vec::new(),
+            commands: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_staged_generation_stands_only_when_committed() {
+        let scratch = Scratch::new();
+        let state = State::open(scratch.path()).unwrap();
+        stage_generation(&state, &generation(1, "d1"), "d1").unwrap();
+        assert_eq!(state.generation().unwrap(), None);
+        assert_eq!(commit_generation(&state, "d1").unwrap().number, 1);
+        assert_eq!(state.generation().unwrap(), Some(generation(1, "d1")));
+    }
+
+    #[test]
+    fn committing_twice_is_committing_once() {
+        let scratch = Scratch::new();
+        let state = State::open(scratch.path()).unwrap();
+        stage_generation(&state, &generation(1, "d1"), "d1").unwrap();
+        for _ in 0..2 {
+            assert_eq!(commit_generation(&state, "d1").unwrap(), generation(1, "d1"));
+        }
+        assert!(commit_generation(&state, "d2").is_err(), "d2 was never staged");
+    }
+
+    #[test]
+    fn what_never_stood_is_removed_and_two_generations_are_kept() {
+        let scratch = Scratch::new();
+        let state = State::open(scratch.path()).unwrap();
+        stage_generation(&state, &generation(1, "lost"), "lost").unwrap();
+        for number in 1..=4 {
+            let deployment = format!("d{number}");
+            stage_generation(&state, &generation(number, &deployment), &deployment).unwrap();
+            commit_generation(&state, &deployment).unwrap();
+        }
+        let names = files::names(&scratch.path().join("generations"), FILES_MAX).unwrap();
+        assert_eq!(names, ["0000000003.json", "0000000004.json"]);
+        stage_generation(&state, &generation(5, "d5"), "d5").unwrap();
+        discard_generations(&state).unwrap();
+        assert!(commit_generation(&state, "d5").is_err());
+        assert_eq!(state.generation().unwrap().map(|it| it.number), Some(4));
+    }
+}

@@ -145,7 +145,7 @@ pub fn stage(
         check_room(&folder, stage, &here)?;
         write_manifest(&folder, deployment, &here, stage)?;
         for (step, content) in &here {
-            fill(&folder, step, content, source, stage, &mut folders)?;
+            fill(&folder, step, content, source, &mut folders)?;
         }
         barrier::filesystem(open_for_sync(&folder, stage)?, stage)?;
         for (step, _) in &here {
@@ -174,25 +174,26 @@ fn locate(
         if let Some(why) = folders.weakness(target) {
             return Err(unsafe_because(why));
         }
-        if matches!(step.deed, Deed::Place { .. }) {
-            if let Some(why) = mounts.obstacle(root, target) {
-                return Err(unsafe_because(why));
-            }
+        if matches!(step.deed, Deed::Place { .. })
+            && let Some(why) = mounts.obstacle(root, target)
+        {
+            return Err(unsafe_because(why));
         }
         let parent = target.as_str().rsplit_once('/').map_or("", |(parent, _)| parent);
-        let number = match of_parent.get(parent) {
-            Some(number) => *number,
-            None => {
-                let stage = format!("{}/{STAGE}", mounts::mount_root(root, parent)?);
-                let number = stages.iter().position(|it| *it == stage).unwrap_or_else(|| {
-                    stages.push(stage);
-                    stages.len() - 1
-                });
-                let number = u16::try_from(number)
-                    .map_err(|_| unsafe_because("it lies on too many filesystems".to_owned()))?;
-                of_parent.insert(parent.to_owned(), number);
-                number
-            }
+        let number = if let Some(number) = of_parent.get(parent) {
+            *number
+        } else {
+            let stage = format!("{}/{STAGE}", mounts::mount_root(root, parent)?);
+            let number = stages.iter().position(|it| *it == stage).unwrap_or_else(|| {
+                stages.push(stage);
+                stages.len() - 1
+            });
+            let Ok(number) = u16::try_from(number) else {
+                let why = "it lies on too many filesystems".to_owned();
+                return Err(unsafe_because(why));
+            };
+            of_parent.insert(parent.to_owned(), number);
+            number
         };
         of_step.push(number);
     }
@@ -213,12 +214,17 @@ fn make_stage(root: &Root, stage: &str, deployment: &str) -> Result<OwnedFd, Sta
         let why = "it exists, and others than the agent may enter it".to_owned();
         return Err(StageFailure::Unsafe { path: stage.to_owned(), why });
     }
-    mkdirat(&stage_fd, deployment, Mode::S_IRWXU).map_err(|errno| fail("make a folder in", errno))?;
+    mkdirat(&stage_fd, deployment, Mode::S_IRWXU)
+        .map_err(|errno| fail("make a folder in", errno))?;
     let path = format!("{stage}/{deployment}");
     Ok(root.folder(&path).map_err(|errno| fail("open a folder in", errno))?)
 }
 
-fn check_room(folder: &OwnedFd, stage: &str, steps: &[(&Step, &Content)]) -> Result<(), StageFailure> {
+fn check_room(
+    folder: &OwnedFd,
+    stage: &str,
+    steps: &[(&Step, &Content)],
+) -> Result<(), StageFailure> {
     let needed: u64 = steps
         .iter()
         .map(|(step, _)| match step.post() {
@@ -255,11 +261,13 @@ fn write_manifest(
         })
         .collect();
     let manifest = StageManifest { deployment: deployment.to_owned(), slots };
-    let mut bytes = serde_json::to_vec(&manifest)
-        .map_err(|error| OsFailure::new("write the manifest of", stage, std::io::Error::other(error)))?;
+    let mut bytes = serde_json::to_vec(&manifest).map_err(|error| {
+        OsFailure::new("write the manifest of", stage, std::io::Error::other(error))
+    })?;
     let digest = Sha256::of(&bytes);
     bytes.extend_from_slice(format!("\n{digest}\n").as_bytes());
-    let fd = new_file(folder, MANIFEST).map_err(|errno| OsFailure::new("write to", stage, errno))?;
+    let fd =
+        new_file(folder, MANIFEST).map_err(|errno| OsFailure::new("write to", stage, errno))?;
     write_all(&fd, &bytes).map_err(|errno| OsFailure::new("write to", stage, errno))?;
     barrier::data(&fd, stage)?;
     barrier::whole(open_for_sync(folder, stage)?, stage)?;
@@ -272,15 +280,18 @@ fn fill(
     step: &Step,
     content: &Content,
     source: &dyn Source,
-    stage: &str,
     folders: &mut Folders<'_>,
 ) -> Result<(), StageFailure> {
-    let Deed::Place { target, pre, post, .. } = &step.deed else { return Ok(()) };
+    let Deed::Place { target, pre, post, .. } = &step.deed else {
+        return Ok(());
+    };
     let slot = step.index.to_string();
     let fail = |errno: Errno| OsFailure::new("stage", target.as_str(), errno);
     match post {
         Form::Absent | Form::Other { .. } => {}
-        Form::Symlink { target: to } => symlinkat(to.as_str(), folder, slot.as_str()).map_err(fail)?,
+        Form::Symlink { target: to } => {
+            symlinkat(to.as_str(), folder, slot.as_str()).map_err(fail)?;
+        }
         Form::Directory { mode, uid, gid } => {
             mkdirat(folder, slot.as_str(), Mode::S_IRWXU).map_err(fail)?;
             let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
@@ -294,15 +305,13 @@ fn fill(
                 Content::Bytes(bytes) => write_all(&fd, bytes).map_err(fail)?,
                 Content::Nothing => {}
             }
-            if matches!(pre, Form::File { xattrs: Some(_), .. }) {
-                if let Ok((parent, name)) = folders.parent(target) {
-                    crate::xattrs::copy(&parent, name, &fd).map_err(fail)?;
-                }
+            let dressed = matches!(pre, Form::File { xattrs: Some(_), .. });
+            if dressed && let Ok((parent, name)) = folders.parent(target) {
+                crate::xattrs::copy(&parent, name, &fd).map_err(fail)?;
             }
             dress(&fd, *mode, *uid, *gid).map_err(fail)?;
         }
     }
-    let _ = stage;
     Ok(())
 }
 
@@ -315,10 +324,13 @@ fn dress(fd: &OwnedFd, mode: u32, uid: u32, gid: u32) -> Result<(), Errno> {
 }
 
 fn read_back(folder: &OwnedFd, step: &Step, stage: &str) -> Result<(), StageFailure> {
-    let Deed::Place { post, .. } = &step.deed else { return Ok(()) };
+    let Deed::Place { post, .. } = &step.deed else {
+        return Ok(());
+    };
     let slot = step.index.to_string();
     let path = format!("{stage}/…/{slot}");
-    let (found, _) = form_at(folder, &slot).map_err(|errno| OsFailure::new("read back", &path, errno))?;
+    let (found, _) =
+        form_at(folder, &slot).map_err(|errno| OsFailure::new("read back", &path, errno))?;
     if found.is_like(post) {
         return Ok(());
     }

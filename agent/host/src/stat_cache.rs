@@ -77,7 +77,8 @@ impl StatCache {
         let latest = stamp.modified_ns.max(stamp.changed_ns);
         let settled = latest + GRAIN_NS < entry.read_at_ns;
         // A clock that went back makes every time in the cache meaningless.
-        let clock_went_on = i128::from(wall_seconds) * 1_000_000_000 + 999_999_999 >= entry.read_at_ns;
+        let clock_went_on =
+            i128::from(wall_seconds) * 1_000_000_000 + 999_999_999 >= entry.read_at_ns;
         (entry.stamp == stamp && settled && clock_went_on).then_some(entry.held)
     }
 
@@ -103,10 +104,12 @@ impl StatCache {
 
 #[cfg(test)]
 mod tests {
+    use nix::sys::stat::stat as root_stat;
+
     use super::*;
 
     fn stat(size: i64, seconds: i64) -> FileStat {
-        let mut stat = nix::sys::stat::stat("/").unwrap();
+        let mut stat = root_stat("/").unwrap();
         (stat.st_size, stat.st_mtime, stat.st_ctime) = (size, seconds, seconds);
         stat
     }

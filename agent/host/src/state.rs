@@ -62,6 +62,11 @@ impl State {
         Ok(Self { folder: folder.to_owned() })
     }
 
+    /// The state folder as it is, for whoever only looks; nothing is made.
+    pub fn view(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
     /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -100,6 +105,12 @@ impl State {
         }
     }
 
+    /// The number of the committed generation, without reading it; 0 for none.
+    pub fn generation_number(&self) -> Result<u64, StateFailure> {
+        let newest = self.generation_files()?.pop();
+        Ok(newest.and_then(|it| it.strip_suffix(".json")?.parse().ok()).unwrap_or(0))
+    }
+
     /// Keeps a generation; older ones beyond the last are removed.
     pub fn keep_generation(&self, generation: &Generation) -> Result<(), StateFailure> {
         self.save(&Self::generation_name(generation.number), generation)?;
@@ -130,7 +141,9 @@ impl State {
 
     pub(crate) fn load<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StateFailure> {
         let path = self.folder.join(name);
-        let Some(bytes) = files::read(&path, STATE_BYTES_MAX)? else { return Ok(None) };
+        let Some(bytes) = files::read(&path, STATE_BYTES_MAX)? else {
+            return Ok(None);
+        };
         serde_json::from_slice(&bytes)
             .map(Some)
             .map_err(|source| StateFailure::Damaged { path, source })

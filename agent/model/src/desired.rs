@@ -48,44 +48,25 @@ impl Desired {
         let mut faults = Faults::default();
         if let Some(over) = manifests.get(MAX_MANIFESTS) {
             let message = format!("more than {MAX_MANIFESTS} manifests");
-            return Err(over
-                .origin
-                .fault("", message, "trees instead of single files")
-                .into());
+            return Err(over.origin.fault("", message, "trees instead of single files").into());
         }
         manifests.sort_by_cached_key(|it| (it.id(), Arc::clone(&it.origin.file), it.origin.line));
         let manifests: Vec<_> = manifests.into_iter().map(Arc::new).collect();
         check_ids(&manifests, &mut faults);
         check_dependencies(&manifests, &mut faults);
-        let of = |kind| {
-            manifests
-                .iter()
-                .filter(move |it| it.kind == kind)
-                .map(Arc::clone)
-        };
+        let of = |kind| manifests.iter().filter(move |it| it.kind == kind).map(Arc::clone);
         let hosts: Vec<_> = of(Kind::Host).collect();
         check_keys(&hosts, &mut faults);
         let mut repositories = of(Kind::Repository);
         let repository = repositories.next();
         for another in repositories {
             let message = "a second manifest of kind Repository";
-            faults.push(
-                another
-                    .origin
-                    .fault("kind", message, "one, in bowline.yaml"),
-            );
+            faults.push(another.origin.fault("kind", message, "one, in bowline.yaml"));
         }
-        let resources = manifests
-            .iter()
-            .filter(|it| it.kind.is_resource())
-            .map(Arc::clone);
+        let resources = manifests.iter().filter(|it| it.kind.is_resource()).map(Arc::clone);
         let together = |one: &Target, two: &Target| one.implies(two) || two.implies(one);
         let resources = arrange(resources.collect(), together, &mut faults);
-        faults.or_value(Self {
-            repository,
-            hosts,
-            resources,
-        })
+        faults.or_value(Self { repository, hosts, resources })
     }
 
     /// What one host should hold: the resources whose targets match its labels and facts.
@@ -101,11 +82,8 @@ impl Desired {
         facts: &BTreeMap<String, String>,
     ) -> Result<Self, Faults> {
         let mut faults = Faults::default();
-        let (chosen, others): (Vec<_>, Vec<_>) = self
-            .resources
-            .iter()
-            .cloned()
-            .partition(|it| it.target.matches(labels, facts));
+        let (chosen, others): (Vec<_>, Vec<_>) =
+            self.resources.iter().cloned().partition(|it| it.target.matches(labels, facts));
         let others: BTreeMap<_, _> = others.iter().map(|it| (it.id(), it)).collect();
         for manifest in &chosen {
             for (index, needed) in manifest.depends_on.iter().enumerate() {
@@ -119,11 +97,7 @@ impl Desired {
         }
         let resources = arrange(chosen, |_, _| true, &mut faults);
         let (repository, hosts) = (self.repository.clone(), self.hosts.clone());
-        faults.or_value(Self {
-            repository,
-            hosts,
-            resources,
-        })
+        faults.or_value(Self { repository, hosts, resources })
     }
 
     /// What stands on hosts, each after everything that it needs.
@@ -158,11 +132,7 @@ fn arrange(
     let mut needs = order::explicit(&resources);
     claims::check(&resources, together, &mut needs, faults);
     let order = order::sort(&resources, &needs, faults);
-    order
-        .iter()
-        .filter_map(|index| resources.get(*index))
-        .map(Arc::clone)
-        .collect()
+    order.iter().filter_map(|index| resources.get(*index)).map(Arc::clone).collect()
 }
 
 /// Expects manifests sorted by id.
@@ -170,11 +140,7 @@ fn check_ids(manifests: &[Arc<Manifest>], faults: &mut Faults) {
     for pair in manifests.windows(2) {
         let [first, second] = pair else { continue };
         if first.id() == second.id() {
-            let message = format!(
-                "{} is written twice (first at {})",
-                second.id(),
-                first.origin
-            );
+            let message = format!("{} is written twice (first at {})", second.id(), first.origin);
             let expected = "a name of its own for each manifest of a kind";
             faults.push(second.origin.fault("metadata.name", message, expected));
         }
@@ -186,11 +152,7 @@ fn check_dependencies(manifests: &[Arc<Manifest>], faults: &mut Faults) {
         let no_target = manifest.claim().and_then(|it| reserved(it.path, &[]));
         if let Some(holder) = no_target {
             let message = format!("a path below {holder}, which no manifest may change");
-            faults.push(
-                manifest
-                    .origin
-                    .fault("spec.path", message, "a path elsewhere"),
-            );
+            faults.push(manifest.origin.fault("spec.path", message, "a path elsewhere"));
         }
         for (index, needed) in manifest.depends_on.iter().enumerate() {
             let found = manifests.binary_search_by(|it| {
@@ -198,11 +160,7 @@ fn check_dependencies(manifests: &[Arc<Manifest>], faults: &mut Faults) {
             });
             if found.is_err() {
                 // Suggestions compare with every name, so only the first faults get one.
-                let compared = if faults.len() < SUGGESTED {
-                    manifests
-                } else {
-                    &[]
-                };
+                let compared = if faults.len() < SUGGESTED { manifests } else { &[] };
                 let names = compared.iter().filter(|it| it.kind == needed.kind);
                 let names = names.map(|it| it.metadata.name.as_str());
                 let expected = match crate::read::nearest(needed.name.as_str(), names) {
@@ -225,10 +183,7 @@ fn check_keys(hosts: &[Arc<Manifest>], faults: &mut Faults) {
             continue;
         };
         if let Some(first) = seen.insert(&spec.key_fingerprint, host) {
-            let message = format!(
-                "the key of {} ({}) again",
-                first.metadata.name, first.origin
-            );
+            let message = format!("the key of {} ({}) again", first.metadata.name, first.origin);
             let expected = "a key of its own for each host";
             faults.push(host.origin.fault("spec.keyFingerprint", message, expected));
         }

@@ -39,11 +39,7 @@ impl FromStr for FileMode {
         let octal = text.bytes().all(|it| matches!(it, b'0'..=b'7'));
         // Three digits say nothing of setuid, setgid and sticky; four say all.
         if !octal || !matches!(text.len(), 3 | 4) {
-            return Err(NotAWord::new(
-                text,
-                "is not three or four octal digits",
-                Self::EXPECTED,
-            ));
+            return Err(NotAWord::new(text, "is not three or four octal digits", Self::EXPECTED));
         }
         u16::from_str_radix(text, 8)
             .map(Self)
@@ -95,12 +91,8 @@ mod tests {
 
     #[test]
     fn modes_are_three_or_four_octal_digits_and_shown_as_four() {
-        for (text, shown) in [
-            ("644", "0644"),
-            ("0755", "0755"),
-            ("4755", "4755"),
-            ("000", "0000"),
-        ] {
+        for (text, shown) in [("644", "0644"), ("0755", "0755"), ("4755", "4755"), ("000", "0000")]
+        {
             assert_eq!(text.parse::<FileMode>().unwrap().to_string(), shown);
         }
         for bad in ["", "64", "0o644", "00644", "888", "+644", "rw-", "0x1a"] {

@@ -72,11 +72,7 @@ fn check_components(text: &str, longest: usize) -> Result<(), &'static str> {
             _ => {}
         }
     }
-    if text.len() > longest {
-        Err("is too long")
-    } else {
-        Ok(())
-    }
+    if text.len() > longest { Err("is too long") } else { Ok(()) }
 }
 
 impl HostPath {
@@ -90,9 +86,7 @@ impl HostPath {
 
     /// The last part.
     pub fn file_name(&self) -> &str {
-        self.0
-            .rsplit_once('/')
-            .map_or(self.0.as_str(), |(_, name)| name)
+        self.0.rsplit_once('/').map_or(self.0.as_str(), |(_, name)| name)
     }
 
     /// The path of something below it.
@@ -123,22 +117,14 @@ impl RepoPath {
 }
 
 fn within(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The reserved place that holds a path: a kernel interface, or one of `reserved` (the agent's own
 /// files). `None`: the path may be a target.
 pub fn reserved<'a>(path: &HostPath, reserved: &'a [HostPath]) -> Option<&'a str> {
-    let never = NEVER_TARGETS
-        .into_iter()
-        .find(|it| within(path.as_str(), it));
-    never.or_else(|| {
-        reserved
-            .iter()
-            .find(|it| path.is_within(it))
-            .map(HostPath::as_str)
-    })
+    let never = NEVER_TARGETS.into_iter().find(|it| within(path.as_str(), it));
+    never.or_else(|| reserved.iter().find(|it| path.is_within(it)).map(HostPath::as_str))
 }
 
 /// The first of `reserved` that lies below a directory: what a whole tree put there would touch.
@@ -197,10 +183,7 @@ mod tests {
         }
         let below = |path: &str| {
             let folder: RepoPath = "site".parse().unwrap();
-            path.parse::<RepoPath>()
-                .unwrap()
-                .below(&folder)
-                .map(|it| it.to_string())
+            path.parse::<RepoPath>().unwrap().below(&folder).map(|it| it.to_string())
         };
         assert_eq!(below("site/css/a.css").as_deref(), Some("css/a.css"));
         assert_eq!(below("sites/a"), None);
@@ -231,10 +214,7 @@ mod tests {
         ] {
             assert_eq!(reserved(&path(text), &own), holder, "{text}");
         }
-        assert_eq!(
-            holds_reserved(&path("/var"), &own),
-            Some(&path("/var/lib/bowline"))
-        );
+        assert_eq!(holds_reserved(&path("/var"), &own), Some(&path("/var/lib/bowline")));
         assert_eq!(holds_reserved(&path("/srv"), &own), None);
     }
 }

@@ -143,11 +143,7 @@ fn check_ends(
 }
 
 fn limit(text: &str, longest: usize) -> Result<(), &'static str> {
-    if text.len() > longest {
-        Err("is too long")
-    } else {
-        Ok(())
-    }
+    if text.len() > longest { Err("is too long") } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -160,11 +156,7 @@ mod tests {
             assert!(text.parse::<W>().is_ok(), "{text:?} is {}", W::EXPECTED);
         }
         for text in bad {
-            assert!(
-                text.parse::<W>().is_err(),
-                "{text:?} is not {}",
-                W::EXPECTED
-            );
+            assert!(text.parse::<W>().is_err(), "{text:?} is not {}", W::EXPECTED);
         }
     }
 
@@ -173,42 +165,20 @@ mod tests {
         let (long, longer) = ("a".repeat(253), "a".repeat(254));
         reads::<Name>(
             &["web-config", "a", "0", "shop.service", "a_b", &long],
-            &[
-                "", "-a", "a-", ".a", "Web", "a/b", "a b", "ä", "../x", &longer,
-            ],
+            &["", "-a", "a-", ".a", "Web", "a/b", "a b", "ä", "../x", &longer],
         );
         reads::<Key>(
             &["role", "os.family", "bowline/ticket", "example.org/Tier"],
             &["", "/a", "a/", "a/b/c", "-a", "a b", &"k".repeat(64)],
         );
-        reads::<Label>(
-            &["", "web", "4.7.0", "A_b"],
-            &["a b", "-a", "a/b", &"v".repeat(64)],
-        );
+        reads::<Label>(&["", "web", "4.7.0", "A_b"], &["a b", "-a", "a/b", &"v".repeat(64)]);
         reads::<UnitName>(
             &["shop.service", "app@1.service", r"dev-x\x2d.mount"],
-            &[
-                "shop",
-                "shop.txt",
-                ".service",
-                "-x.service",
-                "a b.service",
-                "a/b.service",
-            ],
+            &["shop", "shop.txt", ".service", "-x.service", "a b.service", "a/b.service"],
         );
         reads::<Account>(
             &["root", "_apt", "www-data", "pc$", "0", "1000", "4294967294"],
-            &[
-                "",
-                "Root",
-                "1a",
-                "a b",
-                "01",
-                "-1",
-                "4294967295",
-                "a:b",
-                &"u".repeat(33),
-            ],
+            &["", "Root", "1a", "a b", "01", "-1", "4294967295", "a:b", &"u".repeat(33)],
         );
     }
 }

@@ -28,22 +28,14 @@ pub fn of(kind: Option<&str>) -> Option<Value> {
         let mut whole = Map::new();
         whole.insert("type".to_owned(), "object".into());
         whole.insert("required".to_owned(), json!(["apiVersion", "kind"]));
-        whole.insert(
-            "properties".to_owned(),
-            json!({"kind": {"enum": Kind::ALL.map(Kind::name)}}),
-        );
+        whole.insert("properties".to_owned(), json!({"kind": {"enum": Kind::ALL.map(Kind::name)}}));
         // One branch a kind: an editor then completes by the kind that is written.
-        let kinds: Vec<_> = Kind::ALL
-            .iter()
-            .map(|it| chosen(*it, &mut generator))
-            .collect();
+        let kinds: Vec<_> = Kind::ALL.iter().map(|it| chosen(*it, &mut generator)).collect();
         whole.insert("allOf".to_owned(), kinds.into());
         whole
     };
     schema.insert("$schema".to_owned(), DIALECT.into());
-    let title = kind.map_or("A Bowline manifest".to_owned(), |it| {
-        format!("Bowline: kind {it}")
-    });
+    let title = kind.map_or("A Bowline manifest".to_owned(), |it| format!("Bowline: kind {it}"));
     schema.insert("title".to_owned(), title.into());
     schema.insert("$defs".to_owned(), generator.take_definitions(true).into());
     Some(schema.into())
@@ -117,10 +109,7 @@ mod tests {
             let spec = schema.pointer(name.trim_start_matches('#')).unwrap();
             assert_eq!(spec["additionalProperties"], false, "{kind}: {spec}");
             for (field, about) in spec["properties"].as_object().unwrap() {
-                assert!(
-                    about["description"].is_string(),
-                    "{kind}.{field} is not described"
-                );
+                assert!(about["description"].is_string(), "{kind}.{field} is not described");
             }
         }
     }
@@ -156,9 +145,6 @@ mod tests {
         let spec = &schema["$defs"]["FileFields"];
         assert_eq!(spec["required"], json!(["path"]));
         assert_eq!(spec["properties"]["mode"]["default"], "0644");
-        assert_eq!(
-            schema["required"],
-            json!(["apiVersion", "kind", "metadata", "spec"])
-        );
+        assert_eq!(schema["required"], json!(["apiVersion", "kind", "metadata", "spec"]));
     }
 }

@@ -11,12 +11,7 @@ use crate::name::{Key, Label};
 
 /// The hosts a manifest is for; without any entry, every host.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(
-    rename_all = "camelCase",
-    deny_unknown_fields,
-    default,
-    expecting = "a map"
-)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default, expecting = "a map")]
 pub struct Target {
     /// Labels that the host must have, with these values.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -29,25 +24,14 @@ pub struct Target {
 impl Target {
     /// Whether a host with these labels and facts is meant.
     pub fn matches(&self, labels: &BTreeMap<Key, Label>, facts: &BTreeMap<String, String>) -> bool {
-        self.match_labels
-            .iter()
-            .all(|(key, value)| labels.get(key) == Some(value))
-            && self
-                .match_facts
-                .iter()
-                .all(|(key, value)| facts.get(key.as_str()) == Some(value))
+        self.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
+            && self.match_facts.iter().all(|(key, value)| facts.get(key.as_str()) == Some(value))
     }
 
     /// Whether every host meant by `self` is meant by `other` as well.
     pub fn implies(&self, other: &Self) -> bool {
-        other
-            .match_labels
-            .iter()
-            .all(|(key, value)| self.match_labels.get(key) == Some(value))
-            && other
-                .match_facts
-                .iter()
-                .all(|(key, value)| self.match_facts.get(key) == Some(value))
+        other.match_labels.iter().all(|(key, value)| self.match_labels.get(key) == Some(value))
+            && other.match_facts.iter().all(|(key, value)| self.match_facts.get(key) == Some(value))
     }
 
     /// Whether it is written at all.

@@ -23,11 +23,7 @@ impl NotAWord {
     pub(crate) fn new(text: &str, why: &'static str, expected: &'static str) -> Self {
         // Enough to recognise it, too little to flood a log.
         let text = text.chars().take(120).collect();
-        Self {
-            text,
-            why,
-            expected,
-        }
+        Self { text, why, expected }
     }
 }
 

@@ -14,7 +14,9 @@ use bowline_host::door::clock;
 use bowline_host::failure::chain;
 use bowline_host::service::Told;
 use bowline_host::stage::Staged;
+use bowline_host::witness::Said;
 use bowline_host::{apply, settle, stage, undo};
+use bowline_model::high_water::HighWater;
 use bowline_model::step::{Check, Deed, Handler, Step};
 
 use super::Host;
@@ -148,6 +150,17 @@ impl Host {
         Ok(Event::Undone(conflicts))
     }
 
+    /// Keeps how far was verified, and tells the witness.
+    pub(super) fn mark(&mut self, marks: HighWater) -> Result<Event, Halt> {
+        or_tell!(self.state.keep_high_water(&marks));
+        let generation = or_tell!(self.state.generation_number());
+        told(
+            self.witness
+                .tell(&Said { generation, high_water: Some(marks) })
+                .map(|()| Event::Marked),
+        )
+    }
+
     pub(super) fn settle(&mut self, settlement: Settlement) -> Result<Event, Halt> {
         let ledger = match &settlement {
             Settlement::Commit { ledger, .. }
@@ -170,6 +183,10 @@ impl Host {
                 None
             }
         };
+        if let Some(generation) = &standing {
+            let high_water = or_tell!(self.state.high_water());
+            or_tell!(self.witness.tell(&Said { generation: generation.number, high_water }));
+        }
         Ok(Event::Settled(standing))
     }
 

@@ -17,6 +17,7 @@ use bowline_host::repository::history::HistoryFailure;
 use bowline_host::repository::tree::TreeFailure;
 use bowline_host::stage::StageFailure;
 use bowline_host::state::StateFailure;
+use bowline_host::witness::WitnessFailure;
 
 use crate::driver::Halt;
 
@@ -73,6 +74,12 @@ impl Sorted for JournalFailure {
 }
 
 impl Sorted for StateFailure {
+    fn sort(&self) -> (Kind, String) {
+        (self.kind(), "state".to_owned())
+    }
+}
+
+impl Sorted for WitnessFailure {
     fn sort(&self) -> (Kind, String) {
         (self.kind(), "state".to_owned())
     }

@@ -26,6 +26,7 @@ use bowline_host::service::ServiceManager;
 use bowline_host::settings::Settings;
 use bowline_host::stat_cache::StatCache;
 use bowline_host::state::State;
+use bowline_host::witness::Witness;
 use bowline_model::generation::Generation;
 use bowline_model::mark::Mark;
 use bowline_model::trust_root::TrustRoot;
@@ -33,6 +34,7 @@ use bowline_model::trust_root::TrustRoot;
 use crate::board::Board;
 use crate::driver::{Halt, Hands};
 use failures::{fatal, told};
+pub(crate) use rest::no_control;
 
 /// The real host.
 #[derive(Debug)]
@@ -49,6 +51,7 @@ pub struct Host {
     pub(crate) prober: Prober,
     pub(crate) journal: Option<Journal>,
     pub(crate) unopened: Option<Failure>,
+    pub(crate) witness: Witness,
     pub(crate) staged: Option<Arc<Generation>>,
     pub(crate) board: Arc<Board>,
     pub(crate) stop: Arc<AtomicBool>,
@@ -136,7 +139,7 @@ impl Hands for Host {
         match effect {
             Effect::Rest { ending, wait } => self.rest(ending, wait),
             Effect::Fetch { from, means } => self.fetch(&from, means),
-            Effect::Mark(marks) => told(self.state.keep_high_water(&marks).map(|()| Event::Marked)),
+            Effect::Mark(marks) => self.mark(*marks),
             Effect::Export(commit) => self.export(&commit),
             Effect::Read { commit, paths } => self.read(&commit, &paths),
             Effect::Observe(survey) => self.observe(&survey),

@@ -78,7 +78,7 @@ impl Host {
             tracing::warn!(
                 outcome = %cycle.outcome, revision, reason = cycle.reason, code = cycle.code,
                 detail = cycle.detail, "cycle over"
-            )
+            );
         }
         self.board.tell(|status| {
             status.last = Some(Last {
@@ -91,6 +91,7 @@ impl Host {
             });
             status.last_attempted_revision.clone_from(&cycle.revision);
             status.warnings.clone_from(&cycle.warnings);
+            status.warnings.extend(self.settings.control.as_ref().map(|url| no_control(url)));
             status.conditions = conditions(ending);
         });
     }
@@ -134,6 +135,11 @@ impl Host {
             });
         });
     }
+}
+
+/// What is said while a control service is named that nothing is sent to.
+pub(crate) fn no_control(url: &str) -> String {
+    format!("control.url is {url}: this version keeps records on the host only")
 }
 
 /// A fifth more or less, so that a fleet does not ask all at once.

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bowline_model::desired::Desired;
+use bowline_model::host_path::RepoPath;
 use bowline_model::manifest::{Manifest, Spec};
 use bowline_model::read::{self, Fault, Faults};
 use bowline_model::tree::{Contents, Entry, Tree};
@@ -127,16 +128,38 @@ fn manifest_files<'t>(folders: &[String], tree: &'t Tree) -> Result<Vec<&'t str>
     Ok(files.into_iter().collect())
 }
 
+/// Where a file or folder lies that a manifest names: beside the manifest, else from the
+/// repository's own folder on.
+pub(super) fn locate(
+    folder: &str,
+    tree: &Tree,
+    manifest: &Manifest,
+    source: &RepoPath,
+) -> Option<String> {
+    let beside = manifest.origin.file.rsplit_once('/').map(|(folder, _)| folder);
+    let beside = beside.map(|it| format!("{it}/{}", source.as_str()));
+    let candidates = beside.into_iter().chain([inside(folder, source.as_str())]);
+    let mut found = candidates.filter(|path| {
+        let below = format!("{path}/");
+        let next = tree.entries.range(path.clone()..).map(|(it, _)| it);
+        // A name that begins alike may stand between a folder's name and what lies in it.
+        tree.entries.contains_key(path)
+            || next.take_while(|it| it.starts_with(path)).any(|it| it.starts_with(&below))
+    });
+    found.next()
+}
+
 /// Templates that are not at hand yet.
 pub(super) fn templates(
     folder: &str,
+    tree: &Tree,
     resources: &[Arc<Manifest>],
     contents: &Contents,
 ) -> Vec<String> {
     resources
         .iter()
         .filter_map(|manifest| match &manifest.spec {
-            Spec::Template(spec) => Some(inside(folder, spec.source.as_str())),
+            Spec::Template(spec) => locate(folder, tree, manifest, &spec.source),
             _ => None,
         })
         .filter(|path| !contents.contains_key(path))

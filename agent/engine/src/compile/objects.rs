@@ -16,7 +16,7 @@ use bowline_model::manifest::{
 use bowline_model::name::Account;
 use bowline_model::tree::{Content, Contents, Entry, Tree};
 
-use super::gather::{inside, of_fault};
+use super::gather::{locate, of_fault};
 use super::{CompileFailure, Compiled, Object};
 use crate::memory::Settings;
 use crate::render::render;
@@ -73,7 +73,7 @@ impl Place<'_> {
                 (Sha256::of(&bytes), bytes.len() as u64, Content::Bytes(bytes))
             }
             Some(FileContent::Repository(source)) => {
-                match self.tree.entries.get(&inside(&self.settings.folder, source.as_str())) {
+                match self.locate(source).and_then(|it| self.tree.entries.get(&it)) {
                     Some(Entry::File { blob, sha256, size, .. }) => {
                         (*sha256, *size, Content::Blob(*blob))
                     }
@@ -95,7 +95,7 @@ impl Place<'_> {
         if spec.state == State::Absent {
             return Ok(self.object(&spec.path, Form::Absent, Content::Nothing));
         }
-        let source = inside(&self.settings.folder, spec.source.as_str());
+        let source = self.locate(&spec.source).unwrap_or_default();
         let Some(bytes) = self.contents.get(&source) else {
             return Err(self.no_such_file("spec.source", &spec.source));
         };
@@ -163,7 +163,9 @@ impl Place<'_> {
         (uid, gid): (u32, u32),
         objects: &mut Vec<Object>,
     ) -> Result<(), CompileFailure> {
-        let source = inside(&self.settings.folder, planting.source.as_str());
+        let Some(source) = self.locate(&planting.source) else {
+            return Err(self.no_such_file("spec.source", &planting.source));
+        };
         let prefix = format!("{source}/");
         let entries = self
             .tree
@@ -199,6 +201,10 @@ impl Place<'_> {
             let message = format!("{path} cannot be a path on the host");
             self.fault("spec.source", message, "names without control characters, short enough")
         })
+    }
+
+    fn locate(&self, source: &RepoPath) -> Option<String> {
+        locate(&self.settings.folder, self.tree, self.manifest, source)
     }
 
     fn no_such_file(&self, field: &str, source: &RepoPath) -> CompileFailure {

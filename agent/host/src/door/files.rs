@@ -3,9 +3,10 @@
 //! **Invariant:** a reader sees the old content or the new, never a part; after a power cut too.
 #![allow(clippy::disallowed_methods, reason = "this is the door to files")]
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -88,7 +89,7 @@ pub fn look(path: &Path) -> Result<Option<File>, OsFailure> {
 
 /// Sets a file's mode.
 pub fn set_mode(path: &Path, mode: u32) -> Result<(), OsFailure> {
-    let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+    let permissions = Permissions::from_mode(mode);
     fs::set_permissions(path, permissions)
         .map_err(|source| OsFailure::new("set the mode of", path, source))
 }

@@ -3,7 +3,7 @@
 //! **Invariant:** no path leads outside the root or through a symbolic link, whoever swaps folders
 //! meanwhile; a few links that distributions ship are resolved by name first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read as _;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -132,7 +132,7 @@ impl AsFd for Root {
 pub struct Folders<'a> {
     root: &'a Root,
     open: BTreeMap<String, Rc<OwnedFd>>,
-    trusted: BTreeMap<String, ()>,
+    trusted: BTreeSet<String>,
 }
 
 /// Why a path's folder cannot be used.
@@ -146,10 +146,21 @@ pub enum NoFolder {
     Refused(Errno),
 }
 
+impl NoFolder {
+    /// What the system would say.
+    pub fn errno(self) -> Errno {
+        match self {
+            Self::Missing => Errno::ENOENT,
+            Self::Link => Errno::ELOOP,
+            Self::Refused(errno) => errno,
+        }
+    }
+}
+
 impl<'a> Folders<'a> {
     /// Begins with none open.
     pub fn of(root: &'a Root) -> Self {
-        Self { root, open: BTreeMap::new(), trusted: BTreeMap::new() }
+        Self { root, open: BTreeMap::new(), trusted: BTreeSet::new() }
     }
 
     /// The root.
@@ -188,7 +199,7 @@ impl<'a> Folders<'a> {
         ends.push(parent.len());
         for end in ends {
             let folder = parent.get(..end).unwrap_or("");
-            if self.trusted.contains_key(folder) {
+            if self.trusted.contains(folder) {
                 continue;
             }
             match self.root.folder(folder).and_then(fstat) {
@@ -196,7 +207,7 @@ impl<'a> Folders<'a> {
                     let shown = if folder.is_empty() { "/" } else { folder };
                     return Some(format!("others than its owner may write to {shown}"));
                 }
-                Ok(_) => drop(self.trusted.insert(folder.to_owned(), ())),
+                Ok(_) => drop(self.trusted.insert(folder.to_owned())),
                 // A folder that is not there yet is made by the same plan, with its own mode.
                 Err(Errno::ENOENT) => return None,
                 Err(errno) => return Some(format!("{folder} cannot be looked at: {errno}")),

@@ -70,7 +70,9 @@ fn lone_tail(path: &Path) -> Result<Found, JournalFailure> {
 
 fn read(path: &Path) -> Result<Found, JournalFailure> {
     let damaged = |detail: String| Ok(Found::Damaged { path: path.to_owned(), detail });
-    let Some(bytes) = files::read(path, JOURNAL_BYTES_MAX)? else { return Ok(Found::Nothing) };
+    let Some(bytes) = files::read(path, JOURNAL_BYTES_MAX)? else {
+        return Ok(Found::Nothing);
+    };
     let tail = Tail::open(&path.with_extension("tail"))?;
     let said = tail.as_ref().and_then(Tail::read);
     let Some(body) = bytes.strip_prefix(HEADER) else {
@@ -93,7 +95,9 @@ fn read(path: &Path) -> Result<Found, JournalFailure> {
             Some(_) => damaged("its tail mark is lost".to_owned()),
         };
     };
-    let Some(file) = files::edit(path)? else { return Ok(Found::Nothing) };
+    let Some(file) = files::edit(path)? else {
+        return Ok(Found::Nothing);
+    };
     let offset = (HEADER.len() + scan.length) as u64;
     let (seq, last) = (scan.marks.len() as u64, scan.last);
     let journal = Journal { file, path: path.to_owned(), tail, offset, seq, last };

@@ -66,8 +66,12 @@ pub(super) fn read(bytes: &[u8], seq: u64, previous: &Sha256) -> Read {
     if found_seq != seq || length > PAYLOAD_BYTES_MAX {
         return Read::Bad;
     }
-    let Some((payload, rest)) = rest.split_at_checked(length) else { return Read::Bad };
-    let Some(found) = rest.first_chunk::<DIGEST>() else { return Read::Bad };
+    let Some((payload, rest)) = rest.split_at_checked(length) else {
+        return Read::Bad;
+    };
+    let Some(found) = rest.first_chunk::<DIGEST>() else {
+        return Read::Bad;
+    };
     let digest = digest_of(previous, head, payload);
     if digest.as_bytes() != found {
         return Read::Bad;

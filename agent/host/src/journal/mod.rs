@@ -93,8 +93,7 @@ impl Journal {
         let length = i64::try_from(capacity).unwrap_or(i64::MAX);
         fallocate(&file, FallocateFlags::empty(), 0, length)
             .map_err(|source| OsFailure::new("reserve room for", &path, source))?;
-        file.write_all_at(HEADER, 0)
-            .map_err(|source| OsFailure::new("write", &path, source))?;
+        file.write_all_at(HEADER, 0).map_err(|source| OsFailure::new("write", &path, source))?;
         barrier::data(&file, &path)?;
         let tail = tail::Tail::create(&path.with_extension("tail"))?;
         barrier::whole(files::open_folder(folder)?, folder)?;
@@ -138,3 +137,6 @@ impl Journal {
         &self.path
     }
 }
+
+#[cfg(test)]
+mod tests;

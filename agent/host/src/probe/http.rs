@@ -37,7 +37,7 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    pub(super) fn of(probe: &HttpProbe, root: &Root, trust: Arc<Trust>) -> Result<Self, String> {
+    pub(super) fn of(probe: &HttpProbe, root: &Root, trust: &Trust) -> Result<Self, String> {
         let url = probe.url.as_str();
         let (scheme, rest) = url.split_once("://").ok_or("the address has no scheme")?;
         let tls = match scheme {

@@ -58,10 +58,8 @@ mod tests {
             json: pairs.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
             ..Expect::default()
         };
-        let contains = |text: &str| Expect {
-            body_contains: Some(text.to_owned()),
-            ..Expect::default()
-        };
+        let contains =
+            |text: &str| Expect { body_contains: Some(text.to_owned()), ..Expect::default() };
         for (expect, status, expected) in [
             (Expect::default(), 200, Ok("status 200")),
             (Expect::default(), 500, Err("status 500, expected 200")),

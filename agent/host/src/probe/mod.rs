@@ -9,7 +9,6 @@ mod tls;
 mod exec;
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_model::manifest::probe::{ExecProbe, ProbeMeans};
@@ -37,7 +36,7 @@ type Sighting = Result<String, String>;
 #[derive(Debug, Default)]
 pub struct Prober {
     runtime: Option<Runtime>,
-    trust: Arc<Trust>,
+    trust: Trust,
 }
 
 impl Prober {
@@ -58,7 +57,8 @@ impl Prober {
 
     fn probe_some(&mut self, root: &Root, calls: &[Call<'_>]) -> Vec<Sighting> {
         let mut sightings: Vec<Sighting> = vec![Err("it was not run".to_owned()); calls.len()];
-        let runs: Vec<_> = calls.iter().enumerate().filter_map(|(at, it)| exec_of(at, it)).collect();
+        let runs: Vec<_> =
+            calls.iter().enumerate().filter_map(|(at, it)| exec_of(at, it)).collect();
         std::thread::scope(|scope| {
             // Programs wait in threads of their own, while this one serves the network.
             let threads: Vec<_> = runs
@@ -92,7 +92,7 @@ impl Prober {
                 let limit = *limit;
                 match means {
                     ProbeMeans::Http(probe) => {
-                        let asked = http::Asked::of(probe, root, Arc::clone(&self.trust));
+                        let asked = http::Asked::of(probe, root, &self.trust);
                         let look = async move { asked?.look().await };
                         under_way.spawn(async move { (at, within(limit, look).await) });
                     }
@@ -131,10 +131,7 @@ async fn within(limit: Duration, look: impl Future<Output = Sighting>) -> Sighti
     }
 }
 
-fn exec_of<'c>(
-    at: usize,
-    call: &Call<'c>,
-) -> Option<(usize, &'c ExecProbe, Duration)> {
+fn exec_of<'c>(at: usize, call: &Call<'c>) -> Option<(usize, &'c ExecProbe, Duration)> {
     match call {
         (_, ProbeMeans::Exec(probe), limit) => Some((at, probe, *limit)),
         _ => None,

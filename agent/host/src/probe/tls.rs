@@ -26,17 +26,21 @@ pub(super) struct Trust {
 
 impl Trust {
     /// The settings by which a probe asks.
-    pub(super) fn config(&self, probe: &HttpProbe, root: &Root) -> Result<Arc<ClientConfig>, String> {
+    pub(super) fn config(
+        &self,
+        probe: &HttpProbe,
+        root: &Root,
+    ) -> Result<Arc<ClientConfig>, String> {
         match (&probe.ca_file, probe.insecure) {
             (Some(path), _) => named(root, path),
             (None, true) => anyone(),
-            (None, false) => match self.system.get() {
-                Some(config) => Ok(Arc::clone(config)),
-                None => {
-                    let config = system()?;
-                    Ok(Arc::clone(self.system.get_or_init(|| config)))
+            (None, false) => {
+                if let Some(config) = self.system.get() {
+                    return Ok(Arc::clone(config));
                 }
-            },
+                let config = system()?;
+                Ok(Arc::clone(self.system.get_or_init(|| config)))
+            }
         }
     }
 }

@@ -62,7 +62,9 @@ pub(super) fn is_signed_by(bytes: &[u8], public: &[u8]) -> bool {
     let check = || {
         let envelope: Envelope = serde_json::from_slice(bytes).ok()?;
         let payload = STANDARD.decode(&envelope.payload).ok()?;
-        let [signature] = envelope.signatures.as_slice() else { return None };
+        let [signature] = envelope.signatures.as_slice() else {
+            return None;
+        };
         let sig = STANDARD.decode(&signature.sig).ok()?;
         let message = pae(&envelope.payload_type, &payload);
         UnparsedPublicKey::new(&ED25519, public).verify(&message, &sig).ok()

@@ -139,7 +139,8 @@ pub fn find(folder: &Path, deployment: &str) -> Result<Vec<Record>, RecordFailur
 
 fn is_same(one: &Record, other: &Record) -> bool {
     !other.deployment.is_empty()
-        && (&one.deployment, one.kind, one.outcome) == (&other.deployment, other.kind, other.outcome)
+        && (&one.deployment, one.kind, one.outcome)
+            == (&other.deployment, other.kind, other.outcome)
 }
 
 #[cfg(test)]

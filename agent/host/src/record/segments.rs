@@ -43,7 +43,8 @@ struct Open {
 impl Segments {
     pub(super) fn open(folder: &Path) -> Result<Self, RecordFailure> {
         files::make_folder(folder)?;
-        let mut segments = Self { folder: folder.to_owned(), numbers: numbers(folder)?, open: None };
+        let mut segments =
+            Self { folder: folder.to_owned(), numbers: numbers(folder)?, open: None };
         segments.mend()?;
         Ok(segments)
     }
@@ -55,7 +56,9 @@ impl Segments {
 
     /// Drops a torn last line and checks the rest of the newest segment.
     fn mend(&mut self) -> Result<(), RecordFailure> {
-        let Some(number) = self.numbers.last() else { return Ok(()) };
+        let Some(number) = self.numbers.last() else {
+            return Ok(());
+        };
         let path = self.path_of(*number);
         let bytes = read_segment(&path)?;
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
@@ -67,7 +70,9 @@ impl Segments {
                 return Err(RecordFailure::Damaged { path, line: at + 2, what });
             }
         }
-        let Some(file) = files::edit(&path)? else { return Ok(()) };
+        let Some(file) = files::edit(&path)? else {
+            return Ok(());
+        };
         let length = whole as u64;
         if whole < bytes.len() {
             cut(&file, &path, length)?;
@@ -88,7 +93,9 @@ impl Segments {
         if !self.open.as_ref().is_some_and(fits) {
             self.begin()?;
         }
-        let Some(open) = self.open.as_mut() else { return Ok(()) };
+        let Some(open) = self.open.as_mut() else {
+            return Ok(());
+        };
         if let Err(source) = open.file.write_all_at(&bytes, open.length) {
             // A part of a line must not stand before the next one.
             cut(&open.file, &open.path, open.length)?;
@@ -128,7 +135,10 @@ impl Segments {
     }
 
     /// Records that are wanted, newest first.
-    pub(super) fn find(&self, wanted: impl Fn(&Record) -> bool) -> Result<Vec<Record>, RecordFailure> {
+    pub(super) fn find(
+        &self,
+        wanted: impl Fn(&Record) -> bool,
+    ) -> Result<Vec<Record>, RecordFailure> {
         let mut found = Vec::new();
         for number in self.numbers.iter().rev() {
             let records = self.lines(*number)?.into_iter().rev().map(|it| it.record);
@@ -140,7 +150,10 @@ impl Segments {
     /// Lines after a sequence, oldest first, as they stand.
     pub(super) fn after(&self, seq: u64, count: usize) -> Result<Vec<String>, RecordFailure> {
         let mut found = Vec::new();
-        for number in &self.numbers {
+        for number in self.numbers.iter().skip(self.segment_after(seq)?) {
+            if found.len() >= count {
+                break;
+            }
             let path = self.path_of(*number);
             let bytes = read_segment(&path)?;
             for (line, text) in parse(&path, &bytes)?.iter().zip(split(&bytes)) {
@@ -150,6 +163,17 @@ impl Segments {
             }
         }
         Ok(found)
+    }
+
+    /// Where the segment stands that holds the record after a sequence, looked for from the newest.
+    fn segment_after(&self, seq: u64) -> Result<usize, RecordFailure> {
+        for (at, number) in self.numbers.iter().enumerate().rev() {
+            let first = self.lines(*number)?.first().map(|it| it.record.seq);
+            if first.is_some_and(|first| first <= seq + 1) {
+                return Ok(at);
+            }
+        }
+        Ok(0)
     }
 
     fn lines(&self, number: u64) -> Result<Vec<Line>, RecordFailure> {
@@ -170,9 +194,7 @@ pub(super) fn numbers(folder: &Path) -> Result<Vec<u64>, RecordFailure> {
     let number = |name: &String| name.strip_suffix(".ndjson")?.parse::<u64>().ok();
     let numbers: Vec<u64> =
         files::names(folder, 2 * SEGMENTS_MAX)?.iter().filter_map(number).collect();
-    let gap = numbers.windows(2).find(|pair| {
-        matches!(pair, [one, two] if *two != one + 1)
-    });
+    let gap = numbers.windows(2).find(|pair| matches!(pair, [one, two] if *two != one + 1));
     match gap.and_then(|pair| pair.first()) {
         Some(before) => {
             let path = folder.join(format!("{:08}.ndjson", before + 1));

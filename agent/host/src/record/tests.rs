@@ -1,1 +1,203 @@
-//! x
+//! The record log against a real folder: chained, torn, damaged, repeated.
+//!
+//! **Invariant:** what a test damages is what a disk or an intruder would.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bowline_api::outcome::Outcome;
+use bowline_api::record::{Kind, Record, StepCount};
+
+use super::{RecordFailure, RecordLog, verify_chain};
+use crate::key::HostKey;
+use crate::scratch::Scratch;
+
+struct World {
+    scratch: Scratch,
+    key: Arc<HostKey>,
+}
+
+impl World {
+    fn new() -> Self {
+        let scratch = Scratch::new();
+        let key = Arc::new(HostKey::open(&scratch.path().join("host.key")).unwrap());
+        Self { scratch, key }
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.scratch.path().join("records")
+    }
+
+    fn segment(&self) -> PathBuf {
+        self.folder().join("00000001.ndjson")
+    }
+
+    fn open(&self) -> Result<RecordLog, RecordFailure> {
+        RecordLog::open(&self.folder(), Arc::clone(&self.key))
+    }
+
+    fn verify(&self) -> Result<u64, RecordFailure> {
+        verify_chain(&self.folder(), self.key.public())
+    }
+
+    fn with(deployments: &[&str]) -> Self {
+        let world = Self::new();
+        let mut log = world.open().unwrap();
+        for deployment in deployments {
+            log.append(record(deployment)).unwrap();
+        }
+        world
+    }
+}
+
+fn record(deployment: &str) -> Record {
+    Record {
+        v: 0,
+        host: "h".to_owned(),
+        seq: 0,
+        prev: String::new(),
+        at: String::new(),
+        kind: Kind::Deployment,
+        deployment: deployment.to_owned(),
+        revision: None,
+        base: None,
+        outcome: Outcome::Committed,
+        reason: String::new(),
+        detail: String::new(),
+        trust_sha256: String::new(),
+        policy: None,
+        evidence: Vec::new(),
+        gates: Vec::new(),
+        steps: StepCount::default(),
+        irreversible: Vec::new(),
+        probes: Vec::new(),
+        snapshots: Vec::new(),
+        conflicts: Vec::new(),
+        proof: None,
+        durations: BTreeMap::new(),
+    }
+}
+
+fn deployments(records: &[Record]) -> Vec<&str> {
+    records.iter().map(|it| it.deployment.as_str()).collect()
+}
+
+#[test]
+fn records_are_chained_over_restarts() {
+    let world = World::with(&["d1", "d2"]);
+    let mut log = world.open().unwrap();
+    assert_eq!(log.next_seq(), 3);
+    let third = log.append(record("d3")).unwrap();
+    assert_eq!((third.v, third.seq, third.prev.len()), (1, 3, 64));
+    assert!(third.at.ends_with('Z') && third.at.len() == 20, "{}", third.at);
+    assert_eq!(world.verify().unwrap(), 3);
+    assert_eq!(deployments(&log.newest(2).unwrap()), ["d3", "d2"]);
+    assert_eq!(log.find("d2").unwrap().len(), 1);
+    assert_eq!(log.after(1, 10).unwrap().len(), 2);
+    assert_eq!(log.after(0, 1).unwrap().len(), 1);
+    let another = HostKey::open(&world.scratch.path().join("another.key")).unwrap();
+    assert!(verify_chain(&world.folder(), another.public()).is_err());
+}
+
+#[test]
+fn the_same_end_is_recorded_once() {
+    let world = World::with(&["d1"]);
+    let mut log = world.open().unwrap();
+    assert_eq!(log.append(record("d1")).unwrap().seq, 1);
+    let other = Record { outcome: Outcome::Reverted, ..record("d1") };
+    assert_eq!(log.append(other).unwrap().seq, 2);
+    let drift = Record { kind: Kind::Drift, ..record("d1") };
+    assert_eq!(log.append(drift).unwrap().seq, 3);
+    for seq in [4, 5] {
+        assert_eq!(log.append(record("")).unwrap().seq, seq, "without a deployment each counts");
+    }
+    assert_eq!(world.verify().unwrap(), 5);
+}
+
+#[test]
+fn a_torn_last_line_is_dropped() {
+    for torn in [b"{".as_slice(), b"{\"payload\":\"abc", &[0; 300]] {
+        let world = World::with(&["d1", "d2"]);
+        let mut bytes = std::fs::read(world.segment()).unwrap();
+        let whole = bytes.clone();
+        bytes.extend_from_slice(torn);
+        std::fs::write(world.segment(), &bytes).unwrap();
+        let mut log = world.open().unwrap();
+        assert_eq!(std::fs::read(world.segment()).unwrap(), whole);
+        assert_eq!(log.append(record("d3")).unwrap().seq, 3);
+        assert_eq!(world.verify().unwrap(), 3);
+    }
+    let world = World::with(&["d1"]);
+    let bytes = std::fs::read(world.segment()).unwrap();
+    std::fs::write(world.segment(), &bytes[..bytes.len() - 1]).unwrap();
+    assert_eq!(world.open().unwrap().next_seq(), 1, "without its end a line was never given out");
+}
+
+/// What becomes of a segment's lines.
+type Damage = fn(&[Vec<u8>]) -> Vec<u8>;
+
+#[test]
+fn a_damaged_log_is_an_error_and_stays_as_it_is() {
+    let line_of = |bytes: &[u8], at: usize| -> Vec<u8> {
+        bytes.split_inclusive(|byte| *byte == b'\n').nth(at).unwrap().to_vec()
+    };
+    let cases: [(&str, Damage); 4] = [
+        ("a flipped bit", |lines| {
+            let mut bytes = lines.concat();
+            bytes[20] ^= 1;
+            bytes
+        }),
+        ("a line is gone", |lines| [&*lines[0], &*lines[2]].concat()),
+        ("a line twice", |lines| [&*lines[0], &*lines[1], &*lines[1], &*lines[2]].concat()),
+        ("two lines swapped", |lines| [&*lines[1], &*lines[0], &*lines[2]].concat()),
+    ];
+    for (what, damage) in cases {
+        let world = World::with(&["d1", "d2", "d3"]);
+        let bytes = std::fs::read(world.segment()).unwrap();
+        let lines: Vec<_> = (0..3).map(|at| line_of(&bytes, at)).collect();
+        let damaged = damage(&lines);
+        std::fs::write(world.segment(), &damaged).unwrap();
+        let failure = world.open().unwrap_err();
+        assert_eq!(failure.code(), "records-damaged", "{what}: {failure}");
+        assert_eq!(std::fs::read(world.segment()).unwrap(), damaged, "{what}");
+        assert!(world.verify().is_err(), "{what}");
+    }
+}
+
+#[test]
+fn full_segments_are_followed_by_others() {
+    let world = World::new();
+    let mut log = world.open().unwrap();
+    for at in 0..7 {
+        let detail = "x".repeat(600 << 10);
+        log.append(Record { detail, ..record(&format!("d{at}")) }).unwrap();
+    }
+    assert!(world.folder().join("00000002.ndjson").exists());
+    drop(log);
+    let mut log = world.open().unwrap();
+    assert_eq!(log.append(record("d7")).unwrap().seq, 8);
+    assert_eq!(world.verify().unwrap(), 8);
+    assert_eq!(deployments(&log.newest(3).unwrap()), ["d7", "d6", "d5"]);
+    assert_eq!(log.append(record("d0")).unwrap().seq, 1, "it is still known");
+    std::fs::write(world.folder().join("00000004.ndjson"), "").unwrap();
+    assert_eq!(world.open().unwrap_err().code(), "records-damaged");
+}
+
+#[test]
+fn a_new_segment_that_was_never_written_continues_the_chain() {
+    let world = World::with(&["d1"]);
+    std::fs::write(world.folder().join("00000002.ndjson"), "").unwrap();
+    let mut log = world.open().unwrap();
+    assert_eq!(log.append(record("d2")).unwrap().seq, 2);
+    assert_eq!(world.verify().unwrap(), 2);
+}
+
+#[test]
+fn a_record_without_bounds_is_refused() {
+    let world = World::new();
+    let mut log = world.open().unwrap();
+    let detail = "x".repeat(1 << 20);
+    assert_eq!(log.append(Record { detail, ..record("d1") }).unwrap_err().code(), "io");
+    assert_eq!(log.append(record("d2")).unwrap().seq, 1);
+}

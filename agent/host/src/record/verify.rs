@@ -24,7 +24,8 @@ pub fn verify_chain(folder: &Path, public: &[u8]) -> Result<u64, RecordFailure> 
                 line: at + 1,
                 what: what.to_owned(),
             };
-            let line = line::read(text).ok_or_else(|| damaged("it is not a record in its envelope"))?;
+            let line =
+                line::read(text).ok_or_else(|| damaged("it is not a record in its envelope"))?;
             if !line::is_signed_by(text, public) {
                 return Err(damaged("its signature is not the host's"));
             }

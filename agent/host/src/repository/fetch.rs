@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use super::source::Remote;
 use super::{CANDIDATE, Repository, RepositoryFailure, object_id};
-use crate::door::clock;
+use crate::door::{barrier, clock, files};
 use crate::failure::{Kind, chain};
 
 /// Far more than any repository of manifests holds.
@@ -72,7 +72,9 @@ pub enum FetchFailure {
         found: String,
     },
     /// Objects named by SHA-256.
-    #[error("fetch from {url}: repositories with SHA-256 object names are not supported by this version")]
+    #[error(
+        "fetch from {url}: repositories with SHA-256 object names are not supported by this version"
+    )]
     ObjectFormat {
         /// The address.
         url: String,
@@ -165,9 +167,13 @@ impl FetchFailure {
             Self::MissingRef { .. } => "check [source] ref; it is written in full: refs/heads/main",
             Self::NotACommit { .. } => "name a branch; annotated tags are not followed",
             Self::ObjectFormat { .. } => "use a repository made with --object-format=sha1",
-            Self::Unreadable { .. } => "use Git's \"files\" reference format, and run git fsck there",
+            Self::Unreadable { .. } => {
+                "use Git's \"files\" reference format, and run git fsck there"
+            }
             Self::Git { .. } => "run git fsck there",
-            Self::TooLarge { .. } => "raise limits in the trust file, or make the repository smaller",
+            Self::TooLarge { .. } => {
+                "raise limits in the trust file, or make the repository smaller"
+            }
             Self::TimedOut { .. } => "raise [source] timeout",
             Self::Stopped { .. } => "nothing: it is tried again at the next start",
             Self::Own(_) => "delete the agent's objects.git: it is fetched again",
@@ -196,7 +202,8 @@ impl Repository {
         let deadline = clock::since_boot() + limits.timeout;
         let mut failures = Vec::new();
         for url in sources {
-            let watch = Watch { url, limits, deadline, stop, bytes: Cell::new(0), objects: Cell::new(0) };
+            let watch =
+                Watch { url, limits, deadline, stop, bytes: Cell::new(0), objects: Cell::new(0) };
             match self.fetch_one(url, reference, &watch) {
                 Ok(tip) => return Ok(object_id(tip)),
                 Err(failure) => failures.push(failure),
@@ -212,7 +219,12 @@ impl Repository {
         }
     }
 
-    fn fetch_one(&self, url: &str, reference: &str, watch: &Watch<'_>) -> Result<Oid, FetchFailure> {
+    fn fetch_one(
+        &self,
+        url: &str,
+        reference: &str,
+        watch: &Watch<'_>,
+    ) -> Result<Oid, FetchFailure> {
         watch.check()?;
         let remote = Remote::find(url)?;
         let tip = remote.resolve(reference)?;
@@ -224,12 +236,17 @@ impl Repository {
         }
         let theirs = remote.objects()?;
         let fail = |doing, source| FetchFailure::Git { doing, url: url.to_owned(), source };
-        let (_, found) = theirs.read_header(tip).map_err(|error| fail("find the commit in", error))?;
+        let (_, found) =
+            theirs.read_header(tip).map_err(|error| fail("find the commit in", error))?;
         if found != ObjectType::Commit {
             let (reference, found) = (reference.to_owned(), found.to_string());
             return Err(FetchFailure::NotACommit { url: url.to_owned(), reference, found });
         }
         self.copy(theirs, &own, tip, before, watch)?;
+        // Libgit2 syncs references, but not packs: one that outlived its objects would seem complete.
+        let objects = self.folder.join("objects");
+        let open = files::open_folder(&objects).map_err(RepositoryFailure::from)?;
+        barrier::filesystem(open, &objects).map_err(RepositoryFailure::from)?;
         let moved = self.git.reference(CANDIDATE, tip, true, "fetch");
         moved.map(|_| tip).map_err(|source| self.failure("keep the newest commit", source).into())
     }

@@ -19,7 +19,13 @@ use super::{Repository, RepositoryFailure, object_id, oid};
 use crate::failure::Kind;
 
 /// No policy is larger.
-const POLICY_BYTES_MAX: usize = 1 << 20;
+const POLICY_BYTES_MAX: u64 = 1 << 20;
+
+/// No history of policies is larger; beyond it each one counts as too large.
+const POLICIES_BYTES_MAX: u64 = 64 << 20;
+
+/// No history of commits is larger: what is longer is walked in parts, or is no history.
+const WALK_BYTES_MAX: usize = 256 << 20;
 
 /// Looks at trees kept while walking: a commit's and its parent's are needed, and policies are shared.
 const TREES_KEPT_MAX: usize = 4_096;
@@ -86,30 +92,31 @@ impl Repository {
         commits_max: usize,
     ) -> Result<Bundle, HistoryFailure> {
         let odb = self.odb()?;
-        let mut shelf = Shelf { odb: &odb, tops: HashMap::new(), folders: HashMap::new() };
+        let mut seen = Trees::of(&odb);
         let mut commits = Vec::new();
         let mut next = Some(*tip);
-        let mut cut_short = false;
+        let (mut cut_short, mut bytes) = (false, 0);
         while let Some(id) = next.filter(|id| id != from) {
-            if commits.len() >= commits_max {
+            if commits.len() >= commits_max || bytes > WALK_BYTES_MAX {
                 cut_short = true;
                 break;
             }
-            let raw = match shelf.commit(id) {
+            let raw = match seen.commit(id) {
                 Ok(raw) => raw,
                 // A shallow repository ends somewhere; what was met is evidence enough.
                 Err(HistoryFailure::Object { .. }) if !commits.is_empty() => break,
                 Err(failure) => return Err(failure),
             };
+            bytes += raw.len();
             let parsed = Commit::parse(&raw, id.format()).ok();
-            commits.push(shelf.evidence(id, raw, parsed.as_ref())?);
+            commits.push(seen.evidence(id, raw, parsed.as_ref())?);
             next = parsed.and_then(|it| it.parents.first().copied());
         }
         commits.reverse();
-        let start = match shelf.commit(*from) {
+        let start = match seen.commit(*from) {
             Ok(raw) => {
                 let parsed = Commit::parse(&raw, from.format()).ok();
-                Some(shelf.evidence(*from, raw, parsed.as_ref())?)
+                Some(seen.evidence(*from, raw, parsed.as_ref())?)
             }
             Err(HistoryFailure::Object { .. } | HistoryFailure::NotACommit { .. }) => None,
             Err(failure) => return Err(failure),
@@ -119,10 +126,13 @@ impl Repository {
 }
 
 /// Trees that were looked at, with what was seen.
-struct Shelf<'o> {
+struct Trees<'o> {
     odb: &'o Odb<'o>,
     tops: HashMap<Oid, Rc<Top>>,
     folders: HashMap<Oid, Rc<Folder>>,
+    blobs: HashMap<Oid, Arc<[u8]>>,
+    /// Bytes of policies that were read.
+    bytes: u64,
 }
 
 /// A commit's tree, as far as policies are concerned.
@@ -148,11 +158,16 @@ impl Folder {
     }
 }
 
-impl Shelf<'_> {
+impl<'o> Trees<'o> {
+    fn of(odb: &'o Odb<'o>) -> Self {
+        let (tops, folders, blobs) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Self { odb, tops, folders, blobs, bytes: 0 }
+    }
+
     fn commit(&self, id: ObjectId) -> Result<Arc<[u8]>, HistoryFailure> {
         let missing = |why: &str| HistoryFailure::Object { id, why: why.to_owned() };
         let oid = oid(&id).ok_or_else(|| missing("is named by SHA-256"))?;
-        match read(self.odb, oid, ObjectType::Commit, LARGEST_COMMIT) {
+        match read(self.odb, oid, ObjectType::Commit, LARGEST_COMMIT as u64) {
             Ok(object) => Ok(Arc::from(object.data())),
             Err(NoObject::Kind(found)) => {
                 Err(HistoryFailure::NotACommit { id, found: found.to_string() })
@@ -182,10 +197,18 @@ impl Shelf<'_> {
 
     /// A parent that cannot be read may differ in anything.
     fn only_policy_changed(&mut self, top: &Top, commit: &Commit) -> bool {
-        let Some(parent) = commit.parents.first() else { return false };
-        let Ok(raw) = self.commit(*parent) else { return false };
-        let Ok(parent) = Commit::parse(&raw, parent.format()) else { return false };
-        let Ok(before) = self.top(parent.tree) else { return false };
+        let Some(parent) = commit.parents.first() else {
+            return false;
+        };
+        let Ok(raw) = self.commit(*parent) else {
+            return false;
+        };
+        let Ok(parent) = Commit::parse(&raw, parent.format()) else {
+            return false;
+        };
+        let Ok(before) = self.top(parent.tree) else {
+            return false;
+        };
         let rest = |top: &Top| top.folder.as_ref().map_or_else(|| Sha256::of(b""), |it| it.rest);
         top.rest == before.rest && rest(top) == rest(&before)
     }
@@ -227,7 +250,9 @@ impl Shelf<'_> {
         let mut rest = Sha256Stream::new();
         let (mut policy, mut envelope) = (PathEvidence::Missing, PathEvidence::Missing);
         for entry in entries(object.data()) {
-            let Ok(entry) = entry else { return Ok(Folder::malformed(object.data())) };
+            let Ok(entry) = entry else {
+                return Ok(Folder::malformed(object.data()));
+            };
             let place = match entry.name {
                 b"policy.yaml" => &mut policy,
                 b"policy.dsse.json" => &mut envelope,
@@ -250,17 +275,13 @@ impl Shelf<'_> {
         Ok(folder)
     }
 
-    fn path_evidence(&self, entry: &RawEntry<'_>) -> Result<PathEvidence, HistoryFailure> {
+    fn path_evidence(&mut self, entry: &RawEntry<'_>) -> Result<PathEvidence, HistoryFailure> {
         let what = match entry.mode {
             Mode::File { .. } => {
-                return match read(self.odb, entry.id, ObjectType::Blob, POLICY_BYTES_MAX) {
-                    Ok(blob) => Ok(PathEvidence::Blob {
-                        id: object_id(entry.id),
-                        bytes: Arc::from(blob.data()),
-                    }),
-                    Err(NoObject::TooLarge(_)) => Ok(PathEvidence::Other { what: "too large" }),
-                    Err(why) => Err(object_failure(entry.id, &why)),
-                };
+                return Ok(match self.blob(entry.id)? {
+                    Some(bytes) => PathEvidence::Blob { id: object_id(entry.id), bytes },
+                    None => PathEvidence::Other { what: "too large" },
+                });
             }
             Mode::Symlink => "symlink",
             Mode::Folder => "folder",
@@ -268,6 +289,26 @@ impl Shelf<'_> {
             Mode::Unknown => "unknown",
         };
         Ok(PathEvidence::Other { what })
+    }
+}
+
+impl Trees<'_> {
+    /// A policy file's content, read once; `None` when it is too large.
+    fn blob(&mut self, id: Oid) -> Result<Option<Arc<[u8]>>, HistoryFailure> {
+        if let Some(found) = self.blobs.get(&id) {
+            return Ok(Some(Arc::clone(found)));
+        }
+        let limit = POLICY_BYTES_MAX.min(POLICIES_BYTES_MAX.saturating_sub(self.bytes));
+        match read(self.odb, id, ObjectType::Blob, limit) {
+            Ok(blob) => {
+                let bytes: Arc<[u8]> = Arc::from(blob.data());
+                self.bytes += bytes.len() as u64;
+                self.blobs.insert(id, Arc::clone(&bytes));
+                Ok(Some(bytes))
+            }
+            Err(NoObject::TooLarge(_)) => Ok(None),
+            Err(why) => Err(object_failure(id, &why)),
+        }
     }
 }
 

@@ -26,6 +26,12 @@ use crate::stage::Source;
 /// Where the newest fetched commit is kept.
 const CANDIDATE: &str = "refs/bowline/candidate";
 
+/// A reference must not outlive its objects in a power cut.
+const FSYNC: &str = "core.fsyncObjectFiles";
+
+/// Packs, and whatever else lies in one folder; each fetch of something new adds two files.
+const FILES_MAX: usize = 1_000_000;
+
 /// No blob of a revision is larger.
 pub const BLOB_BYTES_MAX: u64 = 64 << 20;
 
@@ -75,8 +81,10 @@ impl RepositoryFailure {
 impl Repository {
     /// Opens the repository, and makes it when there is none.
     pub fn open(folder: &Path) -> Result<Self, RepositoryFailure> {
-        let fail = |doing, source| RepositoryFailure::Git { doing, folder: folder.to_owned(), source };
+        let fail =
+            |doing, source| RepositoryFailure::Git { doing, folder: folder.to_owned(), source };
         files::make_folder(folder)?;
+        clear_remains(folder)?;
         let git = match git2::Repository::open_bare(folder) {
             Ok(git) => git,
             Err(error) if error.code() == ErrorCode::NotFound => {
@@ -152,6 +160,33 @@ impl fmt::Debug for Repository {
     }
 }
 
+/// Removes what a process that was killed left: locks would be in the way for ever, and half packs
+/// are never read. There is one writer, who holds the lock on the state folder.
+fn clear_remains(folder: &Path) -> Result<(), OsFailure> {
+    for (below, is_remains) in [
+        ("", is_lock as fn(&str) -> bool),
+        ("refs/bowline", is_lock),
+        ("objects/pack", is_unfinished),
+    ] {
+        let folder = folder.join(below);
+        for name in files::names(&folder, FILES_MAX)? {
+            if is_remains(&name) {
+                files::remove(&folder.join(name))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_lock(name: &str) -> bool {
+    name.strip_suffix(".lock").is_some()
+}
+
+/// What libgit2 calls a file that it is still writing.
+fn is_unfinished(name: &str) -> bool {
+    name.contains("_git2_")
+}
+
 /// Makes the repository's own file the only configuration, whatever an account or the system sets.
 fn settle_config(git: &git2::Repository, folder: &Path) -> Result<(), RepositoryFailure> {
     let fail = |source| RepositoryFailure::Git {
@@ -160,8 +195,9 @@ fn settle_config(git: &git2::Repository, folder: &Path) -> Result<(), Repository
         source,
     };
     let mut config = Config::open(&folder.join("config")).map_err(fail)?;
-    // A reference must not outlive its objects in a power cut.
-    config.set_bool("core.fsyncObjectFiles", true).map_err(fail)?;
+    if !config.get_bool(FSYNC).unwrap_or(false) {
+        config.set_bool(FSYNC, true).map_err(fail)?;
+    }
     git.set_config(&config).map_err(fail)
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 use git2::{ErrorCode, ObjectType, Odb, OdbObject, Oid};
 
 /// A tree of 100,000 entries is smaller.
-const TREE_BYTES_MAX: usize = 32 << 20;
+const TREE_BYTES_MAX: u64 = 32 << 20;
 
 /// Why an object was not read.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub(super) fn read<'o>(
     odb: &'o Odb<'_>,
     id: Oid,
     kind: ObjectType,
-    limit: usize,
+    limit: u64,
 ) -> Result<OdbObject<'o>, NoObject> {
     let refuse = |error: git2::Error| match error.code() {
         ErrorCode::NotFound => NoObject::Missing,
@@ -48,7 +48,7 @@ pub(super) fn read<'o>(
     if found != kind {
         return Err(NoObject::Kind(found));
     }
-    if size > limit {
+    if size as u64 > limit {
         return Err(NoObject::TooLarge(size));
     }
     odb.read(id).map_err(refuse)

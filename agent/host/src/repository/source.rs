@@ -32,9 +32,7 @@ impl Remote {
                 return Err(FetchFailure::Unsupported { url: shown(url) });
             }
             None => PathBuf::from(url),
-            Some(("file", rest)) => {
-                PathBuf::from(rest.strip_prefix("localhost").unwrap_or(rest))
-            }
+            Some(("file", rest)) => PathBuf::from(rest.strip_prefix("localhost").unwrap_or(rest)),
             Some(_) => return Err(FetchFailure::Unsupported { url: shown(url) }),
         };
         let git = [path.join(".git"), path.clone()]
@@ -56,7 +54,9 @@ impl Remote {
         }
         let mut name = name.to_owned();
         for _ in 0..SYMBOLIC_MAX {
-            let Some(line) = self.line_of(&name) else { break };
+            let Some(line) = self.line_of(&name) else {
+                break;
+            };
             match line.strip_prefix("ref:") {
                 Some(next) if well_formed(next.trim()) => next.trim().clone_into(&mut name),
                 Some(_) => break,
@@ -67,7 +67,9 @@ impl Remote {
                     return Oid::from_str(&line)
                         .map_err(|_| FetchFailure::Unreadable { url: self.url.clone() });
                 }
-                None => return Err(FetchFailure::Unreadable { url: self.url.clone() }),
+                None => {
+                    return Err(FetchFailure::Unreadable { url: self.url.clone() });
+                }
             }
         }
         if self.holds_any_branch() {
@@ -79,12 +81,16 @@ impl Remote {
 
     /// Its objects, and those of its alternates.
     pub(super) fn objects(&self) -> Result<Odb<'static>, FetchFailure> {
-        let fail = |source| FetchFailure::Git { doing: "open the objects of", url: self.url.clone(), source };
+        let fail = |source| FetchFailure::Git {
+            doing: "open the objects of",
+            url: self.url.clone(),
+            source,
+        };
         let odb = Odb::new().map_err(fail)?;
         let objects = self.common.join("objects");
-        let objects = objects.to_str().ok_or_else(|| FetchFailure::NotARepository {
-            url: self.url.clone(),
-        })?;
+        let objects = objects
+            .to_str()
+            .ok_or_else(|| FetchFailure::NotARepository { url: self.url.clone() })?;
         odb.add_disk_alternate(objects).map_err(fail)?;
         Ok(odb)
     }
@@ -108,8 +114,10 @@ impl Remote {
 
     fn holds_any_branch(&self) -> bool {
         let packed = files::read(&self.common.join("packed-refs"), REFERENCES_BYTES_MAX);
-        let in_pack = matches!(packed, Ok(Some(bytes)) if bytes.windows(5).any(|it| it == b"refs/"));
-        in_pack || files::names(&self.common.join("refs/heads"), 100_000).is_ok_and(|it| !it.is_empty())
+        let in_pack =
+            matches!(packed, Ok(Some(bytes)) if bytes.windows(5).any(|it| it == b"refs/"));
+        in_pack
+            || files::names(&self.common.join("refs/heads"), 100_000).is_ok_and(|it| !it.is_empty())
     }
 }
 
@@ -135,7 +143,8 @@ fn read_line(path: &Path) -> Option<String> {
 
 /// A reference's name that stays inside the repository.
 fn well_formed(name: &str) -> bool {
-    let plain = |it: &str| !it.is_empty() && it != "." && it != ".." && !it.ends_with(".lock");
+    let is_lock = |it: &str| it.strip_suffix(".lock").is_some();
+    let plain = |it: &str| !it.is_empty() && it != "." && it != ".." && !is_lock(it);
     name.len() <= 1_024
         && name.split('/').all(plain)
         && !name.contains(|it: char| it.is_control() || it.is_whitespace() || it == '\\')

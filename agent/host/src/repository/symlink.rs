@@ -4,7 +4,7 @@
 //! `..` stands only at its beginning, where the folders above it are real ones.
 
 /// Longest target (`PATH_MAX`, with its NUL).
-pub(super) const TARGET_BYTES_MAX: usize = 4_095;
+pub(super) const TARGET_BYTES_MAX: u64 = 4_095;
 
 /// Says why the link at `path` may not lead to `target`; `None` when it may.
 pub(super) fn fault(path: &str, target: &str) -> Option<&'static str> {

@@ -19,19 +19,19 @@ use super::{BLOB_BYTES_MAX, Repository, RepositoryFailure, object_id, oid, symli
 use crate::failure::Kind;
 
 /// Deeper than any sensible tree, and far from a path's longest length.
-const DEPTH_MAX: usize = 64;
+const DEPTH_MAX: u64 = 64;
 
 /// Files, links and folders of one tree.
-const ENTRIES_MAX: usize = 100_000;
+const ENTRIES_MAX: u64 = 100_000;
 
 /// All files of one tree together.
 const TOTAL_BYTES_MAX: u64 = 1 << 30;
 
 /// A file that is read to be understood (manifest, template) is not larger.
-const CONTENT_BYTES_MAX: usize = 8 << 20;
+const CONTENT_BYTES_MAX: u64 = 8 << 20;
 
 /// Longest path (`PATH_MAX`, with its NUL).
-const PATH_BYTES_MAX: usize = 4_095;
+const PATH_BYTES_MAX: u64 = 4_095;
 
 /// The tree could not be listed.
 #[derive(Debug, Error)]
@@ -121,7 +121,7 @@ impl Repository {
 fn tree_of(odb: &Odb<'_>, commit: &ObjectId) -> Result<Oid, TreeFailure> {
     let fail = |why: String| TreeFailure::Object { path: String::new(), id: *commit, why };
     let id = oid(commit).ok_or_else(|| fail("is named by SHA-256".to_owned()))?;
-    let object = read(odb, id, ObjectType::Commit, LARGEST_COMMIT)
+    let object = read(odb, id, ObjectType::Commit, LARGEST_COMMIT as u64)
         .map_err(|why| fail(why.to_string()))?;
     let parsed = Commit::parse(object.data(), commit.format())
         .map_err(|error| fail(format!("is malformed: {error}")))?;
@@ -133,12 +133,12 @@ struct Scan<'s> {
     odb: &'s Odb<'s>,
     cache: &'s mut BlobCache,
     entries: BTreeMap<String, Entry>,
-    visited: usize,
+    visited: u64,
     total: u64,
 }
 
 impl Scan<'_> {
-    fn folder(&mut self, id: Oid, path: &str, depth: usize) -> Result<(), TreeFailure> {
+    fn folder(&mut self, id: Oid, path: &str, depth: u64) -> Result<(), TreeFailure> {
         if depth > DEPTH_MAX {
             return Err(too_large(path, "folders in folders", DEPTH_MAX));
         }
@@ -149,7 +149,7 @@ impl Scan<'_> {
             let entry = entry.map_err(|_| hostile(path, "the tree is malformed"))?;
             let name = check_name(path, entry.name)?;
             let below = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
-            if below.len() > PATH_BYTES_MAX {
+            if below.len() as u64 > PATH_BYTES_MAX {
                 return Err(too_large(&below, "a longer path", PATH_BYTES_MAX));
             }
             self.visited += 1;
@@ -166,7 +166,7 @@ impl Scan<'_> {
         }
     }
 
-    fn entry(&mut self, entry: &RawEntry<'_>, path: String, depth: usize) -> Result<(), TreeFailure> {
+    fn entry(&mut self, entry: &RawEntry<'_>, path: String, depth: u64) -> Result<(), TreeFailure> {
         let listed = match entry.mode {
             Mode::Folder => return self.folder(entry.id, &path, depth + 1),
             Mode::Submodule => return Err(hostile(&path, "it is a submodule")),
@@ -203,7 +203,7 @@ impl Scan<'_> {
         if let Some(known) = self.cache.look(id) {
             return Ok(known);
         }
-        let limit = usize::try_from(BLOB_BYTES_MAX).unwrap_or(usize::MAX);
+        let limit = BLOB_BYTES_MAX;
         let object = match read(self.odb, id, ObjectType::Blob, limit) {
             Ok(object) => object,
             Err(NoObject::TooLarge(size)) => {
@@ -252,7 +252,9 @@ fn check_name<'n>(folder: &str, name: &'n [u8]) -> Result<&'n str, TreeFailure> 
         if folder.is_empty() { name.into_owned() } else { format!("{folder}/{name}") }
     };
     let refuse = |why| Err(hostile(&shown(), why));
-    let Ok(text) = std::str::from_utf8(name) else { return refuse("its name is not UTF-8") };
+    let Ok(text) = std::str::from_utf8(name) else {
+        return refuse("its name is not UTF-8");
+    };
     match text {
         "" => refuse("its name is empty"),
         "." | ".." => refuse("its name is `.` or `..`"),
@@ -290,7 +292,7 @@ fn hostile(path: &str, why: &str) -> TreeFailure {
     TreeFailure::Hostile { path: path.to_owned(), why: why.to_owned() }
 }
 
-fn too_large(path: &str, what: &str, limit: impl ToString) -> TreeFailure {
+fn too_large(path: &str, what: &str, limit: u64) -> TreeFailure {
     TreeFailure::TooLarge { path: path.to_owned(), what: what.to_owned(), limit: limit.to_string() }
 }
 

@@ -78,7 +78,7 @@ impl Repository {
             name: id.to_string(),
             source: source.into(),
         })?;
-        match read(&odb, oid, ObjectType::Commit, LARGEST_COMMIT) {
+        match read(&odb, oid, ObjectType::Commit, LARGEST_COMMIT as u64) {
             Ok(object) => Ok(Arc::from(object.data())),
             Err(NoObject::Kind(found)) => Err(refuse(format!("is a {found}, not a commit"))),
             Err(why) => Err(refuse(why.to_string())),
@@ -132,7 +132,8 @@ mod tests {
 
     /// A repository with one commit on `main`, in a folder of its own.
     fn sample(name: &str) -> (PathBuf, ObjectId) {
-        let folder = std::env::temp_dir().join(format!("bowline-view-{name}-{}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("bowline-view-{name}-{}", std::process::id()));
         drop(std::fs::remove_dir_all(&folder));
         let git = git2::Repository::init(&folder).unwrap();
         let tree = git.treebuilder(None).unwrap().write().unwrap();

@@ -44,10 +44,7 @@ fn check_rivals(
     together: Together,
     faults: &mut Faults,
 ) {
-    let manifests: Vec<_> = rivals
-        .iter()
-        .filter_map(|(index, _)| resources.get(*index))
-        .collect();
+    let manifests: Vec<_> = rivals.iter().filter_map(|(index, _)| resources.get(*index)).collect();
     if let Some(over) = manifests.get(MAX_RIVALS) {
         let message = format!("a path that more than {MAX_RIVALS} manifests claim");
         faults.push(over.origin.fault("spec.path", message, "fewer manifests"));
@@ -102,11 +99,7 @@ fn check_parent(
             };
             let (id, origin) = (other.id(), &other.origin);
             let message = format!("a path below {path}, which {what} for {id} (at {origin})");
-            faults.push(
-                manifest
-                    .origin
-                    .fault("spec.path", message, "a path elsewhere"),
-            );
+            faults.push(manifest.origin.fault("spec.path", message, "a path elsewhere"));
         }
         above = if found { None } else { path.parent() };
     }

@@ -31,16 +31,9 @@ impl Needs {
 /// What `dependsOn` says. Names that nobody has are left out; they are faults already.
 pub(super) fn explicit(resources: &[Arc<Manifest>]) -> Needs {
     let position = |id: &ResourceId| {
-        resources
-            .binary_search_by(|it| (it.kind, &it.metadata.name).cmp(&(id.kind, &id.name)))
-            .ok()
+        resources.binary_search_by(|it| (it.kind, &it.metadata.name).cmp(&(id.kind, &id.name))).ok()
     };
-    Needs(
-        resources
-            .iter()
-            .map(|it| it.depends_on.iter().filter_map(position).collect())
-            .collect(),
-    )
+    Needs(resources.iter().map(|it| it.depends_on.iter().filter_map(position).collect()).collect())
 }
 
 /// Sorts; circles become faults and are left out.
@@ -107,9 +100,7 @@ fn circle_from(start: usize, needs: &Needs, open: &BTreeMap<usize, usize>) -> Ve
     while let Some(next) = needs.of(at).find(|it| open.contains_key(it)) {
         if let Some(begin) = seen.insert(next, path.len()) {
             let mut circle = path.split_off(begin);
-            let smallest = (0..circle.len())
-                .min_by_key(|it| circle.get(*it))
-                .unwrap_or(0);
+            let smallest = (0..circle.len()).min_by_key(|it| circle.get(*it)).unwrap_or(0);
             circle.rotate_left(smallest);
             return circle;
         }

@@ -18,11 +18,7 @@ fn assemble(lines: &[(&str, &str, &str)]) -> Result<Desired, Faults> {
 }
 
 fn order(desired: &Desired) -> Vec<String> {
-    desired
-        .resources()
-        .iter()
-        .map(|it| it.id().to_string())
-        .collect()
+    desired.resources().iter().map(|it| it.id().to_string()).collect()
 }
 
 /// Asserts exactly these faults, each with its place in the file.
@@ -32,10 +28,7 @@ fn refuses(lines: &[(&str, &str, &str)], expected: &[(u32, u32, &str, &str)]) {
     for (fault, (line, column, field, says)) in faults.iter().zip(expected) {
         assert_eq!((fault.line, fault.column), (*line, *column), "{fault}");
         assert_eq!(fault.field, *field, "{fault}");
-        assert!(
-            fault.to_string().contains(says),
-            "{fault} should say {says}"
-        );
+        assert!(fault.to_string().contains(says), "{fault} should say {says}");
     }
 }
 
@@ -45,27 +38,11 @@ const B: &str = "spec: {path: /etc/b, content: x}";
 #[test]
 fn parents_come_before_what_lies_in_them_and_the_rest_by_name() {
     let desired = assemble(&[
-        (
-            "File",
-            "conf",
-            "spec: {path: /srv/shop/etc/conf, content: x}",
-        ),
-        (
-            "Template",
-            "z",
-            "dependsOn: [File/last]\nspec: {path: /z, source: t}",
-        ),
-        (
-            "File",
-            "last",
-            "dependsOn: [Command/make]\nspec: {path: /last, content: x}",
-        ),
+        ("File", "conf", "spec: {path: /srv/shop/etc/conf, content: x}"),
+        ("Template", "z", "dependsOn: [File/last]\nspec: {path: /z, source: t}"),
+        ("File", "last", "dependsOn: [Command/make]\nspec: {path: /last, content: x}"),
         ("Directory", "shop", "spec: {path: /srv/shop}"),
-        (
-            "Command",
-            "make",
-            "spec: {argv: [/bin/true], creates: /made}",
-        ),
+        ("Command", "make", "spec: {argv: [/bin/true], creates: /made}"),
         ("Directory", "a-etc", "spec: {path: /srv/shop/etc}"),
         ("Symlink", "b", "spec: {path: /b, target: /a}"),
         ("Probe", "up", "spec: {tcp: {address: \"127.0.0.1:80\"}}"),
@@ -96,11 +73,7 @@ fn what_goes_away_goes_before_its_directory() {
 fn the_order_of_writing_does_not_count() {
     let lines = [
         ("File", "b", B),
-        (
-            "File",
-            "a",
-            "dependsOn: [File/b]\nspec: {path: /etc/a, content: x}",
-        ),
+        ("File", "a", "dependsOn: [File/b]\nspec: {path: /etc/a, content: x}"),
         ("Directory", "etc", "spec: {path: /etc}"),
     ];
     let mut turned = lines;
@@ -144,10 +117,7 @@ fn circles_are_named_whole_and_once() {
 #[test]
 fn one_path_has_one_manifest() {
     refuses(
-        &[
-            ("File", "a", A),
-            ("Symlink", "l", "spec: {path: /etc/a, target: b}"),
-        ],
+        &[("File", "a", A), ("Symlink", "l", "spec: {path: /etc/a, target: b}")],
         &[(10, 14, "spec.path", "File/a claims already (at a.yaml:2)")],
     );
     let web = "target: {matchLabels: {role: web}}\nspec: {path: /etc/a, content: x}";
@@ -162,16 +132,8 @@ fn one_path_has_one_manifest() {
 #[test]
 fn nothing_lies_below_a_file_or_below_what_should_be_gone() {
     refuses(
-        &[
-            ("File", "a", A),
-            ("File", "b", "spec: {path: /etc/a/b, content: x}"),
-        ],
-        &[(
-            10,
-            14,
-            "spec.path",
-            "is no directory for File/a (at a.yaml:2)",
-        )],
+        &[("File", "a", A), ("File", "b", "spec: {path: /etc/a/b, content: x}")],
+        &[(10, 14, "spec.path", "is no directory for File/a (at a.yaml:2)")],
     );
     refuses(
         &[
@@ -186,10 +148,7 @@ fn nothing_lies_below_a_file_or_below_what_should_be_gone() {
 fn kernel_interfaces_are_no_targets() {
     for path in ["/proc/sys/vm/swappiness", "/sys/x", "/dev/null"] {
         let spec = format!("spec: {{path: {path}, content: x}}");
-        refuses(
-            &[("File", "a", &spec)],
-            &[(5, 14, "spec.path", "no manifest may change")],
-        );
+        refuses(&[("File", "a", &spec)], &[(5, 14, "spec.path", "no manifest may change")]);
     }
 }
 
@@ -212,25 +171,15 @@ fn names_are_unique_and_needs_exist() {
 
 #[test]
 fn hosts_have_a_key_each_and_the_repository_is_one() {
-    let host = format!(
-        "spec: {{keyFingerprint: \"SHA256:{}\", environment: prod}}",
-        "A".repeat(43)
-    );
+    let host =
+        format!("spec: {{keyFingerprint: \"SHA256:{}\", environment: prod}}", "A".repeat(43));
     refuses(
         &[("Host", "web-1", &host), ("Host", "web-2", &host)],
-        &[(
-            10,
-            24,
-            "spec.keyFingerprint",
-            "the key of web-1 (a.yaml:2) again",
-        )],
+        &[(10, 24, "spec.keyFingerprint", "the key of web-1 (a.yaml:2) again")],
     );
     let repository = "spec: {folders: [apps]}";
     refuses(
-        &[
-            ("Repository", "one", repository),
-            ("Repository", "two", repository),
-        ],
+        &[("Repository", "one", repository), ("Repository", "two", repository)],
         &[(8, 7, "kind", "a second manifest of kind Repository")],
     );
 }
@@ -246,28 +195,16 @@ fn a_host_gets_what_is_meant_for_it_and_nothing_on_a_guess() {
     let desired = assemble(&[("File", "a", for_web), ("File", "b", needs)]).unwrap();
     let chosen = desired.select(&labels("web"), &facts("debian")).unwrap();
     assert_eq!(order(&chosen), ["File/a", "File/b"]);
-    let fault = desired
-        .select(&labels("db"), &facts("debian"))
-        .unwrap_err()
-        .to_string();
+    let fault = desired.select(&labels("db"), &facts("debian")).unwrap_err().to_string();
     let expected = "a.yaml:11:13: dependsOn[0]: File/a (a.yaml:2) is not for this host; \
                     expected the same target for both";
     assert_eq!(fault, expected);
 
     // Two targets that only meet on some hosts are judged where they meet.
     let desired = assemble(&[("File", "a", for_web), ("File", "b", for_debian)]).unwrap();
-    assert_eq!(
-        order(&desired.select(&labels("web"), &facts("redhat")).unwrap()),
-        ["File/a"]
-    );
-    assert_eq!(
-        order(&desired.select(&labels("db"), &facts("debian")).unwrap()),
-        ["File/b"]
-    );
-    let fault = desired
-        .select(&labels("web"), &facts("debian"))
-        .unwrap_err()
-        .to_string();
+    assert_eq!(order(&desired.select(&labels("web"), &facts("redhat")).unwrap()), ["File/a"]);
+    assert_eq!(order(&desired.select(&labels("db"), &facts("debian")).unwrap()), ["File/b"]);
+    let fault = desired.select(&labels("web"), &facts("debian")).unwrap_err().to_string();
     assert!(fault.contains("claims already"), "{fault}");
 }
 
@@ -275,16 +212,11 @@ fn a_host_gets_what_is_meant_for_it_and_nothing_on_a_guess() {
 fn a_long_chain_is_sorted_without_a_deep_stack() {
     let spec = |it: usize| match it {
         0 => "spec: {argv: [/bin/true], creates: /made}".to_owned(),
-        _ => format!(
-            "dependsOn: [Command/c{}]\nspec: {{argv: [/bin/true], creates: /m}}",
-            it - 1
-        ),
+        _ => format!("dependsOn: [Command/c{}]\nspec: {{argv: [/bin/true], creates: /m}}", it - 1),
     };
     let rest: Vec<_> = (0..900).map(|it| (format!("c{it}"), spec(it))).collect();
-    let lines: Vec<_> = rest
-        .iter()
-        .map(|(name, rest)| ("Command", name.as_str(), rest.as_str()))
-        .collect();
+    let lines: Vec<_> =
+        rest.iter().map(|(name, rest)| ("Command", name.as_str(), rest.as_str())).collect();
     let found = order(&assemble(&lines).unwrap());
     assert_eq!(found[899], "Command/c899");
 }

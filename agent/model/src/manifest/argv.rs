@@ -38,10 +38,7 @@ impl Argv {
         if words.len() > MAX_WORDS {
             return Err("has more than 256 words");
         }
-        if words
-            .iter()
-            .any(|it| it.len() > WORD_LENGTH || it.contains('\0'))
-        {
+        if words.iter().any(|it| it.len() > WORD_LENGTH || it.contains('\0')) {
             return Err("has a word that is too long or holds a NUL");
         }
         Ok(Self(words))
@@ -98,11 +95,7 @@ impl Validation {
 
     /// The words, with the staged file's path in the place of `%s`.
     pub fn words_for(&self, staged: &str) -> Vec<String> {
-        self.0
-            .words()
-            .iter()
-            .map(|it| it.replacen(STAGED, staged, 1))
-            .collect()
+        self.0.words().iter().map(|it| it.replacen(STAGED, staged, 1)).collect()
     }
 
     /// The command as it was written.
@@ -117,11 +110,7 @@ impl<'de> Deserialize<'de> for Validation {
         if argv.program().contains(STAGED) {
             return Err(refused("has %s in its program's path"));
         }
-        let places: usize = argv
-            .words()
-            .iter()
-            .map(|it| it.matches(STAGED).count())
-            .sum();
+        let places: usize = argv.words().iter().map(|it| it.matches(STAGED).count()).sum();
         if places > 1 {
             return Err(refused("has %s more than once"));
         }
@@ -160,11 +149,7 @@ mod tests {
             (json!("/bin/true"), false),
             (json!(vec!["/bin/true"; 257]), false),
         ] {
-            assert_eq!(
-                serde_json::from_value::<Argv>(words.clone()).is_ok(),
-                good,
-                "{words}"
-            );
+            assert_eq!(serde_json::from_value::<Argv>(words.clone()).is_ok(), good, "{words}");
         }
     }
 
@@ -173,18 +158,12 @@ mod tests {
         let read = |words| serde_json::from_value::<Validation>(words);
         let inside = read(json!(["/sbin/visudo", "--file=%s", "-c"])).unwrap();
         assert!(inside.is_staged());
-        assert_eq!(
-            inside.words_for("/s/1"),
-            ["/sbin/visudo", "--file=/s/1", "-c"]
-        );
+        assert_eq!(inside.words_for("/s/1"), ["/sbin/visudo", "--file=/s/1", "-c"]);
         let after = read(json!(["/sbin/nginx", "-t"])).unwrap();
         assert!(!after.is_staged());
         assert_eq!(after.words_for("/s/1"), after.argv().words());
-        for bad in [
-            json!(["/bin/%s"]),
-            json!(["/bin/cmp", "%s", "%s"]),
-            json!(["/bin/x", "%s%s"]),
-        ] {
+        for bad in [json!(["/bin/%s"]), json!(["/bin/cmp", "%s", "%s"]), json!(["/bin/x", "%s%s"])]
+        {
             assert!(read(bad.clone()).is_err(), "{bad}");
         }
     }

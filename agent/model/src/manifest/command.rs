@@ -14,7 +14,7 @@ use crate::host_path::HostPath;
 use crate::name::Account;
 
 /// Longest time a command may take: a deployment that waits longer hides a hang.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+const LONGEST: Duration = Duration::from_hours(24);
 
 /// A program that is run when its guard says so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -93,11 +93,7 @@ impl Written for CommandFields {
         }
         let taken = self.timeout.as_duration();
         if taken.is_zero() || taken > LONGEST {
-            wrongs.add(
-                "timeout",
-                &format!("a timeout of {}", self.timeout),
-                "1ms to 24h",
-            );
+            wrongs.add("timeout", &format!("a timeout of {}", self.timeout), "1ms to 24h");
         }
         Some(CommandSpec {
             argv: self.argv,

@@ -47,8 +47,7 @@ pub(crate) struct Wrongs(Vec<(String, String, String)>);
 impl Wrongs {
     /// Notes one, at a field of the spec; an empty field is the spec itself.
     pub(crate) fn add(&mut self, field: &str, message: &str, expected: &str) {
-        self.0
-            .push((field.to_owned(), message.to_owned(), expected.to_owned()));
+        self.0.push((field.to_owned(), message.to_owned(), expected.to_owned()));
     }
 
     /// Whether nothing is wrong so far.
@@ -162,11 +161,7 @@ fn resolve<W: Written>(
     let mut wrongs = Wrongs::default();
     let spec = written.resolve(&mut wrongs);
     for (field, message, expected) in wrongs.0 {
-        let field = if field.is_empty() {
-            "spec".to_owned()
-        } else {
-            format!("spec.{field}")
-        };
+        let field = if field.is_empty() { "spec".to_owned() } else { format!("spec.{field}") };
         faults.push(document.fault(&field, message, expected));
     }
     spec
@@ -178,21 +173,13 @@ fn check_envelope(document: &Document, kind: Kind, envelope: &Envelope, faults: 
         ("dependsOn", envelope.depends_on.len(), MAX_DEPENDENCIES),
         ("notify", envelope.notify.len(), MAX_NOTIFY),
         ("metadata.labels", metadata.labels.len(), MAX_LABELS),
-        (
-            "metadata.annotations",
-            metadata.annotations.len(),
-            MAX_LABELS,
-        ),
+        ("metadata.annotations", metadata.annotations.len(), MAX_LABELS),
     ];
     for (field, size, limit) in sizes.into_iter().filter(|(_, size, limit)| size > limit) {
         let message = format!("{size} entries");
         faults.push(document.fault(field, message, format!("at most {limit}")));
     }
-    if metadata
-        .annotations
-        .values()
-        .any(|it| it.len() > MAX_ANNOTATION)
-    {
+    if metadata.annotations.values().any(|it| it.len() > MAX_ANNOTATION) {
         let expected = format!("at most {MAX_ANNOTATION} bytes");
         faults.push(document.fault("metadata.annotations", "a very long annotation", expected));
     }

@@ -97,35 +97,20 @@ impl Written for DirectoryFields {
             ("dirMode", self.dir_mode.is_some()),
             ("exclude", self.exclude.is_some()),
         ];
-        for (field, _) in only_with_source
-            .iter()
-            .filter(|(_, it)| *it && self.source.is_none())
-        {
-            wrongs.add(
-                field,
-                &format!("{field} without source"),
-                "source beside it, or neither",
-            );
+        for (field, _) in only_with_source.iter().filter(|(_, it)| *it && self.source.is_none()) {
+            wrongs.add(field, &format!("{field} without source"), "source beside it, or neither");
         }
         if self.state == State::Absent {
             if self.source.is_some() {
                 wrongs.add("source", "source with state absent", "one of them");
             }
             if self.purge_unmanaged {
-                wrongs.add(
-                    "purgeUnmanaged",
-                    "purgeUnmanaged with state absent",
-                    "one of them",
-                );
+                wrongs.add("purgeUnmanaged", "purgeUnmanaged with state absent", "one of them");
             }
         }
         let exclude = self.exclude.unwrap_or_default();
         if exclude.len() > MAX_EXCLUDES {
-            wrongs.add(
-                "exclude",
-                &format!("more than {MAX_EXCLUDES} patterns"),
-                "fewer patterns",
-            );
+            wrongs.add("exclude", &format!("more than {MAX_EXCLUDES} patterns"), "fewer patterns");
         }
         let planting = self.source.map(|source| Planting {
             source,
@@ -148,12 +133,7 @@ impl Written for DirectoryFields {
 impl From<DirectorySpec> for DirectoryFields {
     fn from(spec: DirectorySpec) -> Self {
         let (source, file_mode, dir_mode, exclude) = match spec.planting {
-            Some(it) => (
-                Some(it.source),
-                Some(it.file_mode),
-                Some(it.dir_mode),
-                Some(it.exclude),
-            ),
+            Some(it) => (Some(it.source), Some(it.file_mode), Some(it.dir_mode), Some(it.exclude)),
             None => (None, None, None, None),
         };
         Self {

@@ -68,11 +68,7 @@ fn every_example_parses_and_fits_together() {
                 _ => None,
             };
             let missing = source.filter(|it| !root.join(it.as_str()).exists());
-            assert!(
-                missing.is_none(),
-                "{}: {missing:?} does not exist",
-                manifest.origin
-            );
+            assert!(missing.is_none(), "{}: {missing:?} does not exist", manifest.origin);
         }
         let desired = Desired::assemble(found).unwrap_or_else(|it| panic!("{it}"));
         assert!(desired.repository().is_some());
@@ -82,11 +78,7 @@ fn every_example_parses_and_fits_together() {
             };
             let chosen = desired.select(&spec.labels, &BTreeMap::new());
             let chosen = chosen.unwrap_or_else(|it| panic!("{}: {it}", host.id()));
-            assert!(
-                !chosen.resources().is_empty(),
-                "{} holds nothing",
-                host.id()
-            );
+            assert!(!chosen.resources().is_empty(), "{} holds nothing", host.id());
         }
         names.push(root.file_name().unwrap().to_owned());
     }
@@ -97,11 +89,7 @@ fn every_example_parses_and_fits_together() {
 #[test]
 fn the_web_example_stands_in_its_order() {
     let desired = Desired::assemble(read(&examples().join("web"))).unwrap();
-    let order: Vec<_> = desired
-        .resources()
-        .iter()
-        .map(|it| it.id().to_string())
-        .collect();
+    let order: Vec<_> = desired.resources().iter().map(|it| it.id().to_string()).collect();
     let expected = [
         "Command/dhparam",
         "Directory/nginx-conf",

@@ -114,11 +114,7 @@ impl Written for FileFields {
             (None, Some(from)) => Some(FileContent::Repository(from.file)),
             (None, None) => None,
             (Some(_), Some(_)) => {
-                wrongs.add(
-                    "contentFrom",
-                    "both content and contentFrom",
-                    "exactly one of them",
-                );
+                wrongs.add("contentFrom", "both content and contentFrom", "exactly one of them");
                 None
             }
         };
@@ -127,11 +123,7 @@ impl Written for FileFields {
                 wrongs.add("", "neither content nor contentFrom", "exactly one of them");
             }
             (State::Absent, Some(_)) => {
-                wrongs.add(
-                    "state",
-                    "content for a file that should be gone",
-                    "no content",
-                );
+                wrongs.add("state", "content for a file that should be gone", "no content");
             }
             _ => {}
         }

@@ -38,23 +38,13 @@ impl Glob {
 
 /// Keeps, for each part of the pattern, whether it can be reached with the names seen so far.
 fn path_matches(parts: &[&str], names: &[&str]) -> bool {
-    reach(
-        parts,
-        names,
-        |part| *part == "**",
-        |part, name| name_matches(part, name),
-    )
+    reach(parts, names, |part| *part == "**", |part, name| name_matches(part, name))
 }
 
 fn name_matches(pattern: &str, name: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let name: Vec<char> = name.chars().collect();
-    reach(
-        &pattern,
-        &name,
-        |it| *it == '*',
-        |it, letter| *it == '?' || it == letter,
-    )
+    reach(&pattern, &name, |it| *it == '*', |it, letter| *it == '?' || it == letter)
 }
 
 /// Whether a pattern with "any number of" parts covers a sequence: one row of a table at a time, so

@@ -58,9 +58,7 @@ fn check_authority(text: &str) -> Result<(), &'static str> {
                 _ => ("v6", Some(rest.strip_prefix(':').unwrap_or(rest))),
             }
         }
-        None => text
-            .split_once(':')
-            .map_or((text, None), |(host, port)| (host, Some(port))),
+        None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
     };
     let within = |it: u8| it.is_ascii_alphanumeric() || b"._-".contains(&it);
     if host.is_empty() || host.len() > 253 || !host.bytes().all(within) {
@@ -75,11 +73,7 @@ fn check_authority(text: &str) -> Result<(), &'static str> {
 
 /// A probe that asks over HTTP.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(
-    rename_all = "camelCase",
-    deny_unknown_fields,
-    expecting = "a map with url"
-)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a map with url")]
 pub struct HttpProbe {
     /// What is asked for.
     pub url: HttpUrl,
@@ -112,12 +106,7 @@ pub enum Method {
 
 /// The answer that passes; everything named must hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(
-    rename_all = "camelCase",
-    deny_unknown_fields,
-    default,
-    expecting = "a map"
-)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default, expecting = "a map")]
 pub struct Expect {
     /// The status code.
     #[schemars(range(min = 100, max = 599))]
@@ -132,11 +121,7 @@ pub struct Expect {
 
 impl Default for Expect {
     fn default() -> Self {
-        Self {
-            status: 200,
-            body_contains: None,
-            json: BTreeMap::new(),
-        }
+        Self { status: 200, body_contains: None, json: BTreeMap::new() }
     }
 }
 
@@ -156,18 +141,10 @@ impl HttpProbe {
         }
         let plain = self.url.as_str().starts_with("http://");
         if plain && self.insecure {
-            wrongs.add(
-                "http.insecure",
-                "insecure without TLS",
-                "an https address, or no insecure",
-            );
+            wrongs.add("http.insecure", "insecure without TLS", "an https address, or no insecure");
         }
         if plain && self.ca_file.is_some() {
-            wrongs.add(
-                "http.caFile",
-                "caFile without TLS",
-                "an https address, or no caFile",
-            );
+            wrongs.add("http.caFile", "caFile without TLS", "an https address, or no caFile");
         }
         if self.insecure && self.ca_file.is_some() {
             wrongs.add("http.insecure", "insecure beside caFile", "one of them");

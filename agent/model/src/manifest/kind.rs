@@ -130,9 +130,7 @@ impl FromStr for ResourceId {
         if !kind.is_resource() {
             return Err(refuse("names nothing that stands on a host"));
         }
-        let name = name
-            .parse()
-            .map_err(|_cause| refuse("has no well-formed name"))?;
+        let name = name.parse().map_err(|_cause| refuse("has no well-formed name"))?;
         Ok(Self { kind, name })
     }
 }

@@ -24,11 +24,7 @@ pub(crate) enum ApiVersion {
 
 /// What stands around `spec`.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(
-    rename_all = "camelCase",
-    deny_unknown_fields,
-    expecting = "a manifest (a map)"
-)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a manifest (a map)")]
 pub(crate) struct Envelope {
     /// Version of the manifest language.
     #[serde(rename = "apiVersion")]

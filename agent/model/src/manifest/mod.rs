@@ -116,41 +116,22 @@ pub enum Reach {
 impl Manifest {
     /// Its kind and name, shown as `File/web-config`.
     pub fn id(&self) -> ResourceId {
-        ResourceId {
-            kind: self.kind,
-            name: self.metadata.name.clone(),
-        }
+        ResourceId { kind: self.kind, name: self.metadata.name.clone() }
     }
 
     /// The path that it claims, if its kind has one.
     pub fn claim(&self) -> Option<Claim<'_>> {
         match &self.spec {
-            Spec::File(it) => Some(Claim {
-                path: &it.path,
-                reach: Reach::Leaf,
-                state: it.state,
-            }),
-            Spec::Template(it) => Some(Claim {
-                path: &it.path,
-                reach: Reach::Leaf,
-                state: it.state,
-            }),
-            Spec::Symlink(it) => Some(Claim {
-                path: &it.path,
-                reach: Reach::Leaf,
-                state: it.state,
-            }),
+            Spec::File(it) => Some(Claim { path: &it.path, reach: Reach::Leaf, state: it.state }),
+            Spec::Template(it) => {
+                Some(Claim { path: &it.path, reach: Reach::Leaf, state: it.state })
+            }
+            Spec::Symlink(it) => {
+                Some(Claim { path: &it.path, reach: Reach::Leaf, state: it.state })
+            }
             Spec::Directory(it) => {
-                let reach = if it.planting.is_some() {
-                    Reach::Tree
-                } else {
-                    Reach::Directory
-                };
-                Some(Claim {
-                    path: &it.path,
-                    reach,
-                    state: it.state,
-                })
+                let reach = if it.planting.is_some() { Reach::Tree } else { Reach::Directory };
+                Some(Claim { path: &it.path, reach, state: it.state })
             }
             Spec::Command(_) | Spec::Probe(_) | Spec::Host(_) | Spec::Repository(_) => None,
         }

@@ -25,12 +25,7 @@ impl Origin {
         let (line, column) = document.root.place;
         let mut fields = Vec::new();
         document.each_place(&mut |field, (line, column)| fields.push((field, line, column)));
-        Self {
-            file: Arc::clone(&document.file),
-            line,
-            column,
-            fields: fields.into(),
-        }
+        Self { file: Arc::clone(&document.file), line, column, fields: fields.into() }
     }
 
     /// A fault at a field such as `spec.path`, or at the nearest one above it that was written.

@@ -10,12 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 /// How changes are handled.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(
-    rename_all = "camelCase",
-    deny_unknown_fields,
-    default,
-    expecting = "a map"
-)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default, expecting = "a map")]
 pub struct Policy {
     /// When it left the repository.
     pub prune: Prune,

@@ -14,10 +14,10 @@ use super::http::{Address, HttpProbe};
 use crate::duration::Span;
 
 /// Shortest and longest pause between two tries: neither a storm nor a sleep.
-const INTERVAL: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(60 * 60));
+const INTERVAL: (Duration, Duration) = (Duration::from_millis(100), Duration::from_hours(1));
 
 /// Longest deadline and soak: a deployment that is open for longer blocks everything behind it.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+const LONGEST: Duration = Duration::from_hours(24);
 
 /// Most tries in a row that may be asked for.
 const MAX_THRESHOLD: u32 = 1_000;
@@ -73,12 +73,7 @@ pub struct ExecProbe {
 
 /// What may be written in a Probe's spec.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(
-    rename_all = "camelCase",
-    deny_unknown_fields,
-    default,
-    expecting = "a map"
-)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default, expecting = "a map")]
 pub struct ProbeFields {
     /// Ask over HTTP; exactly one of http, tcp, exec.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -164,18 +159,10 @@ impl Written for ProbeFields {
         let mut means = means.into_iter().flatten();
         let first = means.next();
         if first.is_none() {
-            wrongs.add(
-                "",
-                "a probe that looks at nothing",
-                "exactly one of http, tcp, exec",
-            );
+            wrongs.add("", "a probe that looks at nothing", "exactly one of http, tcp, exec");
         }
         for (field, _) in means {
-            wrongs.add(
-                field,
-                "more than one means",
-                "exactly one of http, tcp, exec",
-            );
+            wrongs.add(field, "more than one means", "exactly one of http, tcp, exec");
         }
         Some(ProbeSpec {
             means: first?.1,

@@ -41,11 +41,7 @@ impl AgentVersion {
 
 /// What holds for the whole repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(
-    rename_all = "camelCase",
-    deny_unknown_fields,
-    expecting = "a map with folders"
-)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a map with folders")]
 pub struct RepositorySpec {
     /// The folders that hold manifests.
     #[schemars(length(min = 1, max = 64))]
@@ -60,12 +56,7 @@ pub struct RepositorySpec {
 
 /// How a revision spreads over the fleet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(
-    rename_all = "camelCase",
-    deny_unknown_fields,
-    default,
-    expecting = "a map"
-)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default, expecting = "a map")]
 pub struct RolloutDefaults {
     /// How many hosts take part in each wave: numbers, or shares such as "25%".
     #[schemars(length(min = 1, max = 64))]
@@ -140,20 +131,12 @@ impl Written for RepositorySpec {
 
     fn resolve(self, wrongs: &mut Wrongs) -> Option<Self> {
         if self.folders.is_empty() || self.folders.len() > MAX_ENTRIES {
-            wrongs.add(
-                "folders",
-                &format!("{} folders", self.folders.len()),
-                "1 to 64 folders",
-            );
+            wrongs.add("folders", &format!("{} folders", self.folders.len()), "1 to 64 folders");
         }
         let mut seen = BTreeSet::new();
         for (index, folder) in self.folders.iter().enumerate() {
             if !seen.insert(folder) {
-                wrongs.add(
-                    &format!("folders[{index}]"),
-                    "a folder twice",
-                    "each folder once",
-                );
+                wrongs.add(&format!("folders[{index}]"), "a folder twice", "each folder once");
             }
         }
         let waves = self.rollout.waves.len();

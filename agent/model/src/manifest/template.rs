@@ -60,20 +60,14 @@ impl Written for TemplateSpec {
         for name in self.values.keys() {
             // A template can only name what is written like a variable.
             let plain = name.starts_with(|it: char| it.is_ascii_alphabetic() || it == '_')
-                && name
-                    .chars()
-                    .all(|it| it.is_ascii_alphanumeric() || it == '_');
+                && name.chars().all(|it| it.is_ascii_alphanumeric() || it == '_');
             if !plain {
                 let message = format!("the value `{name}`, which no template can name");
                 wrongs.add("values", &message, "a name of letters, digits and `_`");
             }
         }
         if self.values.contains_key("facts") {
-            wrongs.add(
-                "values.facts",
-                "a value named facts",
-                "another name: facts are the host's",
-            );
+            wrongs.add("values.facts", "a value named facts", "another name: facts are the host's");
         }
         Some(self)
     }

@@ -19,9 +19,7 @@ fn canonical(manifest: &Manifest) -> String {
 #[test]
 fn defaults_are_those_of_the_design() {
     let file = read("File", "spec: {path: /a, content: x}").unwrap();
-    let Spec::File(spec) = &file.spec else {
-        panic!("{file:?}")
-    };
+    let Spec::File(spec) = &file.spec else { panic!("{file:?}") };
     assert_eq!(spec.content, Some(FileContent::Inline("x".to_owned())));
     assert_eq!(
         canonical(&file),
@@ -50,34 +48,16 @@ fn defaults_are_those_of_the_design() {
 #[test]
 fn the_canonical_form_is_read_back_as_the_same() {
     for (kind, rest) in [
-        (
-            "File",
-            "spec: {path: /a, contentFrom: {file: f}, validate: [/bin/x, \"%s\"]}",
-        ),
+        ("File", "spec: {path: /a, contentFrom: {file: f}, validate: [/bin/x, \"%s\"]}"),
         ("File", "spec: {path: /a, state: absent}"),
-        (
-            "File",
-            "policy: {rollback: {none: mail}}\nspec: {path: /a, content: \"\"}",
-        ),
-        (
-            "Template",
-            "spec: {path: /a, source: t, values: {n: 1, l: [a, {b: 0.5}], t: true}}",
-        ),
-        (
-            "Directory",
-            "spec: {path: /a, source: site, exclude: [\"*.bak\"], purgeUnmanaged: true}",
-        ),
+        ("File", "policy: {rollback: {none: mail}}\nspec: {path: /a, content: \"\"}"),
+        ("Template", "spec: {path: /a, source: t, values: {n: 1, l: [a, {b: 0.5}], t: true}}"),
+        ("Directory", "spec: {path: /a, source: site, exclude: [\"*.bak\"], purgeUnmanaged: true}"),
         ("Directory", "spec: {path: /a, mode: \"2775\"}"),
         ("Symlink", "spec: {path: /a, target: ../b}"),
-        (
-            "Command",
-            "spec: {argv: [/bin/x], unless: [/bin/y], undo: [/bin/z], runAs: shop}",
-        ),
+        ("Command", "spec: {argv: [/bin/x], unless: [/bin/y], undo: [/bin/z], runAs: shop}"),
         ("Probe", "spec: {exec: {argv: [/bin/x]}, soak: 0s}"),
-        (
-            "Probe",
-            "spec: {tcp: {address: \"[::1]:80\"}, interval: 500ms, baseline: true}",
-        ),
+        ("Probe", "spec: {tcp: {address: \"[::1]:80\"}, interval: 500ms, baseline: true}"),
     ] {
         let first = read(kind, rest).unwrap();
         // JSON is YAML, as far as this reader goes.
@@ -92,10 +72,7 @@ fn the_canonical_form_is_read_back_as_the_same() {
 #[test]
 fn the_digest_of_a_spec_ignores_names_and_defaults_that_are_written() {
     let short = read("File", "spec: {path: /a, content: x}").unwrap();
-    let long = read(
-        "File",
-        "policy: {prune: never}\nspec: {mode: \"644\", content: x, path: /a}",
-    );
+    let long = read("File", "policy: {prune: never}\nspec: {mode: \"644\", content: x, path: /a}");
     let other = read("File", "spec: {path: /a, content: y}").unwrap();
     let long = long.unwrap();
     assert_eq!(short.spec_digest().unwrap(), long.spec_digest().unwrap());
@@ -104,66 +81,29 @@ fn the_digest_of_a_spec_ignores_names_and_defaults_that_are_written() {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table")]
 fn what_does_not_belong_together_is_refused() {
     for (kind, spec, says) in [
-        (
-            "File",
-            "{path: /a, state: absent, content: x}",
-            "spec.state: content for a file that",
-        ),
-        (
-            "File",
-            "{path: /a, content: x, createOnly: true, state: absent}",
-            "createOnly",
-        ),
+        ("File", "{path: /a, state: absent, content: x}", "spec.state: content for a file that"),
+        ("File", "{path: /a, content: x, createOnly: true, state: absent}", "createOnly"),
         (
             "Template",
             "{path: /a, source: t, secrets: {a: {from: age}}}",
             "secrets is not supported",
         ),
-        (
-            "Template",
-            "{path: /a, source: t, values: {a-b: 1}}",
-            "no template can name",
-        ),
-        (
-            "Template",
-            "{path: /a, source: t, values: {facts: 1}}",
-            "spec.values.facts",
-        ),
-        (
-            "Directory",
-            "{path: /a, fileMode: \"0600\"}",
-            "spec.fileMode: fileMode without source",
-        ),
-        (
-            "Directory",
-            "{path: /a, exclude: [\"*\"]}",
-            "exclude without source",
-        ),
-        (
-            "Directory",
-            "{path: /a, source: s, state: absent}",
-            "source with state absent",
-        ),
+        ("Template", "{path: /a, source: t, values: {a-b: 1}}", "no template can name"),
+        ("Template", "{path: /a, source: t, values: {facts: 1}}", "spec.values.facts"),
+        ("Directory", "{path: /a, fileMode: \"0600\"}", "spec.fileMode: fileMode without source"),
+        ("Directory", "{path: /a, exclude: [\"*\"]}", "exclude without source"),
+        ("Directory", "{path: /a, source: s, state: absent}", "source with state absent"),
         ("Symlink", "{path: /a}", "spec.target: `target` is missing"),
         ("Symlink", "{path: /a, target: /a}", "a link to itself"),
-        (
-            "Command",
-            "{argv: [/bin/x]}",
-            "exactly one of creates, unless, onlyIf",
-        ),
+        ("Command", "{argv: [/bin/x]}", "exactly one of creates, unless, onlyIf"),
         (
             "Command",
             "{argv: [/bin/x], creates: /a, onlyIf: [/bin/y]}",
             "spec.onlyIf: more than one",
         ),
-        (
-            "Command",
-            "{argv: [/bin/x], creates: /a, timeout: 0s}",
-            "spec.timeout: a timeout of 0s",
-        ),
+        ("Command", "{argv: [/bin/x], creates: /a, timeout: 0s}", "spec.timeout: a timeout of 0s"),
         ("Command", "{argv: \"/bin/x\", creates: /a}", "a sequence"),
         ("Probe", "{}", "exactly one of http, tcp, exec"),
         (
@@ -171,80 +111,30 @@ fn what_does_not_belong_together_is_refused() {
             "{tcp: {address: \"a:1\"}, exec: {argv: [/b]}}",
             "spec.exec: more than one means",
         ),
-        (
-            "Probe",
-            "{unit: a.service}",
-            "unit is not supported by this version",
-        ),
+        ("Probe", "{unit: a.service}", "unit is not supported by this version"),
         ("Probe", "{tcp: {address: a}}", "has no port"),
-        (
-            "Probe",
-            "{tcp: {address: \"a:1\"}, interval: 1ms}",
-            "spec.interval: interval of 1ms",
-        ),
-        (
-            "Probe",
-            "{tcp: {address: \"a:1\"}, interval: 5}",
-            "spec.interval",
-        ),
-        (
-            "Probe",
-            "{tcp: {address: \"a:1\"}, successThreshold: 0}",
-            "spec.successThreshold",
-        ),
-        (
-            "Probe",
-            "{http: {url: \"http://a/\", insecure: true}}",
-            "insecure without TLS",
-        ),
+        ("Probe", "{tcp: {address: \"a:1\"}, interval: 1ms}", "spec.interval: interval of 1ms"),
+        ("Probe", "{tcp: {address: \"a:1\"}, interval: 5}", "spec.interval"),
+        ("Probe", "{tcp: {address: \"a:1\"}, successThreshold: 0}", "spec.successThreshold"),
+        ("Probe", "{http: {url: \"http://a/\", insecure: true}}", "insecure without TLS"),
         (
             "Probe",
             "{http: {url: \"http://a/\", method: HEAD, expect: {bodyContains: x}}}",
             "no body",
         ),
-        (
-            "Probe",
-            "{http: {url: \"http://a/\", expect: {status: 99}}}",
-            "from 100 to 599",
-        ),
-        (
-            "Host",
-            "{environment: prod, keyFingerprint: abc}",
-            "SHA256:",
-        ),
+        ("Probe", "{http: {url: \"http://a/\", expect: {status: 99}}}", "from 100 to 599"),
+        ("Host", "{environment: prod, keyFingerprint: abc}", "SHA256:"),
         ("Repository", "{folders: []}", "0 folders"),
         ("Repository", "{folders: [apps, ../x]}", "spec.folders[1]"),
-        (
-            "Repository",
-            "{folders: [a], rollout: {waves: [0]}}",
-            "spec.rollout.waves[0]",
-        ),
-        (
-            "Repository",
-            "{folders: [a], rollout: {waves: [\"200%\"]}}",
-            "\"100%\"",
-        ),
-        (
-            "Repository",
-            "{folders: [a], minimumAgent: \"1.2\"}",
-            "three numbers",
-        ),
+        ("Repository", "{folders: [a], rollout: {waves: [0]}}", "spec.rollout.waves[0]"),
+        ("Repository", "{folders: [a], rollout: {waves: [\"200%\"]}}", "\"100%\""),
+        ("Repository", "{folders: [a], minimumAgent: \"1.2\"}", "three numbers"),
     ] {
         let found = read(kind, &format!("spec: {spec}")).unwrap_err();
-        assert!(
-            found.contains(says),
-            "{kind} {spec}: {found:?} should say {says:?}"
-        );
+        assert!(found.contains(says), "{kind} {spec}: {found:?} should say {says:?}");
     }
-    let found = read(
-        "Host",
-        "target: {}\nspec: {environment: p, keyFingerprint: x}",
-    )
-    .unwrap_err();
-    assert!(
-        found.contains("target, which has no meaning for kind Host"),
-        "{found}"
-    );
+    let found = read("Host", "target: {}\nspec: {environment: p, keyFingerprint: x}").unwrap_err();
+    assert!(found.contains("target, which has no meaning for kind Host"), "{found}");
 }
 
 #[test]
@@ -254,10 +144,7 @@ fn means_guards_and_reasons_are_typed() {
     let command = read("Command", "spec: {argv: [/bin/x], creates: /made}").unwrap();
     assert!(matches!(&command.spec, Spec::Command(it) if matches!(it.guard, Guard::Creates(_))));
     assert!(command.claim().is_none());
-    let tree = read(
-        "Directory",
-        "policy: {rollback: {none: why}}\nspec: {path: /a, source: s}",
-    );
+    let tree = read("Directory", "policy: {rollback: {none: why}}\nspec: {path: /a, source: s}");
     let tree = tree.unwrap();
     assert_eq!(tree.policy.rollback, Rollback::None("why".to_owned()));
     assert_eq!(tree.claim().unwrap().reach, Reach::Tree);
@@ -289,30 +176,13 @@ spec: {http: {url: "http://127.0.0.1:8080/readyz", expect: {status: 200, json: {
 fn the_worked_example_is_read() {
     let (found, faults) = manifests("shop.yaml", WORKED.as_bytes());
     assert!(faults.is_empty(), "{faults}");
-    let Spec::Template(template) = &found[0].spec else {
-        panic!("{found:?}")
-    };
-    assert!(
-        template
-            .validate
-            .as_ref()
-            .is_some_and(Validation::is_staged)
-    );
-    assert_eq!(
-        (template.owner.as_str(), template.group.as_str()),
-        ("root", "shop")
-    );
+    let Spec::Template(template) = &found[0].spec else { panic!("{found:?}") };
+    assert!(template.validate.as_ref().is_some_and(Validation::is_staged));
+    assert_eq!((template.owner.as_str(), template.group.as_str()), ("root", "shop"));
     assert_eq!(template.mode.to_string(), "0640");
-    let Spec::Probe(probe) = &found[1].spec else {
-        panic!("{found:?}")
-    };
-    assert_eq!(
-        (probe.deadline.to_string(), probe.soak.to_string()),
-        ("5m".into(), "10m".into())
-    );
-    let ProbeMeans::Http(http) = &probe.means else {
-        panic!("{probe:?}")
-    };
+    let Spec::Probe(probe) = &found[1].spec else { panic!("{found:?}") };
+    assert_eq!((probe.deadline.to_string(), probe.soak.to_string()), ("5m".into(), "10m".into()));
+    let ProbeMeans::Http(http) = &probe.means else { panic!("{probe:?}") };
     assert_eq!(http.expect.json["version"], "4.7.0");
     // The kinds that were cut say so; nothing calls them unknown.
     for kind in super::Kind::UNSUPPORTED {

@@ -25,14 +25,7 @@ const MAX_FAULTS: usize = 50;
 
 /// Builds the tree of one document. `None`: the document is empty, or `faults` say why not.
 pub(super) fn build(file: &Arc<str>, piece: &Piece<'_>, faults: &mut Vec<Fault>) -> Option<Node> {
-    let mut build = Build {
-        file,
-        piece,
-        faults,
-        open: Vec::new(),
-        nodes: 0,
-        root: None,
-    };
+    let mut build = Build { file, piece, faults, open: Vec::new(), nodes: 0, root: None };
     for event in Parser::new_from_str(piece.text) {
         let step = match event {
             Ok((event, span)) => build.take(event, span.start),
@@ -90,14 +83,8 @@ impl Build<'_> {
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 let node = match self.open.pop()? {
-                    Open::List(place, items) => Node {
-                        place,
-                        shape: Shape::List(items),
-                    },
-                    Open::Map(place, _, entries, _) => Node {
-                        place,
-                        shape: Shape::Map(entries),
-                    },
+                    Open::List(place, items) => Node { place, shape: Shape::List(items) },
+                    Open::Map(place, _, entries, _) => Node { place, shape: Shape::Map(entries) },
                 };
                 self.put(node);
                 Some(())
@@ -107,11 +94,7 @@ impl Build<'_> {
 
     fn marks(&mut self, place: Place, anchor: usize, tagged: bool) -> Step {
         if anchor != 0 {
-            self.fault(
-                place,
-                "an anchor (&)",
-                "the value itself wherever it is needed",
-            )?;
+            self.fault(place, "an anchor (&)", "the value itself wherever it is needed")?;
         }
         if tagged {
             self.fault(place, "a tag (!)", "the value without a tag")?;
@@ -153,10 +136,7 @@ impl Build<'_> {
             },
             _ => Value::String(text.to_owned()),
         };
-        self.put(Node {
-            place,
-            shape: Shape::Scalar(value),
-        });
+        self.put(Node { place, shape: Shape::Scalar(value) });
         Some(())
     }
 
@@ -169,11 +149,7 @@ impl Build<'_> {
             || matches!(plain::meaning(text), Ok(Value::String(_)));
         if style == ScalarStyle::Plain && !is_text {
             let message = format!("the key `{text}`, which is no text");
-            self.fault(
-                place,
-                &message,
-                "a text as key, in quotes where it looks like a number",
-            )?;
+            self.fault(place, &message, "a text as key, in quotes where it looks like a number")?;
         }
         let Some(Open::Map(_, keys, _, pending)) = self.open.last_mut() else {
             return None;
@@ -195,11 +171,7 @@ impl Build<'_> {
             Some(Open::List(_, items)) => items.push(node),
             Some(Open::Map(_, _, entries, pending)) => {
                 if let Some((key, place)) = pending.take() {
-                    entries.push(Entry {
-                        key,
-                        place,
-                        value: node,
-                    });
+                    entries.push(Entry { key, place, value: node });
                 }
             }
         }
@@ -208,32 +180,17 @@ impl Build<'_> {
     fn unreadable(&mut self, error: &ScanError) -> Step {
         let place = self.place(*error.marker());
         let line = usize::try_from(place.0 - self.piece.lines_before).unwrap_or(1);
-        let written = self
-            .piece
-            .text
-            .lines()
-            .nth(line.saturating_sub(1))
-            .unwrap_or_default();
+        let written = self.piece.text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
         let indent = written.len() - written.trim_start().len();
         let tabbed = written.get(..indent).is_some_and(|it| it.contains('\t'));
-        let expected = if tabbed {
-            "spaces as indentation, not tabs"
-        } else {
-            "YAML"
-        };
-        self.fault(
-            place,
-            &format!("not readable as YAML: {}", error.info()),
-            expected,
-        );
+        let expected = if tabbed { "spaces as indentation, not tabs" } else { "YAML" };
+        self.fault(place, &format!("not readable as YAML: {}", error.info()), expected);
         None
     }
 
     fn fault(&mut self, place: Place, message: &str, expected: &str) -> Step {
         let field = self.field();
-        self.faults.push(Fault::at(
-            self.file, place.0, place.1, &field, message, expected,
-        ));
+        self.faults.push(Fault::at(self.file, place.0, place.1, &field, message, expected));
         self.enough()
     }
 
@@ -260,9 +217,6 @@ impl Build<'_> {
     }
 
     fn place(&self, mark: Marker) -> Place {
-        (
-            narrow(mark.line()) + self.piece.lines_before,
-            narrow(mark.col()) + 1,
-        )
+        (narrow(mark.line()) + self.piece.lines_before, narrow(mark.col()) + 1)
     }
 }

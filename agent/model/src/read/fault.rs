@@ -98,11 +98,7 @@ impl Faults {
     /// # Errors
     /// The faults, sorted, when there are any.
     pub fn or_value<T>(self, value: T) -> Result<T, Self> {
-        if self.is_empty() {
-            Ok(value)
-        } else {
-            Err(self.sorted())
-        }
+        if self.is_empty() { Ok(value) } else { Err(self.sorted()) }
     }
 }
 

@@ -10,15 +10,9 @@ use serde::de::{self, Expected, Unexpected};
 #[derive(Debug)]
 pub(super) enum Mistake {
     /// A field that the type does not have.
-    UnknownField {
-        name: String,
-        known: &'static [&'static str],
-    },
+    UnknownField { name: String, known: &'static [&'static str] },
     /// A word that is none of the allowed ones.
-    UnknownWord {
-        word: String,
-        known: &'static [&'static str],
-    },
+    UnknownWord { word: String, known: &'static [&'static str] },
     /// A field that must be there.
     Missing(&'static str),
     /// Another value than is wanted.
@@ -29,10 +23,7 @@ pub(super) enum Mistake {
 
 impl Mistake {
     fn mismatch(found: String, expected: &dyn Expected) -> Self {
-        Self::Mismatch {
-            found,
-            expected: expected.to_string(),
-        }
+        Self::Mismatch { found, expected: expected.to_string() }
     }
 }
 
@@ -69,17 +60,11 @@ impl de::Error for Mistake {
     }
 
     fn unknown_variant(word: &str, known: &'static [&'static str]) -> Self {
-        Self::UnknownWord {
-            word: word.to_owned(),
-            known,
-        }
+        Self::UnknownWord { word: word.to_owned(), known }
     }
 
     fn unknown_field(name: &str, known: &'static [&'static str]) -> Self {
-        Self::UnknownField {
-            name: name.to_owned(),
-            known,
-        }
+        Self::UnknownField { name: name.to_owned(), known }
     }
 
     fn missing_field(field: &'static str) -> Self {

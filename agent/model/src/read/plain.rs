@@ -14,10 +14,7 @@ pub(super) fn meaning(text: &str) -> Result<Value, (String, String)> {
         _ => {}
     }
     // YAML 1.1 readers take these for booleans, YAML 1.2 readers for text.
-    if ["yes", "no", "on", "off"]
-        .iter()
-        .any(|it| text.eq_ignore_ascii_case(it))
-    {
+    if ["yes", "no", "on", "off"].iter().any(|it| text.eq_ignore_ascii_case(it)) {
         let message = format!("`{text}` without quotes, which some readers take for a boolean");
         return Err((message, format!("true or false, or \"{text}\" in quotes")));
     }
@@ -26,10 +23,7 @@ pub(super) fn meaning(text: &str) -> Result<Value, (String, String)> {
     }
     if looks_like_number(text) {
         let message = format!("`{text}` without quotes, which readers take for different numbers");
-        return Err((
-            message,
-            format!("\"{text}\" in quotes, or a plain decimal number"),
-        ));
+        return Err((message, format!("\"{text}\" in quotes, or a plain decimal number")));
     }
     Ok(Value::String(text.to_owned()))
 }
@@ -62,9 +56,7 @@ fn looks_like_number(text: &str) -> bool {
         !rest.is_empty() && rest.chars().all(|it| it.is_digit(radix) || it == '_')
     };
     let radix = [("0x", 16), ("0o", 8), ("0b", 2)];
-    if radix
-        .iter()
-        .any(|(mark, base)| lower.strip_prefix(mark).is_some_and(|it| digits(it, *base)))
+    if radix.iter().any(|(mark, base)| lower.strip_prefix(mark).is_some_and(|it| digits(it, *base)))
     {
         return true;
     }

@@ -34,10 +34,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<&str, Unreadable> {
         let message = "bytes that are not UTF-8".to_owned();
         (line, column, message, "text in UTF-8")
     })?;
-    match text
-        .char_indices()
-        .find_map(|(at, it)| Some((at, it, refusal(it)?)))
-    {
+    match text.char_indices().find_map(|(at, it)| Some((at, it, refusal(it)?))) {
         None => directive(text),
         Some((at, found, expected)) => {
             let (line, column) = end_of(text.get(..at).unwrap_or_default());
@@ -50,10 +47,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<&str, Unreadable> {
 /// Directives (`%YAML`, `%TAG`) change how the rest is read. Inside a map no content may stand in
 /// the first column, so a `%` there is always one.
 fn directive(text: &str) -> Result<&str, Unreadable> {
-    match (1u32..)
-        .zip(text.split('\n'))
-        .find(|(_, line)| line.starts_with('%'))
-    {
+    match (1u32..).zip(text.split('\n')).find(|(_, line)| line.starts_with('%')) {
         None => Ok(text),
         Some((line, _)) => {
             let message = "a directive (a line that begins with %)".to_owned();
@@ -115,10 +109,7 @@ pub(super) fn cut(text: &str) -> Result<Vec<Piece<'_>>, Unreadable> {
 }
 
 fn piece(text: &str, from: usize, to: usize, lines_before: u32) -> Piece<'_> {
-    Piece {
-        text: text.get(from..to).unwrap_or_default(),
-        lines_before,
-    }
+    Piece { text: text.get(from..to).unwrap_or_default(), lines_before }
 }
 
 #[cfg(test)]
@@ -148,12 +139,7 @@ mod tests {
     #[test]
     fn a_file_over_the_limit_is_refused_and_one_at_the_limit_is_not() {
         assert!(check(&vec![b'#'; MAX_BYTES]).is_ok());
-        assert!(
-            check(&vec![b'#'; MAX_BYTES + 1])
-                .unwrap_err()
-                .2
-                .contains("limit")
-        );
+        assert!(check(&vec![b'#'; MAX_BYTES + 1]).unwrap_err().2.contains("limit"));
     }
 
     #[test]
@@ -162,12 +148,7 @@ mod tests {
         let found: Vec<_> = pieces.iter().map(|it| (it.lines_before, it.text)).collect();
         assert_eq!(
             found,
-            [
-                (0, "# head\n"),
-                (1, "---\na: 1\n"),
-                (3, "--- {b: 2}\n----\n"),
-                (5, "---\n")
-            ]
+            [(0, "# head\n"), (1, "---\na: 1\n"), (3, "--- {b: 2}\n----\n"), (5, "---\n")]
         );
     }
 

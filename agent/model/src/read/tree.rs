@@ -71,18 +71,13 @@ impl Node {
     pub(super) fn differs(&self, value: &Value) -> Option<Place> {
         let differs = match (&self.shape, value) {
             (Shape::List(items), Value::Sequence(seen)) if items.len() == seen.len() => {
-                return items
-                    .iter()
-                    .zip(seen)
-                    .find_map(|(item, seen)| item.differs(seen));
+                return items.iter().zip(seen).find_map(|(item, seen)| item.differs(seen));
             }
             (Shape::Map(entries), Value::Mapping(seen)) if entries.len() == seen.len() => {
-                return entries
-                    .iter()
-                    .find_map(|entry| match seen.get(entry.key.as_str()) {
-                        Some(seen) => entry.value.differs(seen),
-                        None => Some(entry.place),
-                    });
+                return entries.iter().find_map(|entry| match seen.get(entry.key.as_str()) {
+                    Some(seen) => entry.value.differs(seen),
+                    None => Some(entry.place),
+                });
             }
             (Shape::Scalar(own), seen) => own != seen,
             (Shape::List(_) | Shape::Map(_), _) => true,

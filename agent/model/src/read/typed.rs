@@ -26,10 +26,7 @@ struct Typed(Value);
 type Entries = MapDeserializer<'static, std::vec::IntoIter<(Typed, Typed)>, Mistake>;
 
 fn entries(map: serde_yaml::Mapping) -> Entries {
-    let pairs: Vec<_> = map
-        .into_iter()
-        .map(|(key, value)| (Typed(key), Typed(value)))
-        .collect();
+    let pairs: Vec<_> = map.into_iter().map(|(key, value)| (Typed(key), Typed(value))).collect();
     MapDeserializer::new(pairs.into_iter())
 }
 

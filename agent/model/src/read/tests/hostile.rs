@@ -18,12 +18,7 @@ fn yaml_that_could_mislead_is_refused() {
         ("true: a\n", (1, 1), "", "no text"),
         ("[a]: b\n", (1, 1), "", "a key that is a list or a map"),
         ("%YAML 1.2\n---\na: 1\n", (1, 1), "", "a directive"),
-        (
-            "a:\n\tb: 1\n",
-            (2, 2),
-            "a",
-            "spaces as indentation, not tabs",
-        ),
+        ("a:\n\tb: 1\n", (2, 2), "a", "spaces as indentation, not tabs"),
         ("a: [1\n", (2, 1), "a", "not readable as YAML"),
         ("a: 1\n...\nb: 1\n", (3, 1), "", "second document"),
         (&deep, (1, 67), "a", "deeper than 64"),
@@ -31,32 +26,19 @@ fn yaml_that_could_mislead_is_refused() {
         ("a: .inf\n", (1, 4), "a", "in quotes"),
     ] {
         let found = faults(text);
-        let fault = found
-            .iter()
-            .next()
-            .unwrap_or_else(|| panic!("{text} is accepted"));
-        assert!(
-            found.to_string().contains(says),
-            "{found} should say {says}"
-        );
+        let fault = found.iter().next().unwrap_or_else(|| panic!("{text} is accepted"));
+        assert!(found.to_string().contains(says), "{found} should say {says}");
         assert_eq!((fault.line, fault.column), place, "{found}");
         assert!(fault.field.starts_with(field), "{found}");
     }
     let found = faults(bomb).to_string();
-    assert!(
-        found.contains("an anchor") && found.contains("an alias"),
-        "{found}"
-    );
+    assert!(found.contains("an anchor") && found.contains("an alias"), "{found}");
 }
 
 #[test]
 fn floods_end_at_their_limits() {
     let wide = format!("a: [{}]\n", "1, ".repeat(100_001));
-    assert!(
-        faults(&wide)
-            .to_string()
-            .contains("more than 100000 values")
-    );
+    assert!(faults(&wide).to_string().contains("more than 100000 values"));
     let large = format!("a: {}\n", "x".repeat(MAX_BYTES));
     assert!(faults(&large).to_string().contains("the limit is 1048576"));
     let bad = format!("a: [{}]\n", "yes, ".repeat(1_000));
@@ -68,13 +50,8 @@ fn floods_end_at_their_limits() {
 
 #[test]
 fn binary_junk_is_one_clear_fault() {
-    let found = manifests("a.yaml", b"\x7fELF\x02\x01\x01\x00\xff\xfe")
-        .1
-        .to_string();
-    assert_eq!(
-        found,
-        "a.yaml:1:9: bytes that are not UTF-8; expected text in UTF-8",
-    );
+    let found = manifests("a.yaml", b"\x7fELF\x02\x01\x01\x00\xff\xfe").1.to_string();
+    assert_eq!(found, "a.yaml:1:9: bytes that are not UTF-8; expected text in UTF-8",);
 }
 
 #[test]
@@ -134,10 +111,7 @@ fn styles_that_all_readers_share_are_accepted() {
 
 #[test]
 fn no_mangled_file_ends_the_reader() {
-    let seed = format!(
-        "# head\n---\n{GOOD}---\n{}",
-        file_with("path: /a\ncontent: |\n  x\n  y")
-    );
+    let seed = format!("# head\n---\n{GOOD}---\n{}", file_with("path: /a\ncontent: |\n  x\n  y"));
     let marks = b"\n\t {}[]:,-?&*!|>'\"%@`#~<=.0x\\\xff\x00";
     // A fixed sequence: the same files in every run.
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
@@ -174,16 +148,17 @@ fn no_mangled_file_ends_the_reader() {
 
 #[test]
 fn where_two_readers_disagree_a_person_is_asked() {
-    for (text, place) in [
+    for (text, place, says) in [
         // A key `name:first` without a value, or a text `name:first:`?
-        ("# head\n---\na: {name:first:}\n", (3, 15)),
-        ("a: {b\n  c: d}\n", (2, 4)),
+        ("# head\n---\na: {name:first:}\n", (3, 15), "plainer YAML"),
+        ("a: {b\n  c: d}\n", (2, 4), "plainer YAML"),
+        // A text `?b`, or a map with the key `b`? Both readers are content, with other values.
+        ("---\na: 1\nc: [x, ?b]\n", (3, 8), "plainer YAML"),
+        ("a: 1\nc: |\n  x", (3, 3), "a line end at the end of the file"),
     ] {
         let found = faults(text);
-        assert!(
-            found.to_string().contains("understand differently"),
-            "{found}"
-        );
+        assert!(found.to_string().contains("understand differently"), "{found}");
+        assert!(found.to_string().contains(says), "{found} should say {says}");
         let fault = found.iter().next().unwrap();
         assert_eq!((fault.line, fault.column), place, "{found}");
     }

@@ -1,0 +1,192 @@
+//! The arguments of `bowline`.
+//!
+//! **Invariant:** shape only; what an argument means is settled by the verb it belongs to.
+
+use std::path::PathBuf;
+
+use bowline_model::trust_root::RefName;
+use clap::{Args, Parser, Subcommand};
+use jiff::Timestamp;
+
+/// Keeps hosts as their signed repository says.
+#[derive(Debug, Parser)]
+#[command(name = "bowline", version, arg_required_else_help = true)]
+#[command(
+    after_help = "Exit codes: 0 done or true; 1 refused, pending, reverted or failed; 2 usage; \
+                        3 the host needs a person."
+)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Makes a signed repository, and a trust file and agent settings for its first host
+    Init(Init),
+    /// Checks manifests, and names every fault with file, line and column
+    Validate(Validate),
+    /// Prints the JSON Schema of one kind of manifest, or of all
+    Schema(Schema),
+    /// Says whether a host with this trust file would accept a repository
+    Verify(Verify),
+    /// Shows what the agent would do on this host; touches nothing
+    Plan(Plan),
+    /// Looks at signatures
+    #[command(subcommand)]
+    Trust(Trust),
+    /// Shows how the agent on this host stands
+    Status(Local),
+    /// Lists what happened on this host, newest first
+    History(Local),
+    /// Shows one deployment's record
+    Show(Show),
+    /// Asks the agent for a cycle now
+    Sync(Local),
+}
+
+/// What to look at.
+#[derive(Debug, Subcommand)]
+pub enum Trust {
+    /// Says what the signature of one commit is worth, given a list of keys
+    Inspect(Inspect),
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The new repository's folder; it must be empty or not exist
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// An SSH private key, or a .pub file whose private key the SSH agent holds; may be repeated.
+    /// Every key may merge, and with one or two keys all sign every policy; the first one signs the
+    /// first commit
+    #[arg(long = "key", value_name = "FILE", required = true)]
+    pub keys: Vec<PathBuf>,
+    /// The repository's name for itself in signed statements [default: git+file:// and the folder]
+    #[arg(long, value_name = "URI")]
+    pub uri: Option<String>,
+    /// The branch that hosts follow
+    #[arg(long = "ref", value_name = "REF", default_value = "refs/heads/main", value_parser = ref_name)]
+    pub ref_name: RefName,
+    /// Where the trust file goes [default: DIR.trust.yaml]
+    #[arg(long, value_name = "FILE")]
+    pub trust_out: Option<PathBuf>,
+    /// Where the agent's settings go [default: DIR.agent.toml]
+    #[arg(long, value_name = "FILE")]
+    pub agent_out: Option<PathBuf>,
+}
+
+/// Arguments of `validate`.
+#[derive(Debug, Args)]
+pub struct Validate {
+    /// Files, folders with manifests, or repositories (folders with bowline.yaml)
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+}
+
+/// Arguments of `schema`.
+#[derive(Debug, Args)]
+pub struct Schema {
+    /// The kind, such as File; all of them when left out
+    #[arg(value_name = "KIND")]
+    pub kind: Option<String>,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The repository
+    #[arg(long, value_name = "PATH")]
+    pub repo: String,
+    /// The host's root of trust
+    #[arg(long, value_name = "FILE")]
+    pub trust: PathBuf,
+    /// A host's state folder: how far it has verified counts as it does there
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Judges as if it were this time, such as 2026-11-01T00:00:00Z
+    #[arg(long, value_name = "RFC3339")]
+    pub at: Option<Timestamp>,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// The agent's settings
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// The folder under which everything managed lies
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub root: PathBuf,
+    /// Plans this commit instead of the newest: a branch, a tag or an id
+    #[arg(long, value_name = "REV")]
+    pub rev: Option<String>,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `trust inspect`.
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// A file with a raw commit object; with --repo a branch, a tag or an id
+    #[arg(value_name = "FILE|REV")]
+    pub what: String,
+    /// The repository that holds the commit
+    #[arg(long, value_name = "PATH")]
+    pub repo: Option<String>,
+    /// Public keys.
+    #[arg(long, value_name = "FILE")]
+    #[arg(help = "Public keys: .pub, authorized_keys or allowed_signers")]
+    pub keys: PathBuf,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where the agent listens, and how to show what it says.
+#[derive(Debug, Args)]
+pub struct Local {
+    /// The agent's socket [default: /run/bowline/agent.sock]
+    #[arg(long, value_name = "PATH", conflicts_with = "url")]
+    pub socket: Option<PathBuf>,
+    /// The agent's address.
+    #[arg(long, value_name = "URL")]
+    #[arg(help = "The agent's address, such as http://127.0.0.1:9470")]
+    pub url: Option<String>,
+    /// Prints what the agent answered, as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `show`.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// The deployment's id
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// Where the agent listens
+    #[command(flatten)]
+    pub local: Local,
+}
+
+fn ref_name(text: &str) -> Result<RefName, String> {
+    RefName::try_from(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,69 @@
+//! `bowline trust inspect`: what is the signature of one commit worth?
+//!
+//! **Invariant:** a policy is not looked at: `valid` means signed by a listed key, not "may be deployed".
+
+use std::path::Path;
+
+use bowline_host::repository::{Repository, view};
+use bowline_trust::commit::LARGEST_COMMIT;
+use bowline_trust::inspect::{Inspection, Worth, inspect as look};
+use bowline_trust::key_file;
+
+use crate::arguments::Inspect;
+use crate::failure::{Failure, read_given};
+use crate::screen::Screen;
+use crate::verify::unreachable;
+
+/// Ten times what a commit may have: a larger one is said to be malformed, not unreadable.
+const COMMIT_BYTES_MAX: u64 = 10 * LARGEST_COMMIT as u64;
+
+/// Lists of keys that people keep; the reader refuses larger ones by itself.
+const KEYS_BYTES_MAX: u64 = 16 << 20;
+
+/// Looks at one commit.
+pub fn inspect(given: &Inspect, screen: &mut Screen<'_>) -> Result<u8, Failure> {
+    let keys = read_given(&given.keys, "key file", KEYS_BYTES_MAX)?;
+    let keys = key_file::read(&keys).map_err(|source| {
+        Failure::usage(source).of(format!("{} cannot be used", given.keys.display()))
+    })?;
+    let raw = match &given.repo {
+        Some(repo) => of_repository(repo, &given.what)?,
+        None => read_given(Path::new(&given.what), "file", COMMIT_BYTES_MAX).map_err(|it| {
+            it.hint("name a file with a raw commit object, or a revision together with --repo")
+        })?,
+    };
+    let found = look(&raw, &keys);
+    if given.json {
+        screen.json(&found)?;
+    } else {
+        show(&found, screen)?;
+    }
+    Ok(u8::from(found.result != Worth::Valid))
+}
+
+fn of_repository(repo: &str, name: &str) -> Result<Vec<u8>, Failure> {
+    let usage = |failure: view::NoRevision| match failure {
+        view::NoRevision::Repository { source, .. } => unreachable(source),
+        other => Failure::usage(other).hint("name a branch, a tag, or the id of a commit"),
+    };
+    let id = view::find(repo, name).map_err(usage)?;
+    let repository = Repository::view(repo).map_err(unreachable)?;
+    Ok(repository.raw_commit(&id).map_err(usage)?.to_vec())
+}
+
+fn show(found: &Inspection, screen: &mut Screen<'_>) -> Result<(), Failure> {
+    let result = match found.result {
+        Worth::Valid => "valid",
+        Worth::Invalid => "invalid",
+        Worth::Unsigned => "unsigned",
+        Worth::Malformed => "malformed",
+        Worth::Unsupported => "unsupported",
+    };
+    screen.table(&[
+        ("result", result.to_owned()),
+        ("reason", found.reason.clone()),
+        ("format", found.format.to_owned()),
+        ("key", found.key.clone().unwrap_or_default()),
+        ("payload", found.payload_sha256.map(|it| format!("sha256:{it}")).unwrap_or_default()),
+    ])
+}

@@ -1,0 +1,62 @@
+//! The operator's and CI's command: `bowline`.
+//!
+//! **Invariant:** data goes to stdout, everything else to stderr; colours are not used.
+//! **Invariant:** nothing on the host is changed from here: changing verbs go to the agent's socket.
+
+pub mod arguments;
+pub mod failure;
+pub mod screen;
+pub mod init;
+pub mod validate;
+pub mod schema;
+pub mod verify;
+pub mod plan;
+pub mod inspect;
+pub mod local;
+
+use std::ffi::OsString;
+use std::io::Write;
+
+use clap::Parser as _;
+
+use crate::arguments::{Arguments, Verb};
+use crate::failure::Failure;
+use crate::screen::Screen;
+
+/// Does what the arguments say, and gives the exit code.
+///
+/// 0: done or true; 1: refused or failed; 2: usage; 3: the host needs a person.
+pub fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    stdout: &mut dyn Write,
+    stderr: &mut dyn Write,
+) -> u8 {
+    let mut screen = Screen::new(stdout, stderr);
+    let code = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => dispatch(&arguments.verb, &mut screen),
+        Err(usage) => screen.usage(&usage),
+    };
+    match code.and_then(|code| screen.flush().map(|()| code)) {
+        Ok(code) => code,
+        Err(failure) => {
+            let code = failure.exit_code();
+            screen.failure(&failure);
+            code
+        }
+    }
+}
+
+fn dispatch(verb: &Verb, screen: &mut Screen<'_>) -> Result<u8, Failure> {
+    match verb {
+        Verb::Init(given) => init::init(given, screen),
+        Verb::Validate(given) => validate::validate(given, screen),
+        Verb::Schema(given) => schema::schema(given, screen),
+        Verb::Verify(given) => verify::verify(given, screen),
+        Verb::Plan(given) => plan::plan(given, screen),
+        Verb::Trust(arguments::Trust::Inspect(given)) => inspect::inspect(given, screen),
+        Verb::Status(given) => local::status(given, screen),
+        Verb::History(given) => local::history(given, screen),
+        Verb::Show(given) => local::show(given, screen),
+        Verb::Sync(given) => local::sync(given, screen),
+    }
+}

@@ -1,0 +1,275 @@
+//! One request to the agent on this host: over its socket, or over loopback.
+//!
+//! **Invariant:** one request, one answer; both are limited in time and size.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::anyhow;
+use bowline_host::settings;
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::body::{Body, Bytes};
+use hyper::client::conn::http1::handshake;
+use hyper::{Request, Uri};
+use hyper_util::rt::TokioIo;
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
+
+use crate::arguments::Local;
+use crate::failure::Failure;
+
+/// The agent answers from memory; beyond this it is not there.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A long history with many probes is smaller.
+const ANSWER_BYTES_MAX: usize = 32 << 20;
+
+/// Where the agent listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Place {
+    /// On a socket.
+    Socket(PathBuf),
+    /// At an address, `host:port`.
+    Address(String),
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Method {
+    /// To see something.
+    Get,
+    /// To have something done.
+    Post,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: Bytes,
+}
+
+/// The agent did not answer.
+#[derive(Debug, Error)]
+pub(super) enum NoAnswer {
+    /// Nobody listens there.
+    #[error("reach the agent at {at}")]
+    Unreachable {
+        /// Where.
+        at: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It took too long.
+    #[error("the agent at {at} did not answer within {} s", PATIENCE.as_secs())]
+    TimedOut {
+        /// Where.
+        at: String,
+    },
+    /// What came back is no answer.
+    #[error("speak with the agent at {at}")]
+    Broken {
+        /// Where.
+        at: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Place {
+    /// Where the arguments say, else where the default settings say.
+    pub(super) fn of(given: &Local) -> Result<Self, Failure> {
+        match (&given.url, &given.socket) {
+            (Some(url), _) => Self::of_url(url),
+            (None, Some(socket)) => Ok(Self::Socket(socket.clone())),
+            (None, None) => {
+                // A settings file that says nothing but what it must: all else is the default.
+                let text = "[source]\nurl = \"none\"\n";
+                let defaults = settings::resolve(text, Path::new("/agent.toml"), Path::new("/"))
+                    .map_err(Failure::failed)?;
+                let socket = defaults.socket.ok_or_else(|| {
+                    Failure::usage(anyhow!("there is no default socket, name one with --socket"))
+                })?;
+                Ok(Self::Socket(socket))
+            }
+        }
+    }
+
+    fn of_url(url: &str) -> Result<Self, Failure> {
+        let wrong = || {
+            Failure::usage(anyhow!("{url:?} is not the address of an agent"))
+                .hint("write it as http://127.0.0.1:9470; the local API has no encryption")
+        };
+        let uri: Uri = url.parse().map_err(|_malformed| wrong())?;
+        let authority = uri.authority().ok_or_else(wrong)?;
+        let is_bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
+        if uri.scheme_str() != Some("http") || !is_bare || authority.as_str().contains('@') {
+            return Err(wrong());
+        }
+        let port = authority.port_u16().unwrap_or(80);
+        Ok(Self::Address(format!("{}:{port}", authority.host())))
+    }
+
+    /// What a person can do when nobody answers there.
+    pub(super) fn hint(&self) -> &'static str {
+        match self {
+            Self::Socket(_) => {
+                "is bowline-agent running? name its socket with --socket, as [api] socket has it"
+            }
+            Self::Address(_) => {
+                "is bowline-agent running, and does [api] listen name this address?"
+            }
+        }
+    }
+
+    fn shown(&self) -> String {
+        match self {
+            Self::Socket(path) => path.display().to_string(),
+            Self::Address(address) => format!("http://{address}"),
+        }
+    }
+}
+
+/// Asks, and waits for the answer.
+pub(super) fn ask(place: &Place, method: Method, path: &str) -> Result<Answer, NoAnswer> {
+    let at = place.shown();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()
+        .map_err(|source| NoAnswer::Unreachable { at: at.clone(), source })?;
+    runtime.block_on(async {
+        match timeout(PATIENCE, connect_and_ask(place, method, path)).await {
+            Ok(answer) => answer,
+            Err(_elapsed) => Err(NoAnswer::TimedOut { at }),
+        }
+    })
+}
+
+async fn connect_and_ask(place: &Place, method: Method, path: &str) -> Result<Answer, NoAnswer> {
+    let unreachable = |source| NoAnswer::Unreachable { at: place.shown(), source };
+    let asked = match place {
+        Place::Socket(socket) => {
+            let stream = UnixStream::connect(socket).await.map_err(unreachable)?;
+            ask_over(stream, "localhost", method, path).await
+        }
+        Place::Address(address) => {
+            let stream = TcpStream::connect(address.as_str()).await.map_err(unreachable)?;
+            ask_over(stream, address, method, path).await
+        }
+    };
+    asked.map_err(|source| NoAnswer::Broken { at: place.shown(), source })
+}
+
+async fn ask_over<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    host: &str,
+    method: Method,
+    path: &str,
+) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
+    let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
+    // The connection has to be driven while the answer is waited for; its end says nothing more.
+    let driver = tokio::spawn(connection);
+    let word = match method {
+        Method::Get => "GET",
+        Method::Post => "POST",
+    };
+    let request = Request::builder()
+        .method(word)
+        .uri(path)
+        .header("host", host)
+        .header("accept", "application/json")
+        .body(Empty::<Bytes>::new())?;
+    let response = sender.send_request(request).await?;
+    let status = response.status().as_u16();
+    let body = collect(response.into_body()).await?;
+    driver.abort();
+    Ok(Answer { status, body })
+}
+
+async fn collect<B>(body: B) -> Result<Bytes, Box<dyn std::error::Error + Send + Sync>>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    Ok(Limited::new(body, ANSWER_BYTES_MAX).collect().await?.to_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
+    /// Answers one request with these bytes, and gives what was asked.
+    fn serve(answer: &'static [u8]) -> (Place, std::thread::JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let place = Place::Address(listener.local_addr().unwrap().to_string());
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut asked = Vec::new();
+            let mut piece = [0; 1024];
+            while !asked.ends_with(b"\r\n\r\n") {
+                let length = stream.read(&mut piece).unwrap();
+                asked.extend_from_slice(&piece[..length]);
+            }
+            stream.write_all(answer).unwrap();
+            String::from_utf8(asked).unwrap()
+        });
+        (place, server)
+    }
+
+    #[test]
+    fn a_request_is_asked_once_and_its_answer_read() {
+        let (place, server) = serve(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}");
+        let answer = ask(&place, Method::Post, "/v1/sync").unwrap();
+        assert_eq!((answer.status, &answer.body[..]), (200, &b"{}"[..]));
+        let asked = server.join().unwrap();
+        assert!(asked.starts_with("POST /v1/sync HTTP/1.1\r\n"), "{asked}");
+    }
+
+    #[test]
+    fn what_is_no_http_is_said_to_be_none() {
+        let (place, server) = serve(b"hello\r\n\r\n");
+        let failure = ask(&place, Method::Get, "/v1/status").unwrap_err();
+        assert!(matches!(failure, NoAnswer::Broken { .. }), "{failure}");
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn nobody_at_the_socket_is_unreachable() {
+        let place = Place::Socket(PathBuf::from("/nonexistent/agent.sock"));
+        let failure = ask(&place, Method::Get, "/v1/status").unwrap_err();
+        assert!(matches!(failure, NoAnswer::Unreachable { .. }), "{failure}");
+    }
+
+    #[test]
+    fn only_plain_addresses_are_taken() {
+        for (url, address) in [
+            ("http://127.0.0.1:9470", Some("127.0.0.1:9470")),
+            ("http://127.0.0.1:9470/", Some("127.0.0.1:9470")),
+            ("http://[::1]:9470", Some("[::1]:9470")),
+            ("http://localhost", Some("localhost:80")),
+            ("https://127.0.0.1:9470", None),
+            ("http://127.0.0.1:9470/v1", None),
+            ("http://user@127.0.0.1:9470", None),
+            ("127.0.0.1:9470", None),
+            ("", None),
+        ] {
+            let expected = address.map(|it| Place::Address(it.to_owned()));
+            assert_eq!(Place::of_url(url).ok(), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn the_default_place_is_that_of_the_default_settings() {
+        let given = Local { socket: None, url: None, json: false };
+        let expected = Place::Socket(PathBuf::from("/run/bowline/agent.sock"));
+        assert_eq!(Place::of(&given).unwrap(), expected);
+    }
+}

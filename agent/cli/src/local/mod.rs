@@ -1,0 +1,101 @@
+//! `bowline status`, `history`, `show`, `sync`: a word with the agent on this host.
+//!
+//! **Invariant:** the exit code tells how the last cycle ended; a revert is never a success.
+//! **Invariant:** `--json` prints what the agent said, also what this version does not know yet.
+
+mod client;
+mod words;
+
+use anyhow::anyhow;
+use bowline_api::outcome::Outcome;
+use bowline_api::problem::Problem;
+use bowline_api::record::Record;
+use bowline_api::route;
+use bowline_api::status::Status;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::arguments::{Local, Show};
+use crate::failure::Failure;
+use crate::screen::Screen;
+use client::{Answer, Method};
+
+/// Shows how the agent stands.
+pub fn status(given: &Local, screen: &mut Screen<'_>) -> Result<u8, Failure> {
+    let answer = ask(given, Method::Get, route::STATUS)?;
+    let status: Status = typed(&answer)?;
+    if given.json {
+        screen.json(&answer)?;
+    } else {
+        words::status(&status, screen)?;
+    }
+    Ok(status.last.map_or(0, |last| last.outcome.exit_code()))
+}
+
+/// Lists the host's records.
+pub fn history(given: &Local, screen: &mut Screen<'_>) -> Result<u8, Failure> {
+    let answer = ask(given, Method::Get, route::HISTORY)?;
+    let records: Vec<Record> = typed(&answer)?;
+    if given.json {
+        screen.json(&answer)?;
+    } else {
+        words::history(&records, screen)?;
+    }
+    Ok(0)
+}
+
+/// Shows one deployment.
+pub fn show(given: &Show, screen: &mut Screen<'_>) -> Result<u8, Failure> {
+    let plain = |it: char| it.is_ascii_alphanumeric() || "-_.".contains(it);
+    if given.id.is_empty() || !given.id.chars().all(plain) || given.id.starts_with('.') {
+        let what = anyhow!("{:?} is not the id of a deployment", given.id);
+        return Err(Failure::usage(what).hint("`bowline history` lists the ids"));
+    }
+    let path = format!("{}/{}", route::DEPLOYMENTS, given.id);
+    let answer = ask(&given.local, Method::Get, &path)?;
+    let record: Record = typed(&answer)?;
+    if given.local.json {
+        screen.json(&answer)?;
+    } else {
+        words::record(&record, screen)?;
+    }
+    // Looking up what went wrong is no failure; a host that needs a person says so wherever it is met.
+    Ok(if record.outcome == Outcome::Stranded { record.outcome.exit_code() } else { 0 })
+}
+
+/// Asks for a cycle now.
+pub fn sync(given: &Local, screen: &mut Screen<'_>) -> Result<u8, Failure> {
+    let answer = ask(given, Method::Post, route::SYNC)?;
+    if given.json {
+        screen.json(&answer)?;
+    } else {
+        screen.line("asked for a cycle; `bowline status` tells how it ends")?;
+    }
+    Ok(0)
+}
+
+fn ask(given: &Local, method: Method, path: &str) -> Result<Value, Failure> {
+    let place = client::Place::of(given)?;
+    let Answer { status, body } = client::ask(&place, method, path)
+        .map_err(|failure| Failure::failed(failure).hint(place.hint()))?;
+    if !(200..300).contains(&status) {
+        let what = match serde_json::from_slice::<Problem>(&body) {
+            Ok(problem) => anyhow!("{}: {}", problem.title, problem.detail),
+            Err(_) => anyhow!("the agent answered {path} with status {status}"),
+        };
+        return Err(Failure::failed(what));
+    }
+    if body.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_slice(&body)
+        .map_err(|source| Failure::failed(source).of(format!("the answer to {path} is not JSON")))
+}
+
+fn typed<T: DeserializeOwned>(answer: &Value) -> Result<T, Failure> {
+    T::deserialize(answer).map_err(|source| {
+        Failure::failed(source)
+            .of("the agent's answer is not of the expected shape")
+            .hint("use a bowline of the agent's version")
+    })
+}

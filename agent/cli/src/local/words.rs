@@ -1,0 +1,164 @@
+//! Status and records, as lines for people.
+//!
+//! **Invariant:** words only: what is shown was said by the agent.
+
+use bowline_api::record::Record;
+use bowline_api::status::{Committed, Last, Status, WaitingFor};
+
+use crate::failure::Failure;
+use crate::screen::Screen;
+
+/// Digits of an id that are shown in lists: enough to tell commits of one repository apart.
+const DIGITS: usize = 12;
+
+/// How the agent stands.
+pub(super) fn status(status: &Status, screen: &mut Screen<'_>) -> Result<(), Failure> {
+    // Their reasons are the last outcome's; `--json` has them all.
+    let conditions: Vec<_> =
+        status.conditions.iter().map(|it| format!("{} {}", it.kind, it.status)).collect();
+    screen.table(&[
+        ("host", format!("{} (bowline {})", status.name, status.version)),
+        ("phase", status.phase.clone()),
+        ("committed", status.committed.as_ref().map(committed).unwrap_or_default()),
+        ("attempted", status.last_attempted_revision.clone().unwrap_or_default()),
+        ("last outcome", status.last.as_ref().map(last).unwrap_or_default()),
+        ("waiting for", status.waiting_for.as_ref().map(waiting).unwrap_or_default()),
+        ("conditions", conditions.join(", ")),
+        ("next poll", status.next_poll.clone().unwrap_or_default()),
+        ("freshness", status.freshness.clone()),
+        ("socket", status.socket.clone().unwrap_or_default()),
+    ])?;
+    for it in &status.quarantine {
+        screen.line(format_args!(
+            "quarantine: {} of {}, {} at {}",
+            it.resources.join(", "),
+            short(&it.revision),
+            it.reason,
+            it.at
+        ))?;
+    }
+    for it in &status.warnings {
+        screen.line(format_args!("warning: {it}"))?;
+    }
+    Ok(())
+}
+
+/// Records, newest first, a line each.
+pub(super) fn history(records: &[Record], screen: &mut Screen<'_>) -> Result<(), Failure> {
+    let width = |cell: fn(&Record) -> String| {
+        records.iter().map(|it| cell(it).chars().count()).max().unwrap_or_default()
+    };
+    let deployment = |it: &Record| it.deployment.clone();
+    let revision = |it: &Record| it.revision.as_deref().map(short).unwrap_or_default();
+    let (wide, wider) = (width(deployment), width(revision));
+    for it in records {
+        let line = format!(
+            "{}  {:<9}  {:<wide$}  {:<wider$}  {}",
+            it.at,
+            it.outcome.word(),
+            deployment(it),
+            revision(it),
+            reasoned(&it.reason, &it.detail)
+        );
+        screen.line(line.trim_end())?;
+    }
+    Ok(())
+}
+
+/// One record in full.
+pub(super) fn record(it: &Record, screen: &mut Screen<'_>) -> Result<(), Failure> {
+    let kinds: Vec<_> =
+        it.steps.by_kind.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let steps = match &kinds[..] {
+        [] => it.steps.changed.to_string(),
+        kinds => format!("{} ({})", it.steps.changed, kinds.join(", ")),
+    };
+    let proof = it.proof.as_ref().map(|proof| {
+        if proof.before == proof.after {
+            format!("as before, sha256:{}", proof.after)
+        } else {
+            format!("NOT as before: sha256:{} was sha256:{}", proof.after, proof.before)
+        }
+    });
+    screen.table(&[
+        ("deployment", it.deployment.clone()),
+        ("outcome", it.outcome.word().to_owned()),
+        ("reason", reasoned(&it.reason, &it.detail)),
+        ("at", it.at.clone()),
+        ("host", it.host.clone()),
+        ("revision", it.revision.clone().unwrap_or_default()),
+        ("base", it.base.clone().unwrap_or_default()),
+        ("steps", steps),
+        ("irreversible", it.irreversible.join(", ")),
+        ("proof", proof.unwrap_or_default()),
+        ("record", format!("{} after {}", it.seq, it.prev)),
+    ])?;
+    for probe in &it.probes {
+        let word = if probe.passed { "passed" } else { "failed" };
+        screen.line(format_args!("probe: {} {word}, {}", probe.name, probe.detail))?;
+    }
+    for conflict in &it.conflicts {
+        let kept = conflict.kept.as_ref().map(|it| format!("; theirs is kept at {it}"));
+        screen.line(format_args!(
+            "conflict: {}: {}{}",
+            conflict.path,
+            conflict.detail,
+            kept.unwrap_or_default()
+        ))?;
+    }
+    Ok(())
+}
+
+fn committed(it: &Committed) -> String {
+    format!("generation {}, {}, since {}", it.generation, it.revision, it.since)
+}
+
+fn last(it: &Last) -> String {
+    let what = if it.deployment.is_empty() { String::new() } else { format!("{} ", it.deployment) };
+    format!("{what}{}: {} at {}", it.outcome, reasoned(&it.reason, &it.detail), it.at)
+}
+
+fn waiting(it: &WaitingFor) -> String {
+    let until = it.until.as_ref().map(|until| format!(", until {until}")).unwrap_or_default();
+    format!("{} ({}), since {}{until}", it.kind, reasoned(&it.holder, &it.detail), it.since)
+}
+
+fn reasoned(reason: &str, detail: &str) -> String {
+    match (reason, detail) {
+        (reason, "") => reason.to_owned(),
+        ("", detail) => detail.to_owned(),
+        (reason, detail) => format!("{reason}: {detail}"),
+    }
+}
+
+/// `main@sha1:<40 digits>` as `main@<12 digits>`.
+fn short(revision: &str) -> String {
+    let shown = revision.split_once('@').and_then(|(branch, rest)| {
+        let (_, id) = rest.split_once(':')?;
+        Some(format!("{branch}@{}", id.get(..DIGITS)?))
+    });
+    shown.unwrap_or_else(|| revision.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revision_is_shortened_only_if_it_is_one() {
+        let full = format!("main@sha1:{}", "0123456789abcdef".repeat(3));
+        for (text, expected) in
+            [(full.as_str(), "main@0123456789ab"), ("main@sha1:0123", "main@sha1:0123"), ("x", "x")]
+        {
+            assert_eq!(short(text), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_takes_no_line() {
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let given = Status { name: "web-1".into(), version: "0.1.0".into(), ..Status::default() };
+        status(&given, &mut Screen::new(&mut stdout, &mut stderr)).unwrap();
+        assert_eq!(String::from_utf8(stdout).unwrap(), "host  web-1 (bowline 0.1.0)\n");
+    }
+}

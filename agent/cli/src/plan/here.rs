@@ -1,0 +1,142 @@
+//! This host, looked at without touching it.
+//!
+//! **Invariant:** what is not there yet, such as the host's key, is not made.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf, absolute};
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use bowline_engine::memory::Settings as Known;
+use bowline_host::command::Commands;
+use bowline_host::door::files;
+use bowline_host::door::root::Root;
+use bowline_host::observe::Observer;
+use bowline_host::settings::Settings;
+use bowline_host::stat_cache::StatCache;
+use bowline_host::state::State;
+use bowline_host::{exchange, facts, trust_file};
+use bowline_model::facts::Facts;
+use bowline_model::generation::{Generation, Ledger};
+use bowline_model::high_water::HighWater;
+use bowline_model::host_path::HostPath;
+use bowline_model::survey::{Condition, Guard, Sight, Survey};
+use bowline_trust::ssh_key::SshKey;
+
+use crate::failure::Failure;
+
+/// A public key is one line.
+const PUBLIC_KEY_BYTES_MAX: u64 = 64 << 10;
+
+/// Stands for the fingerprint of a key that is not made yet; no host in the repository has it.
+const NO_KEY: &str = "(made at the agent's first start)";
+
+/// This host, as far as planning is concerned.
+#[derive(Debug)]
+pub(super) struct Here {
+    /// The agent's settings.
+    pub(super) settings: Settings,
+    /// What the engine is told.
+    pub(super) known: Known,
+    /// How far this host has verified.
+    pub(super) marks: Option<HighWater>,
+    /// What it last committed.
+    pub(super) generation: Option<Generation>,
+    /// What failed on it.
+    pub(super) ledger: Ledger,
+    /// What it tells of itself.
+    pub(super) facts: Facts,
+    root: Root,
+}
+
+impl Here {
+    /// Looks at trust file, state and facts.
+    pub(super) fn look(settings: Settings) -> Result<Self, Failure> {
+        let trust = trust_file::load(&settings.trust).map_err(Failure::usage)?;
+        let trusted = trust.root.repo.ref_name.as_str();
+        if trusted != settings.ref_name {
+            return Err(Failure::usage(anyhow!(
+                "source.ref in {} is {}, and the trust file vouches for {trusted}",
+                settings.file.display(),
+                settings.ref_name
+            )));
+        }
+        let root = Root::open(&settings.root).map_err(Failure::usage)?;
+        let facts = facts::read(&root).map_err(Failure::failed)?;
+        let fingerprint = fingerprint(&settings.key)?;
+        let number = |text: &str| text.parse().unwrap_or_default();
+        let state = State::view(&settings.state);
+        Ok(Self {
+            known: Known {
+                host: settings.host.clone(),
+                fingerprint,
+                folder: settings.folder.clone(),
+                local_labels: settings.labels.clone(),
+                version: (
+                    number(env!("CARGO_PKG_VERSION_MAJOR")),
+                    number(env!("CARGO_PKG_VERSION_MINOR")),
+                    number(env!("CARGO_PKG_VERSION_PATCH")),
+                ),
+                trust: Arc::clone(&trust.root),
+                trust_sha256: trust.sha256,
+                reserved: reserved(&settings, &root),
+                interval: settings.interval,
+            },
+            marks: state.high_water().map_err(Failure::failed)?,
+            generation: state.generation().map_err(Failure::failed)?,
+            ledger: state.ledger().map_err(Failure::failed)?,
+            settings,
+            facts,
+            root,
+        })
+    }
+
+    /// Looks at every path; the commands whose guard is a program are given beside.
+    pub(super) fn observe(&self, survey: &Survey) -> Result<(Sight, BTreeSet<String>), Failure> {
+        let mut cache = StatCache::default();
+        let mut observer = Observer::of(&self.root, &mut cache);
+        let forms = observer.look_all(&survey.paths, survey.depth).map_err(Failure::failed)?;
+        let listings = survey.listings.iter().map(|folder| observer.list(folder));
+        let listings = listings.collect::<Result<_, _>>().map_err(Failure::failed)?;
+        let is_path = |it: &&Guard| matches!(it.condition, Condition::Creates(_));
+        let (paths, programs): (Vec<_>, Vec<_>) = survey.guards.iter().partition(is_path);
+        let paths: Vec<Guard> = paths.into_iter().cloned().collect();
+        let mut guards = Commands::of(&self.root).guards(&paths).map_err(Failure::failed)?;
+        let unknown: BTreeSet<_> = programs.iter().map(|it| it.resource.clone()).collect();
+        // Rather a step too many than one that nobody was told of.
+        guards.extend(unknown.iter().map(|it| (it.clone(), true)));
+        Ok((Sight { forms, listings, guards }, unknown))
+    }
+}
+
+/// The fingerprint of the host's key, from its public half.
+fn fingerprint(key: &Path) -> Result<String, Failure> {
+    let mut public = key.as_os_str().to_owned();
+    public.push(".pub");
+    let public = PathBuf::from(public);
+    let Some(bytes) = files::read(&public, PUBLIC_KEY_BYTES_MAX).map_err(Failure::usage)? else {
+        return Ok(NO_KEY.to_owned());
+    };
+    let key = SshKey::from_line(String::from_utf8_lossy(&bytes).trim())
+        .map_err(|bad| Failure::usage(bad).of(format!("read the key {}", public.display())))?;
+    Ok(key.fingerprint())
+}
+
+/// The agent's own paths below the root: no manifest may target them.
+fn reserved(settings: &Settings, root: &Root) -> Vec<HostPath> {
+    let own = [
+        Some(settings.state.clone()),
+        Some(settings.trust.clone()),
+        Some(settings.key.clone()),
+        Some(settings.file.clone()),
+        settings.socket.clone(),
+        Some(root.outside(exchange::STAGE)),
+        Some(root.outside("/etc/systemd/system/bowline-agent.service")),
+    ];
+    let below = |path: PathBuf| {
+        let whole = absolute(path).ok()?;
+        let inner = whole.strip_prefix(root.path()).ok().filter(|it| !it.as_os_str().is_empty())?;
+        format!("/{}", inner.display()).parse().ok()
+    };
+    own.into_iter().flatten().filter_map(below).collect()
+}

@@ -1,0 +1,207 @@
+//! `bowline verify`: would a host with this trust file accept this repository?
+//!
+//! **Invariant:** the judgement is the agent's own; nothing is written, neither here nor there.
+
+use std::path::Path;
+
+use bowline_host::door::clock;
+use bowline_host::repository::fetch::FetchFailure;
+use bowline_host::repository::{Repository, view};
+use bowline_model::bundle::Bundle;
+use bowline_model::digest::Sha256;
+use bowline_model::high_water::HighWater;
+use bowline_model::object_id::{ObjectFormat, ObjectId};
+use bowline_model::revision::Revision;
+use bowline_model::trust_root::TrustRoot;
+use bowline_trust::marks_apply;
+use bowline_trust::verdict::{Code, Verdict};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::arguments::Verify;
+use crate::failure::{Failure, read_given};
+use crate::screen::Screen;
+
+/// Files of trust and marks are text of some kilobytes.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// What `--json` prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// accepted, pending, refused or tampered.
+    pub verdict: &'static str,
+    /// The stable code; empty when accepted.
+    pub code: String,
+    /// Why, for people.
+    pub detail: String,
+    /// The newest commit.
+    pub revision: String,
+    /// The commit that is to blame, when it is one.
+    pub commit: Option<String>,
+    /// The newest commit that may be deployed.
+    pub deployable: Option<String>,
+    /// What each gate measured: no gates are judged by this version.
+    pub gates: Vec<serde_json::Value>,
+    /// Approvals that counted: none are judged by this version.
+    pub approvals: Vec<serde_json::Value>,
+    /// What people should hear of although it stopped nothing.
+    pub warnings: Vec<String>,
+}
+
+/// A trust file that was read.
+#[derive(Debug)]
+pub(crate) struct Trusted {
+    pub(crate) root: TrustRoot,
+    pub(crate) sha256: Sha256,
+}
+
+/// Judges a repository.
+pub fn verify(given: &Verify, screen: &mut Screen<'_>) -> Result<u8, Failure> {
+    let trusted = read_trust(&given.trust)?;
+    let marks = given.state.as_deref().map(read_marks).transpose()?.flatten();
+    let bundle = bring(&given.repo, &trusted, marks.as_ref())?;
+    let now = given.at.unwrap_or_else(|| {
+        // The clock's seconds are in range for some thousand years.
+        Timestamp::from_second(clock::wall()).unwrap_or(Timestamp::MAX)
+    });
+    let verdict =
+        bowline_trust::verify(&trusted.root, trusted.sha256, marks.as_ref(), &bundle, now);
+    let report = Report::of(&verdict, &trusted.root, &bundle.tip);
+    if given.json {
+        screen.json(&report)?;
+    } else {
+        report.show(screen)?;
+        if let Some(code) = verdict.code() {
+            screen.note(format_args!("hint: {}", code.hint()))?;
+        }
+    }
+    Ok(exit_code(&verdict))
+}
+
+/// Reads a trust file.
+pub(crate) fn read_trust(path: &Path) -> Result<Trusted, Failure> {
+    let bytes = read_given(path, "trust file", FILE_BYTES_MAX)?;
+    let root = TrustRoot::parse(&path.display().to_string(), &bytes)
+        .map_err(|faults| Failure::usage(faults).of("the trust file cannot be used"))?;
+    Ok(Trusted { root, sha256: Sha256::of(&bytes) })
+}
+
+/// Reads how far a host has verified; `None` when it has not yet.
+pub(crate) fn read_marks(state: &Path) -> Result<Option<HighWater>, Failure> {
+    if !state.is_dir() {
+        let what = anyhow::anyhow!("there is no state folder {}", state.display());
+        return Err(Failure::usage(what));
+    }
+    let path = state.join("verify.json");
+    if !path.exists() {
+        return Ok(None);
+    }
+    let bytes = read_given(&path, "file", FILE_BYTES_MAX)?;
+    serde_json::from_slice(&bytes).map(Some).map_err(|source| {
+        Failure::failed(source).of(format!("read how far was verified from {}", path.display()))
+    })
+}
+
+/// The history that a fetch would bring, read where it lies.
+pub(crate) fn bring(
+    url: &str,
+    trusted: &Trusted,
+    marks: Option<&HighWater>,
+) -> Result<Bundle, Failure> {
+    let tip = view::tip_of(url, trusted.root.repo.ref_name.as_str()).map_err(unreachable)?;
+    history(&Repository::view(url).map_err(unreachable)?, &tip, trusted, marks)
+}
+
+/// First-parent history from where this host stands to a commit.
+pub(crate) fn history(
+    repository: &Repository,
+    tip: &ObjectId,
+    trusted: &Trusted,
+    marks: Option<&HighWater>,
+) -> Result<Bundle, Failure> {
+    let marks = marks.filter(|it| marks_apply(it, trusted.sha256));
+    let from = marks.map_or(trusted.root.anchor.commit, |it| it.head);
+    let most = usize::try_from(trusted.root.limits.commits_per_walk).unwrap_or(usize::MAX);
+    repository.history(tip, &from, most).map_err(Failure::failed)
+}
+
+/// A repository that cannot be read: a mistake in its name, or in what it holds.
+pub(crate) fn unreachable(failure: FetchFailure) -> Failure {
+    let hint = match &failure {
+        // The hint of a fetch is for whoever writes the agent's settings.
+        FetchFailure::NotARepository { .. } => "name a folder that holds a Git repository",
+        FetchFailure::MissingRef { .. } => {
+            "the branch is the one that repo.ref in the trust file names"
+        }
+        other => other.hint(),
+    };
+    match failure {
+        FetchFailure::NotARepository { .. } | FetchFailure::Unsupported { .. } => {
+            Failure::usage(failure).hint(hint)
+        }
+        other => Failure::failed(other).hint(hint),
+    }
+}
+
+/// 0 for accepted, 3 where the host's own state or anchor disagrees, else 1.
+fn exit_code(verdict: &Verdict) -> u8 {
+    match verdict {
+        Verdict::Accepted { .. } => 0,
+        Verdict::Pending { .. } | Verdict::Refused(_) => 1,
+        Verdict::Tampered(_) => 3,
+    }
+}
+
+impl Report {
+    /// Puts a verdict into words.
+    pub fn of(verdict: &Verdict, trust: &TrustRoot, tip: &ObjectId) -> Self {
+        let branch = Revision::branch_of(trust.repo.ref_name.as_str());
+        let (deployable, warnings, commit, detail) = match verdict {
+            Verdict::Accepted { walked, deployable } => {
+                (Some(deployable.commit), &walked.warnings[..], None, "")
+            }
+            Verdict::Pending { walked, deployable, detail, .. } => {
+                (deployable.map(|it| it.commit), &walked.warnings[..], None, detail.as_str())
+            }
+            Verdict::Refused(it) | Verdict::Tampered(it) => {
+                (None, &[][..], it.commit, it.detail.as_str())
+            }
+        };
+        Self {
+            verdict: verdict.word(),
+            code: verdict.code().map(Code::as_str).unwrap_or_default().to_owned(),
+            detail: detail.to_owned(),
+            revision: shown(branch, tip),
+            commit: commit.map(|it| it.to_string()),
+            deployable: deployable.map(|it| shown(branch, &it)),
+            gates: Vec::new(),
+            approvals: Vec::new(),
+            warnings: warnings.to_vec(),
+        }
+    }
+
+    fn show(&self, screen: &mut Screen<'_>) -> Result<(), Failure> {
+        screen.table(&[
+            ("verdict", self.verdict.to_owned()),
+            ("code", self.code.clone()),
+            ("detail", self.detail.clone()),
+            ("commit", self.commit.clone().unwrap_or_default()),
+            ("revision", self.revision.clone()),
+            ("deployable", self.deployable.clone().unwrap_or_default()),
+        ])?;
+        for warning in &self.warnings {
+            screen.note(format_args!("warning: {warning}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// A commit on a branch, as every other word of the agent shows it.
+fn shown(branch: &str, commit: &ObjectId) -> String {
+    let format = match commit.format() {
+        ObjectFormat::Sha1 => "sha1",
+        ObjectFormat::Sha256 => "sha256",
+    };
+    format!("{branch}@{format}:{commit}")
+}

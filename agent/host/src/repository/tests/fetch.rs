@@ -1,0 +1,208 @@
+//! What a fetch brings, what it costs, and how it fails.
+//!
+//! **Invariant:** each failure is known by its code.
+
+use std::os::unix::fs::chown;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use git2::ObjectType;
+
+use super::{LIMITS, MAIN, World};
+use crate::repository::fetch::{FetchFailure, FetchLimits};
+use crate::repository::{Repository, object_id};
+
+#[test]
+fn exactly_the_reference_is_brought() {
+    let world = World::new();
+    let tree = world.files(&[("a", "1")]);
+    let (main, side) = (world.commit(tree, &[], "main"), world.commit(tree, &[], "side"));
+    world.point(MAIN, main);
+    world.point("refs/heads/side", side);
+    world.point("refs/tags/v1", side);
+    assert_eq!(world.own.local_tip().unwrap(), None);
+    assert_eq!(world.fetch().unwrap(), object_id(main));
+    assert_eq!(world.own.local_tip().unwrap(), Some(object_id(main)));
+    assert!(world.own.odb().unwrap().exists(tree));
+    assert!(!world.own.odb().unwrap().exists(side));
+    assert_eq!(world.own.git.references().unwrap().count(), 1);
+}
+
+#[test]
+fn an_unchanged_reference_costs_no_object() {
+    let world = World::new();
+    world.publish(world.files(&[("a", "1")]));
+    let tip = world.fetch().unwrap();
+    std::fs::rename(world.folder().join("objects"), world.folder().join("gone")).unwrap();
+    std::fs::create_dir(world.folder().join("objects")).unwrap();
+    assert_eq!(world.fetch().unwrap(), tip);
+}
+
+#[test]
+fn only_what_is_new_is_brought() {
+    let world = World::new();
+    // Random enough not to be packed into a few bytes.
+    let large: Vec<u8> =
+        (0..200_000_u32).flat_map(|it| it.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    let blob = world.blob(&large);
+    let first = world.commit(world.tree(&[("100644", b"a", blob)]), &[], "one");
+    world.point(MAIN, first);
+    world.fetch().unwrap();
+    let more = world.blob(b"more");
+    let second = world.tree(&[("100644", b"a", blob), ("100644", b"b", more)]);
+    let second = world.commit(second, &[first], "two");
+    world.point(MAIN, second);
+    let limits = FetchLimits { bytes: 4_096, ..LIMITS };
+    let tip = world.own.fetch(&[world.url()], MAIN, &limits, &AtomicBool::new(false)).unwrap();
+    assert_eq!(tip, object_id(second));
+}
+
+#[test]
+fn sources_are_tried_in_their_order() {
+    let world = World::new();
+    let tip = world.publish(world.files(&[("a", "1")]));
+    let sources = ["/nowhere/at/all".to_owned(), format!("file://{}", world.url())];
+    let stop = AtomicBool::new(false);
+    assert_eq!(world.own.fetch(&sources, MAIN, &LIMITS, &stop).unwrap(), tip);
+    let sources = ["/nowhere/at/all".to_owned(), "https://git.example/a".to_owned()];
+    let failure = world.own.fetch(&sources, MAIN, &LIMITS, &stop).unwrap_err();
+    assert!(matches!(&failure, FetchFailure::NoneAnswered { failures } if failures.len() == 2));
+    assert_eq!(failure.code(), "not-a-repository");
+}
+
+/// Fetches with these limits, told to stop or not, and gives the failure.
+fn failure(
+    world: &World,
+    url: &str,
+    reference: &str,
+    limits: FetchLimits,
+    stop: bool,
+) -> FetchFailure {
+    let (sources, stop) = ([url.to_owned()], AtomicBool::new(stop));
+    let failure = world.own.fetch(&sources, reference, &limits, &stop).unwrap_err();
+    assert!(!failure.hint().is_empty(), "{failure}");
+    assert_eq!(world.own.local_tip().unwrap(), None, "{failure}");
+    failure
+}
+
+#[test]
+fn each_failure_to_find_a_commit_has_its_code() {
+    let world = World::new();
+    let url = world.url();
+    let empty = failure(&world, &url, MAIN, LIMITS, false);
+    assert_eq!(empty.code(), "empty-repository");
+    let tree = world.files(&[("a", "1")]);
+    let commit = world.commit(tree, &[], "one");
+    let tag = format!("object {commit}\ntype commit\ntag v\ntagger A <a@b> 1 +0000\n\nv\n");
+    world.point("refs/tags/v", world.object(ObjectType::Tag, tag.as_bytes()));
+    world.point("refs/odd/tree", tree);
+    let heads = world.folder().join("refs/heads");
+    for (name, text) in [
+        ("long", "a".repeat(64)),
+        ("odd", "odd".to_owned()),
+        ("loop", "ref: refs/heads/loop".to_owned()),
+        ("lost", "1".repeat(40)),
+    ] {
+        std::fs::write(heads.join(name), text).unwrap();
+    }
+    for (url, reference, code) in [
+        ("/nowhere/at/all", MAIN, "not-a-repository"),
+        ("https://git.example/a", MAIN, "unsupported-remote"),
+        (&url, MAIN, "missing-ref"),
+        (&url, "refs/heads/loop", "missing-ref"),
+        (&url, "refs/tags/v", "not-a-commit"),
+        (&url, "refs/odd/tree", "not-a-commit"),
+        (&url, "refs/heads/long", "object-format"),
+        (&url, "refs/heads/odd", "remote-damaged"),
+        (&url, "refs/heads/lost", "remote-damaged"),
+    ] {
+        let failure = failure(&world, url, reference, LIMITS, false);
+        assert_eq!(failure.code(), code, "{url} {reference}: {failure}");
+    }
+    let none = world.own.fetch(&[], MAIN, &LIMITS, &AtomicBool::new(false));
+    assert_eq!(none.unwrap_err().code(), "no-source");
+}
+
+#[test]
+fn a_fetch_ends_at_its_limits() {
+    let world = World::new();
+    world.point(MAIN, world.commit(world.files(&[("a", "1")]), &[], "one"));
+    let small = FetchLimits { bytes: 10, ..LIMITS };
+    let hurried = FetchLimits { timeout: Duration::ZERO, ..LIMITS };
+    for (limits, stop, code) in
+        [(small, false, "too-large"), (hurried, false, "fetch-timeout"), (LIMITS, true, "stopped")]
+    {
+        assert_eq!(failure(&world, &world.url(), MAIN, limits, stop).code(), code);
+    }
+    world.fetch().unwrap();
+}
+
+#[test]
+fn references_are_found_wherever_git_keeps_them() {
+    let world = World::new();
+    let commit = world.commit(world.files(&[("a", "1")]), &[], "one");
+    let packed = format!("# pack-refs with: peeled\n{commit} refs/heads/packed\n");
+    std::fs::write(world.folder().join("packed-refs"), packed).unwrap();
+    std::fs::write(world.folder().join("HEAD"), "ref: refs/heads/packed\n").unwrap();
+    for reference in ["refs/heads/packed", "HEAD"] {
+        let tip = world.own.fetch(&[world.url()], reference, &LIMITS, &AtomicBool::new(false));
+        assert_eq!(tip.unwrap(), object_id(commit), "{reference}");
+    }
+}
+
+#[test]
+fn a_work_tree_is_fetched_from_as_well_as_a_bare_repository() {
+    let world = World::new();
+    let folder = world.scratch.path().join("work");
+    let work = git2::Repository::init(&folder).unwrap();
+    let tree = work.odb().unwrap().write(ObjectType::Tree, b"").unwrap();
+    let raw = format!("tree {tree}\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\nx\n");
+    let commit = work.odb().unwrap().write(ObjectType::Commit, raw.as_bytes()).unwrap();
+    work.reference(MAIN, commit, true, "test").unwrap();
+    let url = folder.display().to_string();
+    let tip = world.own.fetch(&[url], MAIN, &LIMITS, &AtomicBool::new(false)).unwrap();
+    assert_eq!(tip, object_id(commit));
+}
+
+#[test]
+fn neither_the_owner_nor_the_configuration_of_the_source_counts() {
+    let world = World::new();
+    world.point(MAIN, world.commit(world.files(&[("a", "1")]), &[], "one"));
+    std::fs::write(world.folder().join("config"), "[this is no configuration").unwrap();
+    if nix::unistd::geteuid().is_root() {
+        chown(world.folder(), Some(12_345), Some(12_345)).unwrap();
+    }
+    world.fetch().unwrap();
+}
+
+#[test]
+fn what_a_killed_process_left_is_not_in_the_way() {
+    let mut world = World::new();
+    let first = world.commit(world.files(&[("a", "1")]), &[], "one");
+    world.point(MAIN, first);
+    world.fetch().unwrap();
+    let own = world.own.folder().to_owned();
+    let remains = ["config.lock", "refs/bowline/candidate.lock", "objects/pack/pack_git2_a1b2c3"];
+    for name in remains {
+        std::fs::write(own.join(name), "half").unwrap();
+    }
+    world.own = Repository::open(&own).unwrap();
+    world.point(MAIN, world.commit(world.files(&[("a", "2")]), &[first], "two"));
+    world.fetch().unwrap();
+    assert!(remains.iter().all(|name| !own.join(name).exists()));
+}
+
+#[test]
+fn a_forgotten_or_remade_repository_is_filled_again() {
+    let mut world = World::new();
+    let tip = world.publish(world.files(&[("a", "1")]));
+    world.own.forget_tip().unwrap();
+    world.own.forget_tip().unwrap();
+    assert_eq!(world.own.local_tip().unwrap(), None);
+    assert_eq!(world.fetch().unwrap(), tip);
+    world.own = Repository::remake(world.own.folder()).unwrap();
+    assert_eq!(world.own.local_tip().unwrap(), None);
+    assert_eq!(world.fetch().unwrap(), tip);
+    let again = Repository::open(world.own.folder()).unwrap();
+    assert_eq!(again.local_tip().unwrap(), Some(tip));
+}
