@@ -1,11 +1,13 @@
 //! The agent's binary: arguments, settings, logs, and then the loop.
 #![allow(clippy::disallowed_methods, reason = "the environment is read here, once")]
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use bowline_agent::arguments::Arguments;
 use bowline_agent::serve::Ended;
 use bowline_agent::{compose, logs, serve};
+use bowline_host::door::guardian;
 use bowline_host::settings;
 use clap::Parser as _;
 
@@ -13,6 +15,14 @@ use clap::Parser as _;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let [word, parent, argv @ ..] = words.as_slice()
+        && word == guardian::WORD
+    {
+        let parent = parent.to_str().and_then(|it| it.parse().ok()).unwrap_or_default();
+        return ExitCode::from(guardian::become_program(parent, argv));
+    }
+    guardian::enable();
     let arguments = Arguments::parse();
     let settings = match settings::load(&arguments.config, &arguments.root) {
         Ok(settings) => settings,

@@ -15,7 +15,7 @@ use nix::sys::stat::fstatat;
 use nix::unistd::{User, geteuid};
 use thiserror::Error;
 
-use crate::door::command::{Order, Ran, run};
+use crate::door::command::{Bond, Order, Ran, run};
 use crate::door::root::{Folders, NoFolder, Root};
 use crate::failure::{Kind, OsFailure};
 
@@ -88,12 +88,18 @@ impl CommandFailure {
 #[derive(Debug)]
 pub struct Commands<'a> {
     root: &'a Root,
+    bond: Bond,
 }
 
 impl<'a> Commands<'a> {
     /// Programs that are told of this root.
     pub fn of(root: &'a Root) -> Self {
-        Self { root }
+        Self { root, bond: Bond::Tied }
+    }
+
+    /// Programs that outlive the agent, or start what does.
+    pub fn free(root: &'a Root) -> Self {
+        Self { root, bond: Bond::Free }
     }
 
     /// Runs a program to its end, however it ends.
@@ -106,7 +112,7 @@ impl<'a> Commands<'a> {
     ) -> Result<Ran, CommandFailure> {
         let account = run_as.map_or(Ok(None), |name| account(resource, name))?;
         let root = (!self.root.is_machine()).then(|| self.root.path());
-        run(&Order { argv, timeout, account, root })
+        run(&Order { argv, timeout, account, bond: self.bond, root })
             .map_err(|source| CommandFailure::Os { resource: resource.to_owned(), source })
     }
 

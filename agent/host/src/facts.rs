@@ -44,6 +44,7 @@ pub fn read(root: &Root) -> Result<Facts, OsFailure> {
     })
 }
 
+/// Facts by name; those that cannot be read are left out.
 fn values(root: &Root) -> BTreeMap<String, String> {
     let mut values = BTreeMap::new();
     let mut put = |name: &str, value: Option<String>| {
@@ -99,6 +100,7 @@ fn unquote(text: &str) -> &str {
     inner('"').or_else(|| inner('\'')).unwrap_or(text)
 }
 
+/// A small file of the kernel's, without its end of line.
 fn small(path: &Path) -> Option<String> {
     let bytes = files::read(path, SMALL_BYTES_MAX).ok()??;
     Some(String::from_utf8_lossy(&bytes).trim().to_owned())

@@ -94,6 +94,7 @@ impl HostKey {
         Ok(Some(Self { pair, path: path.to_owned() }))
     }
 
+    /// Makes a key, durably, before anything is signed with it.
     fn make(path: &Path) -> Result<Self, KeyFailure> {
         let mut seed = [0; 32];
         SystemRandom::new().fill(&mut seed).map_err(|_| KeyFailure::NoRandomness)?;
@@ -129,6 +130,7 @@ impl HostKey {
         fingerprint(self.public())
     }
 
+    /// `host.key.pub` beside `host.key`.
     fn public_file(&self) -> PathBuf {
         let mut name = self.path.file_name().unwrap_or_default().to_owned();
         name.push(".pub");
@@ -159,6 +161,7 @@ fn ssh_wire(public: &[u8]) -> Vec<u8> {
     wire
 }
 
+/// What stands between the two lines of a private key's PEM file.
 fn unwrap_pem(bytes: &[u8]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(bytes).ok()?.trim();
     let body = text

@@ -84,7 +84,7 @@ impl ServiceManager {
             Self::Program(path) => path.display().to_string(),
         };
         let argv = [program, handler.action.clone(), handler.unit.clone()];
-        Commands::of(root)
+        Commands::free(root)
             .run_well(&format!("the unit {}", handler.unit), &argv, TIMEOUT, None)
             .map(|_| Told::Done)
             .map_err(|source| ServiceFailure {

@@ -58,6 +58,7 @@ pub fn discard_generations(state: &State) -> Result<(), StateFailure> {
     Ok(())
 }
 
+/// Where a staged generation lies, below the state folder.
 fn candidate(deployment: &str) -> String {
     format!("generations/{CANDIDATE}{deployment}.json")
 }

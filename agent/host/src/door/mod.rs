@@ -6,5 +6,6 @@ pub mod root;
 pub mod files;
 pub mod barrier;
 pub mod clock;
+pub mod guardian;
 pub mod command;
 pub mod ssh_keygen;

@@ -37,6 +37,7 @@ pub(super) struct Asked {
 }
 
 impl Asked {
+    /// Takes the address apart; whom to believe is settled here, before any connection.
     pub(super) fn of(probe: &HttpProbe, root: &Root, trust: &Trust) -> Result<Self, String> {
         let url = probe.url.as_str();
         let (scheme, rest) = url.split_once("://").ok_or("the address has no scheme")?;
@@ -60,6 +61,7 @@ impl Asked {
         })
     }
 
+    /// Connects, asks and judges. Whoever calls limits the time.
     pub(super) async fn look(self) -> Sighting {
         let refused = |error| format!("cannot connect to {}: {error}", self.authority);
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(refused)?;
@@ -78,6 +80,7 @@ impl Asked {
         }
     }
 
+    /// Asks over an open connection.
     async fn ask<S>(&self, stream: S) -> Sighting
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -114,6 +117,7 @@ impl Asked {
                 Err(error) => Err(format!("status {status}, but the body broke off: {error}")),
             }
         };
+        // Hyper's connection does nothing unless it is polled beside the request.
         tokio::pin!(answered);
         tokio::pin!(connection);
         tokio::select! {

@@ -55,6 +55,7 @@ impl Prober {
         answers
     }
 
+    /// Runs some probes, few enough to run at once.
     fn probe_some(&mut self, root: &Root, calls: &[Call<'_>]) -> Vec<Sighting> {
         let mut sightings: Vec<Sighting> = vec![Err("it was not run".to_owned()); calls.len()];
         let runs: Vec<_> =
@@ -124,6 +125,7 @@ impl Drop for Prober {
     }
 }
 
+/// Gives up when the time is over.
 async fn within(limit: Duration, look: impl Future<Output = Sighting>) -> Sighting {
     match timeout(limit, look).await {
         Ok(seen) => seen,
@@ -144,6 +146,7 @@ fn put(sightings: &mut [Sighting], at: usize, seen: Sighting) {
     }
 }
 
+/// Makes one short line of whatever was seen.
 fn answer(name: &str, seen: Sighting) -> Answer {
     let (passed, text) = match seen {
         Ok(text) => (true, text),

@@ -45,6 +45,7 @@ impl Trust {
     }
 }
 
+/// The system's certificate authorities.
 fn system() -> Result<Arc<ClientConfig>, String> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -54,6 +55,7 @@ fn system() -> Result<Arc<ClientConfig>, String> {
     build(roots)
 }
 
+/// The certificates of a file below the root, and no others.
 fn named(root: &Root, path: &HostPath) -> Result<Arc<ClientConfig>, String> {
     let bytes = root.read(path.as_str(), CA_BYTES_MAX).map_err(|failure| chain(&failure))?;
     let bytes = bytes.ok_or_else(|| format!("the caFile {path} is not there"))?;
@@ -76,6 +78,7 @@ fn build(roots: RootCertStore) -> Result<Arc<ClientConfig>, String> {
     Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
 }
 
+/// Everybody: for a page whose certificate nobody here can check.
 fn anyone() -> Result<Arc<ClientConfig>, String> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))

@@ -176,6 +176,7 @@ impl Segments {
         Ok(0)
     }
 
+    /// All lines of one segment.
     fn lines(&self, number: u64) -> Result<Vec<Line>, RecordFailure> {
         let path = self.path_of(number);
         let bytes = read_segment(&path)?;
@@ -215,6 +216,7 @@ pub(super) fn split(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     bytes.split(|byte| *byte == b'\n').filter(|it| !it.is_empty())
 }
 
+/// Reads every line of a segment; one that is no record is damage.
 fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<Line>, RecordFailure> {
     let read = |(at, bytes): (usize, &[u8])| {
         line::read(bytes).ok_or_else(|| RecordFailure::Damaged {

@@ -38,10 +38,12 @@ impl BlobCache {
         Self { path: path.to_owned(), known, grew: false }
     }
 
+    /// What is known of a blob.
     pub(super) fn look(&self, id: Oid) -> Option<(Sha256, u64)> {
         self.known.get(&id).copied()
     }
 
+    /// Remembers a blob that was read.
     pub(super) fn keep(&mut self, id: Oid, sha256: Sha256, size: u64) {
         // Old revisions' blobs are not worth telling apart: begin again.
         if self.known.len() >= BLOBS_MAX {
@@ -81,6 +83,7 @@ impl BlobCache {
     }
 }
 
+/// Reads the file's content; `None` when a single byte of it is wrong.
 fn parse(bytes: &[u8]) -> Option<HashMap<Oid, (Sha256, u64)>> {
     let (body, check) = bytes.split_last_chunk::<32>()?;
     if Sha256::of(body).as_bytes() != check {

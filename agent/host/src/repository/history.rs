@@ -164,6 +164,7 @@ impl<'o> Trees<'o> {
         Self { odb, tops, folders, blobs, bytes: 0 }
     }
 
+    /// The raw commit of this id.
     fn commit(&self, id: ObjectId) -> Result<Arc<[u8]>, HistoryFailure> {
         let missing = |why: &str| HistoryFailure::Object { id, why: why.to_owned() };
         let oid = oid(&id).ok_or_else(|| missing("is named by SHA-256"))?;
@@ -177,6 +178,7 @@ impl<'o> Trees<'o> {
         }
     }
 
+    /// What stands in the tree of a commit that parsed.
     fn evidence(
         &mut self,
         id: ObjectId,
@@ -213,6 +215,7 @@ impl<'o> Trees<'o> {
         top.rest == before.rest && rest(top) == rest(&before)
     }
 
+    /// Looks at a commit's tree, once.
     fn top(&mut self, tree: ObjectId) -> Result<Rc<Top>, HistoryFailure> {
         let Some(id) = oid(&tree) else {
             return Err(HistoryFailure::Object { id: tree, why: "is named by SHA-256".to_owned() });
@@ -242,6 +245,7 @@ impl<'o> Trees<'o> {
         Ok(top)
     }
 
+    /// Looks at a `.bowline` folder, once.
     fn folder(&mut self, id: Oid) -> Result<Rc<Folder>, HistoryFailure> {
         if let Some(found) = self.folders.get(&id) {
             return Ok(Rc::clone(found));

@@ -3,7 +3,8 @@
 //! **Invariant:** nothing here is believed: objects go out raw, under names that were recomputed.
 //! **Invariant:** no configuration, hook, filter or reference of a stranger counts.
 
-pub mod source;
+mod source;
+mod fetch_failure;
 pub mod fetch;
 pub mod history;
 pub mod view;

@@ -20,7 +20,9 @@ const SYMBOLIC_MAX: usize = 5;
 pub(super) struct Remote {
     /// As it was named.
     pub(super) url: String,
+    /// Its own folder, with its HEAD.
     git: PathBuf,
+    /// Where objects and branches are: another folder only for a linked work tree.
     common: PathBuf,
 }
 
@@ -95,6 +97,7 @@ impl Remote {
         Ok(odb)
     }
 
+    /// The line of a reference: a loose one counts before a packed one.
     fn line_of(&self, name: &str) -> Option<String> {
         if !well_formed(name) {
             return None;
@@ -103,6 +106,7 @@ impl Remote {
         read_line(&folder.join(name)).or_else(|| self.packed(name))
     }
 
+    /// The id that `packed-refs` gives a reference; peeled lines begin with `^` and name none.
     fn packed(&self, name: &str) -> Option<String> {
         let bytes = files::read(&self.common.join("packed-refs"), REFERENCES_BYTES_MAX).ok()??;
         let text = String::from_utf8_lossy(&bytes);
@@ -112,6 +116,7 @@ impl Remote {
         })
     }
 
+    /// Whether anything was ever pushed: it tells a wrong name from an empty repository.
     fn holds_any_branch(&self) -> bool {
         let packed = files::read(&self.common.join("packed-refs"), REFERENCES_BYTES_MAX);
         let in_pack =
@@ -131,11 +136,13 @@ fn git_folder(path: &Path) -> Option<PathBuf> {
     is_git_folder(path).then(|| path.to_owned())
 }
 
+/// Git's own test for a repository.
 fn is_git_folder(path: &Path) -> bool {
     let own = path.join("objects").is_dir() && path.join("refs").is_dir();
     path.join("HEAD").exists() && (own || path.join("commondir").is_file())
 }
 
+/// The first line of a small file; what cannot be read is as good as not there.
 fn read_line(path: &Path) -> Option<String> {
     let bytes = files::read(path, REFERENCES_BYTES_MAX).ok()??;
     Some(String::from_utf8_lossy(&bytes).lines().next().unwrap_or_default().trim().to_owned())

@@ -118,6 +118,7 @@ impl Repository {
     }
 }
 
+/// The tree of a commit, by the strict grammar: the same one that was verified.
 fn tree_of(odb: &Odb<'_>, commit: &ObjectId) -> Result<Oid, TreeFailure> {
     let fail = |why: String| TreeFailure::Object { path: String::new(), id: *commit, why };
     let id = oid(commit).ok_or_else(|| fail("is named by SHA-256".to_owned()))?;
@@ -133,11 +134,14 @@ struct Scan<'s> {
     odb: &'s Odb<'s>,
     cache: &'s mut BlobCache,
     entries: BTreeMap<String, Entry>,
+    /// Entries so far, folders among them: a tree may hold itself ten times over.
     visited: u64,
+    /// Bytes of all files so far.
     total: u64,
 }
 
 impl Scan<'_> {
+    /// Lists a folder and everything below it.
     fn folder(&mut self, id: Oid, path: &str, depth: u64) -> Result<(), TreeFailure> {
         if depth > DEPTH_MAX {
             return Err(too_large(path, "folders in folders", DEPTH_MAX));
@@ -166,6 +170,7 @@ impl Scan<'_> {
         }
     }
 
+    /// Lists one entry by what its mode says.
     fn entry(&mut self, entry: &RawEntry<'_>, path: String, depth: u64) -> Result<(), TreeFailure> {
         let listed = match entry.mode {
             Mode::Folder => return self.folder(entry.id, &path, depth + 1),
@@ -185,6 +190,7 @@ impl Scan<'_> {
         Ok(())
     }
 
+    /// Reads a link and checks where it leads.
     fn link(&self, id: Oid, path: &str) -> Result<Entry, TreeFailure> {
         let object = match read(self.odb, id, ObjectType::Blob, symlink::TARGET_BYTES_MAX) {
             Ok(object) => object,
@@ -199,6 +205,7 @@ impl Scan<'_> {
         }
     }
 
+    /// Digest and size of a file; its content is read only when it is not known.
     fn blob(&mut self, id: Oid, path: &str) -> Result<(Sha256, u64), TreeFailure> {
         if let Some(known) = self.cache.look(id) {
             return Ok(known);

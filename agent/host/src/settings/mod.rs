@@ -247,7 +247,7 @@ mod tests {
         assert_eq!(settings.remotes, ["/srv/fleet/repo"]);
         assert_eq!(settings.state, Path::new("/srv/fleet/state"));
         assert_eq!(settings.trust, Path::new("/tmp/h/etc/bowline/trust.yaml"));
-        assert_eq!(settings.interval, Duration::from_secs(60));
+        assert_eq!(settings.interval, Duration::from_mins(1));
     }
 
     #[test]

@@ -1,0 +1,171 @@
+//! How a fetch can fail, and what a person can do about it.
+//!
+//! **Invariant:** no failure shows a password that stands in an address, nor what a file holds.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::RepositoryFailure;
+use crate::failure::{Kind, chain};
+
+/// Nothing was fetched.
+#[derive(Debug, Error)]
+pub enum FetchFailure {
+    /// No source is named.
+    #[error("fetch without a source: none is named")]
+    NoSource,
+    /// An address of a kind that is not served.
+    #[error("fetch from {url}: https/ssh remotes are not supported by this version")]
+    Unsupported {
+        /// The address.
+        url: String,
+    },
+    /// There is no repository.
+    #[error("fetch from {url}: there is no Git repository")]
+    NotARepository {
+        /// The address.
+        url: String,
+    },
+    /// A repository without commits.
+    #[error("fetch from {url}: the repository is empty")]
+    Empty {
+        /// The address.
+        url: String,
+    },
+    /// It has other references, but not this one.
+    #[error("fetch from {url}: it has no {reference}")]
+    MissingRef {
+        /// The address.
+        url: String,
+        /// The reference.
+        reference: String,
+    },
+    /// The reference names something else than a commit.
+    #[error("fetch {reference} from {url}: it names a {found}, not a commit")]
+    NotACommit {
+        /// The address.
+        url: String,
+        /// The reference.
+        reference: String,
+        /// What it names.
+        found: String,
+    },
+    /// Objects named by SHA-256.
+    #[error(
+        "fetch from {url}: repositories with SHA-256 object names are not supported by this version"
+    )]
+    ObjectFormat {
+        /// The address.
+        url: String,
+    },
+    /// References are kept in a way that is not understood.
+    #[error("fetch from {url}: its references cannot be read")]
+    Unreadable {
+        /// The address.
+        url: String,
+    },
+    /// More bytes or objects than allowed.
+    #[error("fetch from {url}: more than {limit}")]
+    TooLarge {
+        /// The address.
+        url: String,
+        /// The limit.
+        limit: String,
+    },
+    /// It took too long.
+    #[error("fetch from {url}: not done after {}", seconds(*timeout))]
+    TimedOut {
+        /// The address.
+        url: String,
+        /// How long it was given.
+        timeout: Duration,
+    },
+    /// The agent ends.
+    #[error("fetch from {url}: the agent was told to stop")]
+    Stopped {
+        /// The address.
+        url: String,
+    },
+    /// Git's objects or references are not as they should be.
+    #[error("{doing} {url}")]
+    Git {
+        /// What was being done.
+        doing: &'static str,
+        /// The address.
+        url: String,
+        /// What libgit2 said.
+        #[source]
+        source: git2::Error,
+    },
+    /// The agent's own repository.
+    #[error("fetch into the agent's repository")]
+    Own(#[from] RepositoryFailure),
+    /// Several sources, and none gave anything.
+    #[error("fetch: {}", all(failures))]
+    NoneAnswered {
+        /// Each source's failure, in order.
+        failures: Vec<FetchFailure>,
+    },
+}
+
+impl FetchFailure {
+    /// What it means: a fetch changes nothing, so it is always tried again.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Own(failure) => failure.kind(),
+            _ => Kind::Transient,
+        }
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoSource => "no-source",
+            Self::Unsupported { .. } => "unsupported-remote",
+            Self::NotARepository { .. } => "not-a-repository",
+            Self::Empty { .. } => "empty-repository",
+            Self::MissingRef { .. } => "missing-ref",
+            Self::NotACommit { .. } => "not-a-commit",
+            Self::ObjectFormat { .. } => "object-format",
+            Self::Unreadable { .. } | Self::Git { .. } => "remote-damaged",
+            Self::TooLarge { .. } => "too-large",
+            Self::TimedOut { .. } => "fetch-timeout",
+            Self::Stopped { .. } => "stopped",
+            Self::Own(failure) => failure.code(),
+            Self::NoneAnswered { failures } => failures.first().map_or("no-source", Self::code),
+        }
+    }
+
+    /// What a person can do.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::NoSource => "name one under [source] url",
+            Self::Unsupported { .. } => "mirror it to this machine and name its path",
+            Self::NotARepository { .. } => "check [source] url; the agent must be able to read it",
+            Self::Empty { .. } => "push a first commit",
+            Self::MissingRef { .. } => "check [source] ref; it is written in full: refs/heads/main",
+            Self::NotACommit { .. } => "name a branch; annotated tags are not followed",
+            Self::ObjectFormat { .. } => "use a repository made with --object-format=sha1",
+            Self::Unreadable { .. } => {
+                "use Git's \"files\" reference format, and run git fsck there"
+            }
+            Self::Git { .. } => "run git fsck there",
+            Self::TooLarge { .. } => {
+                "raise limits in the trust file, or make the repository smaller"
+            }
+            Self::TimedOut { .. } => "raise [source] timeout",
+            Self::Stopped { .. } => "nothing: it is tried again at the next start",
+            Self::Own(_) => "delete the agent's objects.git: it is fetched again",
+            Self::NoneAnswered { failures } => failures.first().map_or("", Self::hint),
+        }
+    }
+}
+
+fn all(failures: &[FetchFailure]) -> String {
+    failures.iter().map(|it| chain(it)).collect::<Vec<_>>().join("; ")
+}
+
+fn seconds(timeout: Duration) -> String {
+    format!("{} s", timeout.as_secs_f32())
+}

@@ -1,0 +1,74 @@
+//! Prints one table: every fault row and attack of the design, its tests, and how they ended.
+//!
+//! `cargo matrix` runs the simulation, the scenarios and the crash states, and reads their own lines.
+//! `cargo matrix -- FILE` reads the output of an earlier run instead.
+//!
+//! **Invariant:** a row without a test says so; a test that failed makes the command fail.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command for people")]
+#![allow(clippy::disallowed_methods, reason = "runs the project's own tests and reads their output")]
+
+mod rows;
+
+use std::collections::BTreeMap;
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::Context as _;
+
+use rows::{ATTACKS, FAULTS, Row};
+
+fn main() -> anyhow::Result<ExitCode> {
+    let output = match std::env::args().nth(1) {
+        Some(file) => std::fs::read_to_string(&file).with_context(|| format!("read {file}"))?,
+        None => run_tests()?,
+    };
+    let results = results(&output);
+    println!("| row | what | test | result |\n|---|---|---|---|");
+    let mut failed = 0;
+    for (kind, rows) in [("fault", FAULTS), ("attack", ATTACKS)] {
+        for row in rows {
+            failed += print_row(kind, row, &results);
+        }
+    }
+    println!("\n{} tests, {failed} failed", results.len());
+    Ok(if failed == 0 && !results.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn run_tests() -> anyhow::Result<String> {
+    let suites = ["simulation", "scenarios", "crash_states"];
+    let targets = suites.iter().flat_map(|it| ["--test", it]);
+    eprintln!("runs the suites {}; this takes some minutes", suites.join(", "));
+    let output = Command::new(env!("CARGO"))
+        .args(["test", "--package", "tests", "--no-fail-fast"])
+        .args(targets)
+        .stderr(Stdio::inherit())
+        .output()
+        .context("run the tests")?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Results by test, from the test runner's own lines: `test a::b ... ok`.
+fn results(output: &str) -> BTreeMap<String, String> {
+    let line = |line: &str| {
+        let (name, result) = line.strip_prefix("test ")?.split_once(" ... ")?;
+        Some((name.to_owned(), result.trim().to_owned()))
+    };
+    output.lines().filter_map(line).collect()
+}
+
+/// Prints a row's tests; gives how many failed.
+fn print_row(kind: &str, row: &Row, results: &BTreeMap<String, String>) -> usize {
+    let (number, what) = row;
+    let prefix = format!("{kind}_{number:02}_");
+    let is_of = |name: &str| name.rsplit("::").next().is_some_and(|it| it.starts_with(&prefix));
+    let mut found = results.iter().filter(|(name, _)| is_of(name)).peekable();
+    if found.peek().is_none() {
+        println!("| {kind} {number} | {what} | – | no test in this version |");
+        return 0;
+    }
+    let mut failed = 0;
+    for (name, result) in found {
+        println!("| {kind} {number} | {what} | `{name}` | {result} |");
+        failed += usize::from(result != "ok");
+    }
+    failed
+}

@@ -1,0 +1,78 @@
+//! The rows: numbers and names as in the design.
+//!
+//! **Invariant:** every row stands here, also those that a later version brings.
+
+/// A number and what it is about.
+pub(crate) type Row = (u32, &'static str);
+
+/// Faults.
+pub(crate) const FAULTS: &[Row] = &[
+    (1, "a crash at every effect of the model, and of its recovery"),
+    (2, "SIGKILL at every relevant system call"),
+    (3, "the same inside recovery"),
+    (4, "power cut that loses unsynced writes, in a virtual machine"),
+    (5, "journal torn, flipped, duplicated, lost"),
+    (6, "a sync that fails"),
+    (7, "no space at every write"),
+    (8, "read-only, out of descriptors, memory or quota"),
+    (9, "lying sync and power cut"),
+    (10, "target edited by another"),
+    (11, "symlink race in a user-writable parent"),
+    (12, "killed during apt"),
+    (13, "dpkg lock held"),
+    (14, "two agents"),
+    (15, "clock a year off"),
+    (16, "reboot in each phase"),
+    (17, "the change breaks the boot"),
+    (18, "thin pool full"),
+    (19, "thick snapshot overflows"),
+    (20, "crash between commands of a restore"),
+    (21, "busy mount at restore"),
+    (22, "freezer killed"),
+    (23, "cloud API faults"),
+    (24, "probe flaps, hangs, fails in soak"),
+    (25, "an undo step fails for good"),
+    (26, "state deleted, or older than the host"),
+    (27, "10,000-file plan killed"),
+    (28, "secrets store down during revert"),
+    (29, "force-push while a deployment is open"),
+    (30, "each barrier removed"),
+];
+
+/// Attacks.
+pub(crate) const ATTACKS: &[Row] = &[
+    (1, "unsigned, wrong key, any byte changed"),
+    (2, "NUL, look-alike headers, duplicate signatures"),
+    (3, "SSHSIG namespace, version, hash, RSA, presence"),
+    (4, "SSH certificates"),
+    (5, "OpenPGP"),
+    (6, "back-dated, future-dated, before its parent"),
+    (7, "revocation list missing"),
+    (8, "e-mail of a trusted person"),
+    (9, "rewind, sibling, unrelated root"),
+    (10, "teleport from another branch or repository"),
+    (11, "swapped parents"),
+    (12, "bad commit in the middle"),
+    (13, "tag retargeted"),
+    (14, "forge signature without approval"),
+    (15, "self-approval"),
+    (16, "approval of something else"),
+    (17, "DSSE tricks"),
+    (18, "attestation for another tree"),
+    (19, "signer of another gate"),
+    (20, "result below the limit"),
+    (21, "vulnerability above the limit"),
+    (22, "old scan replayed"),
+    (23, "evidence withheld"),
+    (24, "summary of another verifier"),
+    (25, "junk or huge notes"),
+    (26, "a commit that authorises itself"),
+    (27, "policy version, threshold, expiry"),
+    (28, "offline host, fork by a retired key"),
+    (29, "state deleted or rolled back, clock set back"),
+    (30, "power cut between verify and persist; ref moved"),
+    (31, "hostile tree entries"),
+    (32, "freeze"),
+    (33, "pack bomb, delta bomb, endless stream"),
+    (34, "log edited, rewound, forked"),
+];
