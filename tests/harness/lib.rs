@@ -21,3 +21,8 @@ pub mod disk;
 pub mod sim_host;
 pub mod history;
 pub mod invariants;
+pub mod binaries;
+pub mod workshop;
+pub mod agent;
+pub mod picture;
+pub mod strace;

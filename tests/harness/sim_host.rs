@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use bowline_agent::driver::{Halt, Hands};
 use bowline_api::record::{Conflict, Record};
-use bowline_engine::phase::{Effect, Ending, Event, Failure, Settlement, Staging, Turn, Weight};
+use bowline_engine::ending::Ending;
+use bowline_engine::phase::{Effect, Event, Failure, Settlement, Staging, Turn, Weight};
 use bowline_model::digest::Sha256;
 use bowline_model::facts::Facts;
 use bowline_model::form::{Form, Inode};

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use bowline_engine::memory::{Durable, Memory, Settings as Known};
+use bowline_engine::memory::{Durable, Memory};
 use bowline_engine::phase::{Quest, Turn};
 use bowline_engine::recover::{Left, recover};
+use bowline_engine::settings::Settings as Known;
 use bowline_host::clean;
 use bowline_host::door::root::Root;
 use bowline_host::door::{clock, files};

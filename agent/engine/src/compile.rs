@@ -21,7 +21,7 @@ use bowline_model::tree::{Content, Contents, Tree};
 use thiserror::Error;
 
 use crate::gate::{self, Cleared, Hold};
-use crate::memory::Settings;
+use crate::settings::Settings;
 use crate::verify::Verified;
 
 /// A revision, compiled for this host.

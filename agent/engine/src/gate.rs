@@ -5,7 +5,7 @@
 
 use bowline_model::manifest::{Manifest, Spec};
 
-use crate::memory::Settings;
+use crate::settings::Settings;
 use crate::verify::Verified;
 
 /// A verified revision that may be deployed now. Made only here.

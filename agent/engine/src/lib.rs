@@ -14,7 +14,7 @@
 //! **Invariant:** [`Verified`](verify::Verified), [`Cleared`](gate::Cleared) and
 //! [`Plan`](plan::Plan) are made in one place each, in that order; none can be read from disk.
 
-pub mod memory;
+pub mod settings;
 pub mod verify;
 pub mod compile;
 pub mod render;
@@ -24,6 +24,8 @@ pub mod transaction;
 pub mod trial;
 pub mod backoff;
 pub mod quarantine;
+pub mod ending;
+pub mod memory;
 pub mod phase;
 pub mod advance;
 pub mod recover;

@@ -3,44 +3,17 @@
 //! **Invariant:** everything here is either a setting, or was durable before it came here, or may be
 //! lost and found again.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bowline_model::digest::Sha256;
 use bowline_model::facts::Facts;
 use bowline_model::generation::{Generation, Ledger};
 use bowline_model::high_water::HighWater;
-use bowline_model::host_path::HostPath;
-use bowline_model::name::{Key, Label};
 use bowline_model::revision::Revision;
-use bowline_model::trust_root::TrustRoot;
 
 use crate::compile::Compiled;
-use crate::phase::Ending;
-
-/// What the agent was told once.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The host's name.
-    pub host: String,
-    /// The fingerprint of the host's key, as `SHA256:…`; it finds the host in `hosts/*.yaml`.
-    pub fingerprint: String,
-    /// The folder of the repository in which `bowline.yaml` lies; empty for its root.
-    pub folder: String,
-    /// Labels of agent.toml: they count only where the policy says so.
-    pub local_labels: BTreeMap<Key, Label>,
-    /// The agent's version.
-    pub version: (u32, u32, u32),
-    /// The root of trust.
-    pub trust: Arc<TrustRoot>,
-    /// SHA-256 of the trust file.
-    pub trust_sha256: Sha256,
-    /// The agent's own paths: no targets.
-    pub reserved: Vec<HostPath>,
-    /// How often the repository is asked.
-    pub interval: Duration,
-}
+use crate::ending::Ending;
+use crate::settings::Settings;
 
 /// What the engine remembers.
 #[derive(Debug, Clone)]

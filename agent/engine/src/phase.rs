@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bowline_api::cycle::Cycle;
 use bowline_api::record::{Conflict, Record};
 use bowline_model::bundle::Bundle;
 use bowline_model::facts::Facts;
@@ -21,6 +20,7 @@ use bowline_model::step::{Check, Handler, Step};
 use bowline_model::survey::{Seen, Sight, Survey};
 use bowline_model::tree::{Content, Contents, Tree};
 
+use crate::ending::Ending;
 use crate::memory::Memory;
 use crate::plan::{Plan, Validation};
 use crate::transaction::Transaction;
@@ -60,15 +60,6 @@ pub struct Quest {
     pub ending: Option<Ending>,
     /// The verdict on the source, for status.
     pub judged: Option<Box<Judged>>,
-}
-
-/// How a cycle ends.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Ending {
-    /// For people and programs.
-    pub cycle: Cycle,
-    /// Whether it is tried again soon.
-    pub again: bool,
 }
 
 /// Where the agent stands.

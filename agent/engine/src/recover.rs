@@ -9,8 +9,9 @@ use bowline_api::outcome::Outcome;
 use bowline_model::mark::{Blame, Mark, Verdict, Why};
 
 use crate::advance::{decide_revert, finish, keep, undo_next};
+use crate::ending::Ending;
 use crate::memory::Memory;
-use crate::phase::{Effect, Ending, Phase, Quest, State, Turn};
+use crate::phase::{Effect, Phase, Quest, State, Turn};
 use crate::report::plain_cycle;
 use crate::transaction::Transaction;
 

@@ -14,7 +14,7 @@ use bowline_model::revision::Revision;
 use bowline_trust::verdict::{Deployable, Verdict, Walked};
 use jiff::Timestamp;
 
-use crate::memory::Settings;
+use crate::settings::Settings;
 
 /// A commit that may be deployed as far as signatures and policy go. Made only here.
 #[derive(Debug, Clone)]

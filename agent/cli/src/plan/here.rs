@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf, absolute};
 use std::sync::Arc;
 
 use anyhow::anyhow;
-use bowline_engine::memory::Settings as Known;
+use bowline_engine::settings::Settings as Known;
 use bowline_host::command::Commands;
 use bowline_host::door::files;
 use bowline_host::door::root::Root;

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use bowline_engine::phase::{Effect, Ending, Event, Failure, Turn, Weight};
+use bowline_engine::ending::Ending;
+use bowline_engine::phase::{Effect, Event, Failure, Turn, Weight};
 use bowline_host::clean::{self, Ended};
 use bowline_host::door::clock;
 use bowline_host::door::root::Root;

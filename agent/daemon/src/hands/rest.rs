@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use bowline_api::outcome::Outcome;
 use bowline_api::status::{Committed, Condition, Last, Quarantined, WaitingFor};
-use bowline_engine::phase::{Ending, Event};
+use bowline_engine::ending::Ending;
+use bowline_engine::phase::Event;
 use bowline_host::door::clock;
 use bowline_host::facts;
 use jiff::Timestamp;

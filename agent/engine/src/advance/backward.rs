@@ -4,6 +4,7 @@
 //! **Invariant:** a host that is not proved back is stranded, never called reverted.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_api::record::{Conflict, Proof};
@@ -14,9 +15,10 @@ use bowline_model::mark::{Blame, Mark, Verdict, Why};
 use bowline_model::step::{Class, Deed};
 use bowline_model::survey::Seen;
 
-use super::{finish, prepare, turn};
+use super::{finish, turn};
 use crate::memory::Memory;
 use crate::phase::{Effect, Failure, Phase, Quest, Settlement, Turn, Weight};
+use crate::quarantine;
 use crate::transaction::Transaction;
 
 /// Tries of one batch on the way back, before a person is called.
@@ -166,9 +168,11 @@ pub(super) fn proved(memory: Memory, quest: Quest, tx: Box<Transaction>, seen: &
     }
     let digest = |forms: &[(&str, &Form)]| Sha256::of_value(&forms).unwrap_or_default().to_string();
     let proof = Proof { before: digest(&before), after: digest(&after) };
-    let Some(ledger) = prepare::ledger_after(&memory, &tx, quest.wall) else {
+    let Some((_, why)) = tx.decision.as_ref() else {
         return finish::strand(memory, tx, "it was taken back without a decision");
     };
+    let ledger = quarantine::after_revert(&memory.ledger, &tx.opening, why, quest.wall);
+    let ledger = Arc::new(ledger);
     let deployment = tx.opening.deployment.clone();
     let settlement = Settlement::Revert { deployment, ledger: ledger.clone() };
     let memory = Memory { ledger, ..memory };

@@ -14,8 +14,9 @@ use bowline_model::mark::{Blame, Mark, Verdict};
 
 use super::turn;
 use crate::backoff;
+use crate::ending::Ending;
 use crate::memory::Memory;
-use crate::phase::{Effect, Ending, Failure, Phase, Quest, Slots, Turn};
+use crate::phase::{Effect, Failure, Phase, Quest, Slots, Turn};
 use crate::report::{alarm, cycle_of, record_of};
 use crate::transaction::Transaction;
 

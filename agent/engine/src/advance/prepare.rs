@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use super::{finish, forward, source, turn};
 use crate::compile::Compiled;
+use crate::ending::Ending;
 use crate::memory::Memory;
-use crate::phase::{Effect, Ending, Failure, Phase, Quest, Settlement, Staging, Turn, Weight};
+use crate::phase::{Effect, Failure, Phase, Quest, Settlement, Staging, Turn, Weight};
 use crate::plan::{self, Given, NoPlan, Plan};
-use crate::quarantine;
 use crate::report::plain_cycle;
 use crate::transaction::Transaction;
 
@@ -168,14 +168,4 @@ pub(super) fn stage_failed(
     // Not a decision of a changed host, so it is no mark; it only words the record.
     tx.decision = Some((bowline_model::mark::Verdict::Revert, why));
     Turn { marks, ..finish(finish::seen_to_fail(memory, outcome), quest, tx) }
-}
-
-/// The ledger as it is after `tx` was taken back.
-pub(super) fn ledger_after(
-    memory: &Memory,
-    tx: &Transaction,
-    wall: i64,
-) -> Option<Arc<bowline_model::generation::Ledger>> {
-    let (_, why) = tx.decision.as_ref()?;
-    Some(Arc::new(quarantine::after_revert(&memory.ledger, &tx.opening, why, wall)))
 }

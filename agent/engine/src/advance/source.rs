@@ -16,8 +16,9 @@ use bowline_model::tree::{Contents, Tree};
 
 use super::{finish, turn};
 use crate::compile::{self, CompileFailure, Step};
+use crate::ending::Ending;
 use crate::memory::{LOOK_EVERY, Memory, Parked, READ_EVERY};
-use crate::phase::{Effect, Ending, Failure, Means, Phase, Quest, Turn};
+use crate::phase::{Effect, Failure, Means, Phase, Quest, Turn};
 use crate::plan;
 use crate::report::plain_cycle;
 use crate::verify::{self, Judged, Verified};

@@ -18,8 +18,8 @@ use bowline_model::tree::{Content, Contents, Entry, Tree};
 
 use super::gather::{locate, of_fault};
 use super::{CompileFailure, Compiled, Object};
-use crate::memory::Settings;
 use crate::render::render;
+use crate::settings::Settings;
 
 /// Objects of one revision on one host: twice what the benchmark's largest form has, and a limit.
 const OBJECTS_MAX: usize = 250_000;

@@ -1,0 +1,35 @@
+//! What the engine was told once, before its first turn.
+//!
+//! **Invariant:** plain values; nothing here changes while the agent runs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bowline_model::digest::Sha256;
+use bowline_model::host_path::HostPath;
+use bowline_model::name::{Key, Label};
+use bowline_model::trust_root::TrustRoot;
+
+/// What the agent was told once.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The host's name.
+    pub host: String,
+    /// The fingerprint of the host's key, as `SHA256:…`; it finds the host in `hosts/*.yaml`.
+    pub fingerprint: String,
+    /// The folder of the repository in which `bowline.yaml` lies; empty for its root.
+    pub folder: String,
+    /// Labels of agent.toml: they count only where the policy says so.
+    pub local_labels: BTreeMap<Key, Label>,
+    /// The agent's version.
+    pub version: (u32, u32, u32),
+    /// The root of trust.
+    pub trust: Arc<TrustRoot>,
+    /// SHA-256 of the trust file.
+    pub trust_sha256: Sha256,
+    /// The agent's own paths: no targets.
+    pub reserved: Vec<HostPath>,
+    /// How often the repository is asked.
+    pub interval: Duration,
+}

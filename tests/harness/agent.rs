@@ -1,0 +1,187 @@
+//! The agent's program, run for one cycle or as a service, and what it told.
+//!
+//! **Invariant:** the agent sees the workshop's clean environment and nothing else.
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use bowline_api::cycle::Cycle;
+use bowline_api::outcome::Outcome;
+use serde::de::DeserializeOwned;
+
+use crate::binaries;
+use crate::workshop::Workshop;
+
+/// Longer than anything here should take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What one cycle told.
+#[derive(Debug)]
+pub struct Told {
+    /// The exit code; `None` when a signal ended it.
+    pub exit: Option<i32>,
+    /// What it printed for programs, if it came so far.
+    pub cycle: Option<Cycle>,
+    /// What it printed for people.
+    pub said: String,
+}
+
+impl Told {
+    /// What a finished program told.
+    pub fn by(output: &Output) -> Self {
+        Self {
+            exit: output.status.code(),
+            cycle: serde_json::from_slice(&output.stdout).ok(),
+            said: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// The cycle, which must have ended so, in JSON and in the exit code alike.
+    #[track_caller]
+    pub fn ended(&self, outcome: Outcome) -> &Cycle {
+        let cycle = self.cycle.as_ref().unwrap_or_else(|| panic!("no cycle was told: {self:?}"));
+        assert_eq!(cycle.outcome, outcome, "{self:#?}");
+        assert_eq!(self.exit, Some(i32::from(outcome.exit_code())), "{self:#?}");
+        cycle
+    }
+
+    /// The cycle, which must have ended so and for this reason.
+    #[track_caller]
+    pub fn ended_for(&self, outcome: Outcome, code: &str) -> &Cycle {
+        let cycle = self.ended(outcome);
+        assert_eq!(cycle.code, code, "{self:#?}");
+        cycle
+    }
+
+    /// How the cycle ended, if it came so far.
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.cycle.as_ref().map(|it| it.outcome)
+    }
+}
+
+impl Workshop {
+    /// The agent's command line for one cycle.
+    pub fn one_cycle(&self) -> Vec<String> {
+        let agent = binaries::agent().display().to_string();
+        let rest = ["--config", "agent.toml", "--root", "root", "--once", "--json"];
+        std::iter::once(agent).chain(rest.map(str::to_owned)).collect()
+    }
+
+    /// Runs one cycle.
+    pub fn once(&self) -> Told {
+        self.once_under(&[])
+    }
+
+    /// Runs one cycle by way of another program, such as `strace`.
+    pub fn once_under(&self, before: &[&str]) -> Told {
+        Told::by(&self.prepared(before).output().unwrap())
+    }
+
+    /// Begins one cycle, to be waited for.
+    pub fn begin(&self) -> Running {
+        let mut command = self.prepared(&[]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Running { child: Some(command.spawn().unwrap()) }
+    }
+
+    fn prepared(&self, before: &[&str]) -> Command {
+        let line = self.one_cycle();
+        let words: Vec<&str> = before.iter().copied().chain(line.iter().map(String::as_str)).collect();
+        let mut command = self.command(words[0]);
+        command.args(&words[1..]);
+        command
+    }
+
+    /// Starts the agent as a service, and waits until it answers.
+    pub fn serve(&self) -> Service<'_> {
+        let mut command = self.command(binaries::agent());
+        command.args(["--config", "agent.toml", "--root", "root"]);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let service = Service { shop: self, running: Running { child: Some(child) } };
+        until("the agent answers", || service.ask("GET", "/healthz").is_some());
+        service
+    }
+}
+
+/// A running agent; it is ended when this value goes.
+#[derive(Debug)]
+pub struct Running {
+    child: Option<Child>,
+}
+
+impl Running {
+    /// Waits for its end.
+    pub fn wait(mut self) -> Told {
+        Told::by(&self.child.take().unwrap().wait_with_output().unwrap())
+    }
+
+    /// Kills it.
+    pub fn kill(mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It may have ended already.
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+}
+
+/// An agent that runs as a service.
+#[derive(Debug)]
+pub struct Service<'w> {
+    shop: &'w Workshop,
+    running: Running,
+}
+
+impl Service<'_> {
+    /// What it answers to a path, as JSON.
+    pub fn tell<T: DeserializeOwned>(&self, path: &str) -> T {
+        let body = self.ask("GET", path).unwrap_or_else(|| panic!("no answer to {path}"));
+        serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error}: {body}"))
+    }
+
+    /// Asks for a cycle now.
+    pub fn sync(&self) {
+        self.ask("POST", "/v1/sync").unwrap();
+    }
+
+    /// Asks it to end, and waits. Gives its exit code.
+    pub fn stop(mut self) -> Option<i32> {
+        let mut child = self.running.child.take().unwrap();
+        let id = child.id().to_string();
+        self.shop.run("kill", &["-TERM", &id]);
+        child.wait().unwrap().code()
+    }
+
+    /// The body of the answer; `None` while nobody listens.
+    fn ask(&self, method: &str, path: &str) -> Option<String> {
+        let mut stream = UnixStream::connect(self.shop.folder().join("a.sock")).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(stream, "{method} {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        let good = head.starts_with("HTTP/1.1 200") || head.starts_with("HTTP/1.1 202");
+        assert!(good, "{method} {path}: {answer}");
+        Some(body.to_owned())
+    }
+}
+
+/// Waits until something holds, looking again and again for a limited time.
+#[track_caller]
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < end, "waited in vain until {what}");
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
