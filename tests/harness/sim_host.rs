@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bowline_agent::driver::{Halt, Hands};
+use bowline_agent::driver::Halt;
 use bowline_api::record::{Conflict, Record};
 use bowline_engine::ending::Ending;
-use bowline_engine::phase::{Effect, Event, Failure, Settlement, Staging, Turn, Weight};
+use bowline_engine::phase::{Effect, Event, Failure, Settlement, Staging, Weight};
 use bowline_model::digest::Sha256;
 use bowline_model::facts::Facts;
 use bowline_model::form::{Form, Inode};
@@ -120,7 +120,11 @@ impl SimHost {
         Facts { users: root(), groups: root(), boot: "boot".to_owned(), ..Facts::default() }
     }
 
-    fn happen(&mut self, effect: Effect, survives: impl Fn(usize) -> bool) -> Result<Event, Halt> {
+    pub(crate) fn happen(
+        &mut self,
+        effect: Effect,
+        survives: impl Fn(usize) -> bool,
+    ) -> Result<Event, Halt> {
         Ok(match effect {
             Effect::Rest { ending, .. } => return self.rest(ending),
             Effect::Fetch { from, .. } if self.reachable => {
@@ -178,7 +182,7 @@ impl SimHost {
         })
     }
 
-    fn rest(&mut self, ending: Option<Box<Ending>>) -> Result<Event, Halt> {
+    pub(crate) fn rest(&mut self, ending: Option<Box<Ending>>) -> Result<Event, Halt> {
         self.endings.extend(ending.map(|it| *it));
         if self.cycles == 0 {
             return Err(Halt::Stop);
@@ -339,69 +343,7 @@ impl SimHost {
     }
 }
 
-fn failed(detail: &str) -> Event {
+pub(crate) fn failed(detail: &str) -> Event {
     let (code, detail) = ("simulated".to_owned(), detail.to_owned());
     Event::Failed(Failure { weight: Weight::Transient, code, detail })
-}
-
-impl Hands for SimHost {
-    fn record(&mut self, marks: &[Mark]) -> Result<(), Halt> {
-        self.effects += 1;
-        self.log.push(format!("{} record {}", self.effects, marks.len()));
-        let fault = self.faults.iter().find(|(at, _)| *at == self.effects).map(|(_, it)| *it);
-        match fault {
-            None => self.disk.journal.extend(marks.iter().cloned()),
-            // A journal that cannot be written ends the process.
-            Some(Fault::Fails | Fault::DarkBefore) => return self.lights_out(),
-            Some(Fault::DarkAmid(mask)) => {
-                let whole = mask.trailing_ones() as usize;
-                self.disk.journal.extend(marks.iter().take(whole).cloned());
-                return self.lights_out();
-            }
-            Some(Fault::DarkAfter) => {
-                self.disk.journal.extend(marks.iter().cloned());
-                return self.lights_out();
-            }
-        }
-        Ok(())
-    }
-
-    fn perform(&mut self, effect: Effect) -> Result<Event, Halt> {
-        if let Effect::Rest { ending, .. } = effect {
-            return self.rest(ending);
-        }
-        self.effects += 1;
-        self.log.push(format!("{} {}", self.effects, name(&effect)));
-        crate::invariants::no_outside_on_the_way_back(self, &effect);
-        let fault = self.faults.iter().find(|(at, _)| *at == self.effects).map(|(_, it)| *it);
-        match fault {
-            None => self.happen(effect, |_| true),
-            Some(Fault::Fails) => Ok(failed("injected")),
-            Some(Fault::DarkBefore) => self.lights_out(),
-            Some(Fault::DarkAmid(mask)) => {
-                drop(self.happen(effect, |at| mask >> (at % 32) & 1 == 1));
-                self.lights_out()
-            }
-            Some(Fault::DarkAfter) => {
-                drop(self.happen(effect, |_| true));
-                self.lights_out()
-            }
-        }
-    }
-
-    fn watch(&mut self, turn: &Turn) {
-        crate::invariants::nothing_is_lost(self, turn);
-    }
-}
-
-impl SimHost {
-    fn lights_out<T>(&mut self) -> Result<T, Halt> {
-        self.dark = true;
-        Err(Halt::Stop)
-    }
-}
-
-fn name(effect: &Effect) -> String {
-    let text = format!("{effect:?}");
-    text.split([' ', '(', '{']).next().unwrap_or_default().to_owned()
 }

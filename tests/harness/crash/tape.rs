@@ -3,9 +3,7 @@
 //! **Invariant:** what cannot be read ends the test; no call is passed over in silence.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
 
 /// Every call that can change a file, its names or its durability; `?` passes over those that an
 /// architecture does not have.
@@ -44,32 +42,16 @@ pub struct Call {
     pub gave: u64,
 }
 
-/// Whether calls can be recorded here.
-pub fn can_record() -> bool {
-    let mut strace = Command::new("strace");
-    strace.args(["-qq", "-o", "/dev/null", "true"]).stdout(Stdio::null()).stderr(Stdio::null());
-    strace.status().is_ok_and(|status| status.success())
-}
-
-/// Runs a program and records its calls to a file.
-pub fn record(program: &Path, arguments: &[&str], tape: &Path) -> (Output, Vec<Call>) {
+/// The command line that records the calls of the program that follows it.
+pub fn recorder(tape: &Path) -> Vec<String> {
     let calls: Vec<String> = CALLS.iter().map(|name| format!("?{name}")).collect();
-    let output = Command::new("strace")
-        .args(["-f", "-qq", "-y", "-xx", "-s", STRING_MAX, "-e", "signal=none"])
-        .args(["-e", &format!("trace={}", calls.join(",")), "-o"])
-        .arg(tape)
-        .arg(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let text = fs::read_to_string(tape).unwrap();
-    fs::remove_file(tape).unwrap();
-    (output, read(&text))
+    let options = ["strace", "-f", "-qq", "-y", "-xx", "-s", STRING_MAX, "-e", "signal=none", "-e"];
+    let rest = [format!("trace={}", calls.join(",")), "-o".to_owned(), tape.display().to_string()];
+    options.map(str::to_owned).into_iter().chain(rest).collect()
 }
 
 /// Reads what `strace -f -y -xx` wrote, in the order in which calls returned.
-fn read(text: &str) -> Vec<Call> {
+pub fn read(text: &str) -> Vec<Call> {
     let mut begun: BTreeMap<&str, &str> = BTreeMap::new();
     let mut calls = Vec::new();
     for line in text.lines() {
