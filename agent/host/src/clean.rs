@@ -52,12 +52,28 @@ pub fn leftovers(root: &Root) -> Result<Vec<(String, Vec<String>)>, OsFailure> {
 /// Cleans every stage of a deployment. Gives what was kept instead of deleted.
 pub fn clean(root: &Root, deployment: &str, ended: Ended) -> Result<Vec<Conflict>, OsFailure> {
     let mut conflicts = Vec::new();
-    for (stage, names) in leftovers(root)? {
-        if names.iter().any(|name| name == deployment) {
+    for base in Mounts::read(root)?.bases() {
+        let stage = format!("{base}/{STAGE}");
+        if list(root, &stage)?.iter().any(|name| name == deployment) {
             clean_stage(root, &stage, deployment, ended, &mut conflicts)?;
         }
+        // Also one that an earlier process was about to fill, or had emptied.
+        drop_empty(root, base, &stage)?;
     }
     Ok(conflicts)
+}
+
+/// Removes a stage root that holds nothing. Kept things stay, and the stage root with them.
+fn drop_empty(root: &Root, base: &str, stage: &str) -> Result<(), OsFailure> {
+    if root.folder(stage).is_err() {
+        return Ok(());
+    }
+    let fail = |errno| OsFailure::new("remove", root.outside(stage), errno);
+    let base = root.folder(base).map_err(fail)?;
+    match unlinkat(base, STAGE, UnlinkatFlags::RemoveDir) {
+        Ok(()) | Err(Errno::ENOTEMPTY | Errno::EEXIST | Errno::EBUSY | Errno::EROFS) => Ok(()),
+        Err(errno) => Err(fail(errno)),
+    }
 }
 
 fn clean_stage(
@@ -85,13 +101,7 @@ fn clean_stage(
         Err(errno) => return Err(fail(errno)),
     }
     let stage_fd = root.folder(stage).map_err(fail)?;
-    unlinkat(&stage_fd, deployment, UnlinkatFlags::RemoveDir).map_err(fail)?;
-    let base = root.folder(stage.strip_suffix(STAGE).unwrap_or("").trim_end_matches('/'));
-    // Kept things stay, and the stage root with them.
-    match unlinkat(base.map_err(fail)?, STAGE, UnlinkatFlags::RemoveDir) {
-        Ok(()) | Err(Errno::ENOTEMPTY | Errno::EEXIST | Errno::EBUSY) => Ok(()),
-        Err(errno) => Err(fail(errno)),
-    }
+    unlinkat(&stage_fd, deployment, UnlinkatFlags::RemoveDir).map_err(fail)
 }
 
 fn clean_slot(

@@ -139,10 +139,10 @@ impl Hands for Host {
         }
         match effect {
             Effect::Rest { ending, wait } => self.rest(ending, wait),
-            Effect::Fetch { from, means } => self.fetch(&from, means),
+            Effect::Fetch { .. } | Effect::Export(_) | Effect::Read { .. } => {
+                self.read_source(effect)
+            }
             Effect::Mark(marks) => self.mark(*marks),
-            Effect::Export(commit) => self.export(&commit),
-            Effect::Read { commit, paths } => self.read(&commit, &paths),
             Effect::Observe(survey) => self.observe(&survey),
             Effect::Prove(paths) => self.prove(&paths),
             Effect::Settle(settlement) => self.settle(*settlement),

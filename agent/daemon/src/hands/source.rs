@@ -2,9 +2,10 @@
 //!
 //! **Invariant:** nothing outside the state folder is written here.
 
-use bowline_engine::phase::{Event, Means};
+use bowline_engine::phase::{Effect, Event, Means};
 use bowline_host::command::Commands;
 use bowline_host::observe::Observer;
+use bowline_host::repository::Repository;
 use bowline_host::repository::fetch::FetchLimits;
 use bowline_model::host_path::HostPath;
 use bowline_model::object_id::ObjectId;
@@ -25,8 +26,28 @@ macro_rules! or_tell {
 }
 pub(super) use or_tell;
 
+/// Codes that say that the agent's own copy of the repository is not whole.
+const BROKEN_COPY: [&str; 2] = ["missing-object", "repository"];
+
 impl Host {
-    pub(super) fn fetch(&mut self, from: &ObjectId, means: Means) -> Result<Event, Halt> {
+    /// Reads from the repository; a copy that is not whole is made anew, to be fetched again.
+    pub(super) fn read_source(&mut self, effect: Effect) -> Result<Event, Halt> {
+        let event = match effect {
+            Effect::Fetch { from, means } => self.fetch(&from, means),
+            Effect::Export(commit) => self.export(&commit),
+            Effect::Read { commit, paths } => self.read(&commit, &paths),
+            other => return Ok(super::unasked(&other)),
+        }?;
+        if let Event::Failed(failure) = &event
+            && BROKEN_COPY.contains(&failure.code.as_str())
+        {
+            tracing::warn!(detail = failure.detail, "the fetched repository is made anew");
+            self.repository = or_tell!(Repository::remake(self.repository.folder()));
+        }
+        Ok(event)
+    }
+
+    fn fetch(&mut self, from: &ObjectId, means: Means) -> Result<Event, Halt> {
         let tip = match means {
             Means::Remote => {
                 let limits = FetchLimits {
@@ -43,7 +64,7 @@ impl Host {
         told(self.repository.history(&tip, from, most).map(|it| Event::Fetched(Box::new(it))))
     }
 
-    pub(super) fn export(&mut self, commit: &ObjectId) -> Result<Event, Halt> {
+    fn export(&mut self, commit: &ObjectId) -> Result<Event, Halt> {
         let tree = or_tell!(self.repository.tree(commit, &mut self.blobs));
         if let Err(error) = self.blobs.save() {
             // The cache only saves work; its loss is no failure of the cycle.
@@ -52,7 +73,7 @@ impl Host {
         Ok(Event::Exported(Box::new(tree)))
     }
 
-    pub(super) fn read(&mut self, commit: &ObjectId, paths: &[String]) -> Result<Event, Halt> {
+    fn read(&mut self, commit: &ObjectId, paths: &[String]) -> Result<Event, Halt> {
         told(self.repository.contents(commit, paths).map(Event::Contents))
     }
 

@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bowline_model::object_id::ObjectId;
-use git2::{Config, ObjectType, Odb, Oid};
+use git2::{Config, Indexer, ObjectType, Odb, Oid};
 
 pub use super::fetch_failure::FetchFailure;
 use super::source::Remote;
-use super::{CANDIDATE, Repository, RepositoryFailure, object_id};
-use crate::door::{barrier, clock, files};
+use super::{Repository, object_id, oid};
+use crate::door::clock;
 
 /// Far more than any repository of manifests holds.
 const OBJECTS_MAX: usize = 2_000_000;
@@ -66,10 +66,10 @@ impl Repository {
         watch.check()?;
         let remote = Remote::find(url)?;
         let tip = remote.resolve(reference)?;
-        let own = self.odb()?;
-        let before = self.git.refname_to_id(CANDIDATE).ok();
+        // What cannot be read as a name is replaced by a good one.
+        let before = self.local_tip().ok().flatten().as_ref().and_then(oid);
         // A fetch moves the candidate last, so what it names is here with all its history.
-        if before == Some(tip) && own.exists(tip) {
+        if before == Some(tip) && self.odb.exists(tip) {
             return Ok(tip);
         }
         let theirs = remote.objects()?;
@@ -80,26 +80,21 @@ impl Repository {
             let (reference, found) = (reference.to_owned(), found.to_string());
             return Err(FetchFailure::NotACommit { url: url.to_owned(), reference, found });
         }
-        self.copy(theirs, &own, tip, before, watch)?;
-        // Libgit2 syncs references, but not packs: one that outlived its objects would seem complete.
-        let objects = self.folder.join("objects");
-        let open = files::open_folder(&objects).map_err(RepositoryFailure::from)?;
-        barrier::filesystem(open, &objects).map_err(RepositoryFailure::from)?;
-        let moved = self.git.reference(CANDIDATE, tip, true, "fetch");
-        moved.map(|_| tip).map_err(|source| self.failure("keep the newest commit", source).into())
+        self.copy(theirs, tip, before, watch)?;
+        self.keep_tip(tip)?;
+        Ok(tip)
     }
 
     /// Packs what is reachable from `tip` and not from `before` there, and unpacks it here.
     fn copy(
         &self,
         theirs: Odb<'static>,
-        own: &Odb<'_>,
         tip: Oid,
         before: Option<Oid>,
         watch: &Watch<'_>,
     ) -> Result<(), FetchFailure> {
         let remote = |source| watch.failure("read objects of", source);
-        let known = before.filter(|it| theirs.exists(*it) && own.exists(*it));
+        let known = before.filter(|it| theirs.exists(*it) && self.odb.exists(*it));
         let there = git2::Repository::from_odb(theirs).map_err(remote)?;
         // Without this libgit2 would read the account's configuration.
         there.set_config(&Config::new().map_err(remote)?).map_err(remote)?;
@@ -113,15 +108,20 @@ impl Repository {
         pack.insert_walk(&mut walk).map_err(remote)?;
         watch.check()?;
         let local = |source| self.failure("write objects", source);
-        let mut writer = own.packwriter().map_err(local)?;
-        let mut written = true;
-        let piece = |bytes: &[u8]| {
-            written = watch.go_on(bytes.len() as u64, 0) && writer.write_all(bytes).is_ok();
-            written
-        };
-        pack.foreach(piece).or_else(|error| watch.check().and(Err(remote(error))))?;
+        let packs = self.folder.join("objects/pack");
+        // Read by the agent alone, and complete in itself: no base is looked for elsewhere.
+        let mut index = Indexer::new(None, &packs, 0o400, false).map_err(local)?;
+        let mut refused = None;
+        let read = pack.foreach(|bytes| {
+            refused = index.write_all(bytes).err();
+            refused.is_none() && watch.go_on(bytes.len() as u64, 0)
+        });
+        if let Some(error) = refused {
+            return Err(local(git2::Error::from_str(&error.to_string())).into());
+        }
+        read.map_err(remote)?;
         watch.check()?;
-        writer.commit().map(drop).map_err(|source| local(source).into())
+        index.commit().and_then(|_| self.odb.refresh()).map_err(|source| local(source).into())
     }
 }
 

@@ -91,8 +91,8 @@ impl Repository {
         from: &ObjectId,
         commits_max: usize,
     ) -> Result<Bundle, HistoryFailure> {
-        let odb = self.odb()?;
-        let mut seen = Trees::of(&odb);
+        let odb = &self.odb;
+        let mut seen = Trees::of(odb);
         let mut commits = Vec::new();
         let mut next = Some(*tip);
         let (mut cut_short, mut bytes) = (false, 0);

@@ -1,7 +1,7 @@
 //! The agent's own bare repository: what fetches brought, by object id.
 //!
 //! **Invariant:** nothing here is believed: objects go out raw, under names that were recomputed.
-//! **Invariant:** no configuration, hook, filter or reference of a stranger counts.
+//! **Invariant:** no configuration counts: neither an account's nor the system's nor a stranger's is read.
 
 mod source;
 mod fetch_failure;
@@ -17,18 +17,24 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use bowline_model::object_id::ObjectId;
-use git2::{Config, ErrorCode, ObjectType, Odb, Oid, RepositoryInitOptions};
+use git2::{ObjectType, Odb, Oid};
 use thiserror::Error;
 
-use crate::door::files;
+use crate::door::{barrier, files};
 use crate::failure::{Kind, OsFailure};
 use crate::stage::Source;
 
 /// Where the newest fetched commit is kept.
 const CANDIDATE: &str = "refs/bowline/candidate";
 
-/// A reference must not outlive its objects in a power cut.
-const FSYNC: &str = "core.fsyncObjectFiles";
+/// What Git's own programs look at first.
+const HEAD: &str = "ref: refs/bowline/candidate\n";
+
+/// A repository without a work tree, to which nothing is committed.
+const CONFIG: &str = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n";
+
+/// HEAD, the configuration and references have some lines.
+const SMALL_BYTES_MAX: u64 = 64 << 10;
 
 /// Packs, and whatever else lies in one folder; each fetch of something new adds two files.
 const FILES_MAX: usize = 1_000_000;
@@ -38,7 +44,7 @@ pub const BLOB_BYTES_MAX: u64 = 64 << 20;
 
 /// The agent's repository.
 pub struct Repository {
-    git: git2::Repository,
+    odb: Odb<'static>,
     folder: PathBuf,
 }
 
@@ -48,6 +54,12 @@ pub enum RepositoryFailure {
     /// The system refused.
     #[error("keep the repository")]
     Os(#[from] OsFailure),
+    /// The name of the newest commit is not as it was written.
+    #[error("read the name of the newest commit in {}", path.display())]
+    Tip {
+        /// Where it stands.
+        path: PathBuf,
+    },
     /// It is not as it was written.
     #[error("{doing} in the repository {}", folder.display())]
     Git {
@@ -66,7 +78,7 @@ impl RepositoryFailure {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Os(failure) => failure.kind,
-            Self::Git { .. } => Kind::Transient,
+            Self::Git { .. } | Self::Tip { .. } => Kind::Transient,
         }
     }
 
@@ -74,7 +86,7 @@ impl RepositoryFailure {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Os(_) => "io",
-            Self::Git { .. } => "repository",
+            Self::Git { .. } | Self::Tip { .. } => "repository",
         }
     }
 }
@@ -82,23 +94,25 @@ impl RepositoryFailure {
 impl Repository {
     /// Opens the repository, and makes it when there is none.
     pub fn open(folder: &Path) -> Result<Self, RepositoryFailure> {
-        let fail =
-            |doing, source| RepositoryFailure::Git { doing, folder: folder.to_owned(), source };
-        files::make_folder(folder)?;
-        clear_remains(folder)?;
-        let git = match git2::Repository::open_bare(folder) {
-            Ok(git) => git,
-            Err(error) if error.code() == ErrorCode::NotFound => {
-                let mut options = RepositoryInitOptions::new();
-                // Without a template there are no hooks, and no_reinit keeps what is there.
-                options.bare(true).external_template(false).no_reinit(true).mkdir(false);
-                git2::Repository::init_opts(folder, &options)
-                    .map_err(|source| fail("make what belongs", source))?
+        for below in ["objects/pack", "objects/info", "refs/bowline"] {
+            files::make_folder(&folder.join(below))?;
+        }
+        // The agent needs neither file; with them Git's own programs can look at the repository.
+        for (name, text) in [("HEAD", HEAD), ("config", CONFIG)] {
+            if files::read(&folder.join(name), SMALL_BYTES_MAX)?.is_none() {
+                files::replace(&folder.join(name), text.as_bytes(), 0o600)?;
             }
-            Err(source) => return Err(fail("open what is", source)),
+        }
+        clear_remains(folder)?;
+        let fail = |source| RepositoryFailure::Git {
+            doing: "open the objects",
+            folder: folder.to_owned(),
+            source,
         };
-        settle_config(&git, folder)?;
-        Ok(Self { git, folder: folder.to_owned() })
+        Ok(Self {
+            odb: objects_in(&folder.join("objects")).map_err(fail)?,
+            folder: folder.to_owned(),
+        })
     }
 
     /// Throws the repository away and makes an empty one: for one that is damaged.
@@ -114,25 +128,24 @@ impl Repository {
 
     /// The newest commit that a fetch brought; `None` before the first.
     pub fn local_tip(&self) -> Result<Option<ObjectId>, RepositoryFailure> {
-        match self.git.refname_to_id(CANDIDATE) {
-            Ok(id) => Ok(Some(object_id(id))),
-            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
-            Err(source) => Err(self.failure("find the newest commit", source)),
-        }
+        let path = self.folder.join(CANDIDATE);
+        let Some(bytes) = files::read(&path, SMALL_BYTES_MAX)? else { return Ok(None) };
+        let id = std::str::from_utf8(&bytes).ok().and_then(|it| it.trim_end().parse().ok());
+        id.map(Some).ok_or(RepositoryFailure::Tip { path })
     }
 
     /// Forgets the newest commit, so that the next fetch brings everything again.
     pub fn forget_tip(&self) -> Result<(), RepositoryFailure> {
-        match self.git.find_reference(CANDIDATE).and_then(|mut it| it.delete()) {
-            Err(error) if error.code() != ErrorCode::NotFound => {
-                Err(self.failure("forget the newest commit", error))
-            }
-            _ => Ok(()),
-        }
+        Ok(files::remove(&self.folder.join(CANDIDATE))?)
     }
 
-    fn odb(&self) -> Result<Odb<'_>, RepositoryFailure> {
-        self.git.odb().map_err(|source| self.failure("open the objects", source))
+    /// Makes what a fetch brought durable, and only then the newest commit.
+    fn keep_tip(&self, tip: Oid) -> Result<(), RepositoryFailure> {
+        let objects = self.folder.join("objects");
+        // A reference that outlived its objects in a power cut would seem complete.
+        barrier::filesystem(files::open_folder(&objects)?, &objects)?;
+        let line = format!("{tip}\n");
+        Ok(files::replace(&self.folder.join(CANDIDATE), line.as_bytes(), 0o600)?)
     }
 
     fn failure(&self, doing: &'static str, source: git2::Error) -> RepositoryFailure {
@@ -145,9 +158,8 @@ impl Source for Repository {
         let fail = |cause: String| {
             OsFailure::new("read the blob", id.to_string(), std::io::Error::other(cause))
         };
-        let odb = self.git.odb().map_err(|error| fail(error.message().to_owned()))?;
         let oid = oid(id).ok_or_else(|| fail("it is named by SHA-256".to_owned()))?;
-        let object = odb.read(oid).map_err(|error| fail(error.message().to_owned()))?;
+        let object = self.odb.read(oid).map_err(|error| fail(error.message().to_owned()))?;
         match object.kind() {
             ObjectType::Blob => Ok(object.data().to_vec()),
             other => Err(fail(format!("it is a {other}"))),
@@ -161,45 +173,24 @@ impl fmt::Debug for Repository {
     }
 }
 
-/// Removes what a process that was killed left: locks would be in the way for ever, and half packs
-/// are never read. There is one writer, who holds the lock on the state folder.
+/// Removes what a process that was killed left: half packs are never read, and would stay for ever.
 fn clear_remains(folder: &Path) -> Result<(), OsFailure> {
-    for (below, is_remains) in [
-        ("", is_lock as fn(&str) -> bool),
-        ("refs/bowline", is_lock),
-        ("objects/pack", is_unfinished),
-    ] {
-        let folder = folder.join(below);
-        for name in files::names(&folder, FILES_MAX)? {
-            if is_remains(&name) {
-                files::remove(&folder.join(name))?;
-            }
+    let folder = folder.join("objects/pack");
+    for name in files::names(&folder, FILES_MAX)? {
+        // What libgit2 calls a file that it is still writing.
+        if name.contains("_git2_") {
+            files::remove(&folder.join(name))?;
         }
     }
     Ok(())
 }
 
-fn is_lock(name: &str) -> bool {
-    name.strip_suffix(".lock").is_some()
-}
-
-/// What libgit2 calls a file that it is still writing.
-fn is_unfinished(name: &str) -> bool {
-    name.contains("_git2_")
-}
-
-/// Makes the repository's own file the only configuration, whatever an account or the system sets.
-fn settle_config(git: &git2::Repository, folder: &Path) -> Result<(), RepositoryFailure> {
-    let fail = |source| RepositoryFailure::Git {
-        doing: "set what counts",
-        folder: folder.to_owned(),
-        source,
-    };
-    let mut config = Config::open(&folder.join("config")).map_err(fail)?;
-    if !config.get_bool(FSYNC).unwrap_or(false) {
-        config.set_bool(FSYNC, true).map_err(fail)?;
-    }
-    git.set_config(&config).map_err(fail)
+/// The objects of a repository, and of its alternates; nothing else of it is read.
+fn objects_in(folder: &Path) -> Result<Odb<'static>, git2::Error> {
+    let path = folder.to_str().ok_or_else(|| git2::Error::from_str("its path is not UTF-8"))?;
+    let odb = Odb::new()?;
+    odb.add_disk_alternate(path)?;
+    Ok(odb)
 }
 
 /// An id as libgit2 has it; `None` for SHA-256, which this build of libgit2 does not read.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use git2::{Odb, Oid};
 
 use super::fetch::FetchFailure;
+use super::objects_in;
 use crate::door::files;
 
 /// References are one line; packed ones of 100,000 branches fit.
@@ -88,13 +89,7 @@ impl Remote {
             url: self.url.clone(),
             source,
         };
-        let odb = Odb::new().map_err(fail)?;
-        let objects = self.common.join("objects");
-        let objects = objects
-            .to_str()
-            .ok_or_else(|| FetchFailure::NotARepository { url: self.url.clone() })?;
-        odb.add_disk_alternate(objects).map_err(fail)?;
-        Ok(odb)
+        objects_in(&self.common.join("objects")).map_err(fail)
     }
 
     /// The line of a reference: a loose one counts before a packed one.

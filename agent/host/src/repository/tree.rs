@@ -100,10 +100,10 @@ impl TreeFailure {
 impl Repository {
     /// Lists the tree of a commit.
     pub fn tree(&self, commit: &ObjectId, cache: &mut BlobCache) -> Result<Tree, TreeFailure> {
-        let odb = self.odb()?;
-        let root = tree_of(&odb, commit)?;
+        let odb = &self.odb;
+        let root = tree_of(odb, commit)?;
         let (visited, total) = (0, 0);
-        let mut scan = Scan { odb: &odb, cache, entries: BTreeMap::new(), visited, total };
+        let mut scan = Scan { odb, cache, entries: BTreeMap::new(), visited, total };
         scan.folder(root, "", 0)?;
         let entries = scan.entries;
         let sha256 = digest(&entries);
@@ -112,9 +112,9 @@ impl Repository {
 
     /// Reads files of a commit.
     pub fn contents(&self, commit: &ObjectId, paths: &[String]) -> Result<Contents, TreeFailure> {
-        let odb = self.odb()?;
-        let root = tree_of(&odb, commit)?;
-        paths.iter().map(|path| Ok((path.clone(), content(&odb, root, path)?))).collect()
+        let odb = &self.odb;
+        let root = tree_of(odb, commit)?;
+        paths.iter().map(|path| Ok((path.clone(), content(odb, root, path)?))).collect()
     }
 }
 

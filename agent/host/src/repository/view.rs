@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bowline_model::object_id::ObjectId;
 use bowline_trust::commit::LARGEST_COMMIT;
-use git2::{Config, ErrorCode, ObjectType, Oid};
+use git2::{ErrorCode, ObjectType, Oid};
 use thiserror::Error;
 
 use super::fetch::FetchFailure;
@@ -61,12 +61,7 @@ pub enum NoRevision {
 impl Repository {
     /// Opens the repository that a path or `file://` address names, for reading only.
     pub fn view(url: &str) -> Result<Self, FetchFailure> {
-        let objects = Remote::find(url)?.objects()?;
-        let fail = |source| FetchFailure::Git { doing: "open", url: url.to_owned(), source };
-        let git = git2::Repository::from_odb(objects).map_err(fail)?;
-        // Without this libgit2 would read the account's configuration.
-        git.set_config(&Config::new().map_err(fail)?).map_err(fail)?;
-        Ok(Self { git, folder: PathBuf::from(url) })
+        Ok(Self { odb: Remote::find(url)?.objects()?, folder: PathBuf::from(url) })
     }
 
     /// The raw commit of an id.
@@ -74,11 +69,7 @@ impl Repository {
         let url = || self.folder.display().to_string();
         let refuse = |why: String| NoRevision::NotACommit { id: *id, url: url(), why };
         let oid = oid(id).ok_or_else(|| refuse("is named by SHA-256".to_owned()))?;
-        let odb = self.odb().map_err(|source| NoRevision::Repository {
-            name: id.to_string(),
-            source: source.into(),
-        })?;
-        match read(&odb, oid, ObjectType::Commit, LARGEST_COMMIT as u64) {
+        match read(&self.odb, oid, ObjectType::Commit, LARGEST_COMMIT as u64) {
             Ok(object) => Ok(Arc::from(object.data())),
             Err(NoObject::Kind(found)) => Err(refuse(format!("is a {found}, not a commit"))),
             Err(why) => Err(refuse(why.to_string())),
@@ -93,7 +84,7 @@ impl Repository {
         }
         let found = Oid::from_str(name).and_then(|short| match name.len() {
             40 => Ok(short),
-            length => self.git.odb()?.exists_prefix(short, length),
+            length => self.odb.exists_prefix(short, length),
         });
         match found {
             Ok(id) => Ok(object_id(id)),
@@ -159,7 +150,7 @@ mod tests {
         assert!(view.raw_commit(&id).unwrap().starts_with(b"tree "));
         let missing = "0".repeat(40).parse().unwrap();
         assert!(view.raw_commit(&missing).is_err());
-        assert!(view.git.odb().unwrap().write(ObjectType::Blob, b"x").is_err());
+        assert!(view.odb.write(ObjectType::Blob, b"x").is_err());
         std::fs::remove_dir_all(folder).unwrap();
     }
 

@@ -23,9 +23,8 @@ fn exactly_the_reference_is_brought() {
     assert_eq!(world.own.local_tip().unwrap(), None);
     assert_eq!(world.fetch().unwrap(), object_id(main));
     assert_eq!(world.own.local_tip().unwrap(), Some(object_id(main)));
-    assert!(world.own.odb().unwrap().exists(tree));
-    assert!(!world.own.odb().unwrap().exists(side));
-    assert_eq!(world.own.git.references().unwrap().count(), 1);
+    assert!(world.own.odb.exists(tree));
+    assert!(!world.own.odb.exists(side));
 }
 
 #[test]
@@ -182,14 +181,13 @@ fn what_a_killed_process_left_is_not_in_the_way() {
     world.point(MAIN, first);
     world.fetch().unwrap();
     let own = world.own.folder().to_owned();
-    let remains = ["config.lock", "refs/bowline/candidate.lock", "objects/pack/pack_git2_a1b2c3"];
-    for name in remains {
-        std::fs::write(own.join(name), "half").unwrap();
-    }
+    let remains = own.join("objects/pack/pack_git2_a1b2c3");
+    std::fs::write(&remains, "half").unwrap();
+    std::fs::write(own.join("refs/bowline/candidate.new"), "half").unwrap();
     world.own = Repository::open(&own).unwrap();
     world.point(MAIN, world.commit(world.files(&[("a", "2")]), &[first], "two"));
     world.fetch().unwrap();
-    assert!(remains.iter().all(|name| !own.join(name).exists()));
+    assert!(!remains.exists());
 }
 
 #[test]
@@ -205,4 +203,23 @@ fn a_forgotten_or_remade_repository_is_filled_again() {
     assert_eq!(world.fetch().unwrap(), tip);
     let again = Repository::open(world.own.folder()).unwrap();
     assert_eq!(again.local_tip().unwrap(), Some(tip));
+}
+
+#[test]
+fn a_damaged_name_of_the_tip_is_an_error_until_the_next_fetch() {
+    let world = World::new();
+    let tip = world.publish(world.files(&[("a", "1")]));
+    std::fs::write(world.own.folder().join("refs/bowline/candidate"), "odd").unwrap();
+    assert_eq!(world.own.local_tip().unwrap_err().code(), "repository");
+    assert_eq!(world.fetch().unwrap(), tip);
+    assert_eq!(world.own.local_tip().unwrap(), Some(tip));
+}
+
+#[test]
+fn gits_own_programs_can_look_at_the_repository() {
+    let world = World::new();
+    let tip = world.publish(world.files(&[("a", "1")]));
+    let git = git2::Repository::open_bare(world.own.folder()).unwrap();
+    let head = git.head().unwrap().target().unwrap();
+    assert_eq!(object_id(head), tip);
 }

@@ -114,7 +114,7 @@ fn what_is_no_small_file_is_named() {
         let folder = world.tree(&entries);
         let commit = world.commit(world.tree(&[("40000", b".bowline", folder)]), &[], "one");
         // Written straight into the agent's repository: some of these no packer would take.
-        world.own.git.set_odb(&world.git.odb().unwrap()).unwrap();
+        world.share(&world);
         let id = object_id(commit);
         let bundle = world.own.history(&id, &id, 10).unwrap();
         assert_eq!(bundle.start.unwrap().policy, expected);

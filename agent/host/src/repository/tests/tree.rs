@@ -19,7 +19,7 @@ type Raw<'a> = Vec<(&'a str, &'a [u8], Oid)>;
 impl World {
     /// Lists a tree that lies in the agent's repository already.
     fn list(&self, tree: Oid, cache: &mut BlobCache) -> Result<Tree, TreeFailure> {
-        self.own.git.set_odb(&self.git.odb().unwrap()).unwrap();
+        self.share(self);
         self.own.tree(&self.commit_of(tree), cache)
     }
 
@@ -208,9 +208,9 @@ fn a_known_blob_is_not_read_again() {
     let loose = world.folder().join("objects").join(&name[..2]).join(&name[2..]);
     std::fs::remove_file(loose).unwrap();
     // Libgit2 remembers what it read; another repository does not.
-    let other = World { git: git2::Repository::open(world.folder()).unwrap(), ..World::new() };
+    let other = World::new();
     let commit = first.commit;
-    other.own.git.set_odb(&other.git.odb().unwrap()).unwrap();
+    other.share(&world);
     let mut warm = world.cache();
     assert_eq!(other.own.tree(&commit, &mut warm).unwrap(), first);
     let failure = other.own.tree(&commit, &mut other.cache()).unwrap_err();
@@ -231,8 +231,8 @@ fn an_object_that_was_changed_on_the_disk_is_not_believed() {
     let commit = world.commit_of(tree);
     std::fs::remove_file(path(text)).unwrap();
     std::fs::copy(path(other), path(text)).unwrap();
-    let fresh = World { git: git2::Repository::open(world.folder()).unwrap(), ..World::new() };
-    fresh.own.git.set_odb(&fresh.git.odb().unwrap()).unwrap();
+    let fresh = World::new();
+    fresh.share(&world);
     let failure = fresh.own.tree(&commit, &mut fresh.cache()).unwrap_err();
     assert_eq!(failure.code(), "missing-object", "{failure}");
 }
