@@ -32,6 +32,7 @@ pub(super) fn prune(
     // Deeper paths first, so that a folder is empty when its turn comes.
     let surplus: Vec<&Held> =
         held.values().rev().filter(|it| !wanted.contains(&it.path)).copied().collect();
+    let kept: BTreeSet<&str> = given.compiled.resources.iter().map(|it| &*it.id).collect();
     let mut removals = 0;
     for line in surplus {
         let Some(seen) = given.seen(&line.path) else {
@@ -55,7 +56,8 @@ pub(super) fn prune(
             ));
             continue;
         }
-        removals += 1;
+        // What a tree that is still wanted no longer holds is a change of that one resource.
+        removals += usize::from(!kept.contains(&*line.resource));
         push(found, &line.resource, &line.path, &seen.form, seen.inode);
     }
     brake(held.len(), removals, wanted.is_empty())?;
