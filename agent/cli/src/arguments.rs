@@ -34,7 +34,7 @@ pub enum Verb {
     Verify(Verify),
     /// Shows what the agent would do on this host; touches nothing
     Plan(Plan),
-    /// Looks at signatures
+    /// Looks at signatures, and signs policies
     #[command(subcommand)]
     Trust(Trust),
     /// Shows how the agent on this host stands
@@ -47,11 +47,13 @@ pub enum Verb {
     Sync(Local),
 }
 
-/// What to look at.
+/// What is done with signatures.
 #[derive(Debug, Subcommand)]
 pub enum Trust {
     /// Says what the signature of one commit is worth, given a list of keys
     Inspect(Inspect),
+    /// Adds signatures of root keys to a policy's policy.dsse.json
+    SignPolicy(SignPolicy),
 }
 
 /// Arguments of `init`.
@@ -148,6 +150,17 @@ pub struct Inspect {
     /// Prints JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `trust sign-policy`.
+#[derive(Debug, Args)]
+pub struct SignPolicy {
+    /// The policy
+    #[arg(value_name = "FILE", default_value = ".bowline/policy.yaml")]
+    pub policy: PathBuf,
+    /// An SSH private key, or a .pub file whose private key the SSH agent holds; may be repeated
+    #[arg(long = "key", value_name = "FILE", required = true)]
+    pub keys: Vec<PathBuf>,
 }
 
 /// Where the agent listens, and how to show what it says.

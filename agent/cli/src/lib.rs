@@ -6,12 +6,14 @@
 pub mod arguments;
 pub mod failure;
 pub mod screen;
+mod keys;
 pub mod init;
 pub mod validate;
 pub mod schema;
 pub mod verify;
 pub mod plan;
 pub mod inspect;
+pub mod sign;
 pub mod local;
 
 use std::ffi::OsString;
@@ -19,7 +21,7 @@ use std::io::Write;
 
 use clap::Parser as _;
 
-use crate::arguments::{Arguments, Verb};
+use crate::arguments::{Arguments, Trust, Verb};
 use crate::failure::Failure;
 use crate::screen::Screen;
 
@@ -53,7 +55,8 @@ fn dispatch(verb: &Verb, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         Verb::Schema(given) => schema::schema(given, screen),
         Verb::Verify(given) => verify::verify(given, screen),
         Verb::Plan(given) => plan::plan(given, screen),
-        Verb::Trust(arguments::Trust::Inspect(given)) => inspect::inspect(given, screen),
+        Verb::Trust(Trust::Inspect(given)) => inspect::inspect(given, screen),
+        Verb::Trust(Trust::SignPolicy(given)) => sign::sign(given, screen),
         Verb::Status(given) => local::status(given, screen),
         Verb::History(given) => local::history(given, screen),
         Verb::Show(given) => local::show(given, screen),

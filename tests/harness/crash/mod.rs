@@ -13,8 +13,8 @@
 //! - Bytes and length of a file are durable after its `fdatasync` or `fsync`. Until then they survive
 //!   up to any write, the last one also by half, or as zeros of the right length.
 //! - Permission bits are durable after the object's `fsync`.
-//! - `syncfs` makes all of that durable on its filesystem. Managed files and the agent's state count
-//!   as two filesystems: the stricter case.
+//! - `syncfs` makes all of that durable on its filesystem. Managed files, the agent's state and the
+//!   host's key count as three filesystems: the strictest case.
 //! - The power may go after every operation. Where a moment has more than 256 combinations, each part
 //!   is lost alone and kept alone, all are lost, none is, and some combinations are drawn from a seed.
 //!

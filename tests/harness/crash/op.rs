@@ -40,14 +40,16 @@ pub enum Reach {
     Volume,
 }
 
-/// The filesystems of the test: one for the host, one for the agent's state. Two ask more of the
-/// agent than one: no barrier on the one may be relied on for the other.
+/// The filesystems of the test. Several ask more of the agent than one: no barrier on the one may be
+/// relied on for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Volume {
     /// What is managed.
     Root,
-    /// The agent's own.
+    /// The agent's state.
     State,
+    /// The host's key and what lies beside it.
+    Key,
 }
 
 /// One operation.

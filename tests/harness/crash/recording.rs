@@ -256,7 +256,11 @@ impl Reader<'_> {
     }
 
     fn push(&mut self, op: Op, path: &str) {
-        let volume = if path.starts_with("root") { Volume::Root } else { Volume::State };
+        let volume = match path.split('/').next() {
+            Some("root") => Volume::Root,
+            Some("key") => Volume::Key,
+            _ => Volume::State,
+        };
         apply(&mut self.now, &op);
         self.ops.push((op, volume));
     }

@@ -3,6 +3,7 @@
 //! **Invariant:** the number of states is bounded; what is left out is left out by a fixed seed.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -68,8 +69,9 @@ impl Trial {
     pub fn record(goal: Goal) -> Self {
         let yard = Yard::new(OLD);
         let plot = yard.plot("recorded");
-        let (_, root) = &plot.folders()[0];
-        std::fs::create_dir(root).unwrap();
+        for name in ["root", "key"] {
+            fs::create_dir(plot.folder.join(name)).unwrap();
+        }
         let first = yard.cycle(&plot, Remote::There);
         assert!(first.status.success(), "{first:?}");
         let old = host_looks(&plot);

@@ -1,6 +1,6 @@
 //! Many hosts that follow one repository with the real agent, each in a folder of its own.
 //!
-//! **Invariant:** hosts share the repository, the root of trust and the host's key, and no state.
+//! **Invariant:** hosts share the repository and the root of trust, and nothing that they write to.
 
 use std::fs;
 use std::path::PathBuf;
@@ -45,7 +45,7 @@ pub struct Yard {
 /// One host.
 #[derive(Debug)]
 pub struct Plot {
-    /// Its folder: `root` and `state` are in it.
+    /// Its folder: `root`, `state` and `key` are in it.
     pub folder: PathBuf,
 }
 
@@ -73,7 +73,7 @@ impl Yard {
                 "[source]\nurl = {:?}\n[host]\nname = \"web-1\"\nkey = {:?}\n[state]\ndir = {:?}\n\
                  [trust]\nfile = {:?}\n[log]\nformat = \"text\"\n",
                 at(url),
-                at("host.key"),
+                folder.join("key/host.key").display().to_string(),
                 folder.join("state").display().to_string(),
                 at("trust.yaml"),
             );
@@ -122,9 +122,9 @@ impl Yard {
 }
 
 impl Plot {
-    /// The host's two folders, by the names of the model.
-    pub fn folders(&self) -> [(&'static str, PathBuf); 2] {
-        [("root", self.folder.join("root")), ("state", self.folder.join("state"))]
+    /// The host's folders, by the names of the model.
+    pub fn folders(&self) -> [(&'static str, PathBuf); 3] {
+        ["root", "state", "key"].map(|name| (name, self.folder.join(name)))
     }
 
     /// Removes it.

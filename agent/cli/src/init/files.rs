@@ -7,9 +7,9 @@ use bowline_model::digest::Sha256;
 use bowline_model::trust_root::{RefName, RepoUri};
 use jiff::Timestamp;
 
-use super::keys::RootKey;
 use super::objects::Files;
 use super::place::Place;
+use crate::keys::RootKey;
 
 /// The first commit's message.
 pub(super) const MESSAGE: &str = "Begin with a signed policy and an example\n";
@@ -63,8 +63,8 @@ somebody whom `.bowline/policy.yaml` names.
 
 - `apps/` what stands on hosts; `hosts/` who takes part; `bowline.yaml` which folders are read.
 - `.bowline/policy.yaml` who may merge. A change of it needs a higher `version` and, in
-  `policy.dsse.json`, the signatures of the root keys that every host's trust file names. It expires:
-  renew it in time.
+  `policy.dsse.json`, the signatures of the root keys that every host's trust file names:
+  `bowline trust sign-policy --key FILE`, once by each. It expires: renew it in time.
 
 Check a change before you commit it: `bowline validate .`
 Commits are signed: this folder's Git settings see to it.
@@ -113,7 +113,7 @@ pub(super) fn policy(
         (quoted(uri.as_str()), quoted(ref_name.as_str()), mergers.join(", "));
     format!(
         "# Who may merge, and what a revision must pass. Each change needs a higher version, and the\n\
-         # signatures of the root keys over it in policy.dsse.json.\n\
+         # signatures of the root keys over it: bowline trust sign-policy --key FILE\n\
          version: 1\n\
          # From then on it lets nothing through but its own renewal.\n\
          expires: {expires}\n\

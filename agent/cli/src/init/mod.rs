@@ -4,7 +4,6 @@
 //! written is what a host accepts.
 //! **Invariant:** nothing that exists is overwritten.
 
-mod keys;
 mod files;
 mod objects;
 mod place;
@@ -24,10 +23,11 @@ use jiff::Timestamp;
 
 use crate::arguments::Init;
 use crate::failure::Failure;
+use crate::keys::{self, RootKey};
 use crate::screen::Screen;
-use keys::RootKey;
 use objects::Objects;
 use place::Place;
+use store::Author;
 
 /// A policy has to be looked at again once a year.
 const POLICY_LASTS_SECONDS: i64 = 365 * 24 * 60 * 60;
@@ -44,7 +44,7 @@ struct Plan {
     uri: RepoUri,
     keys: Vec<RootKey>,
     threshold: usize,
-    author: String,
+    author: Author,
     now: i64,
 }
 
@@ -65,12 +65,12 @@ pub fn init(given: &Init, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         uri,
         threshold: keys.len().min(THRESHOLD_MOST),
         keys,
-        author: store::author(),
+        author: Author::find(),
         now: clock::wall(),
         place,
     };
     let founded = plan.found(screen)?;
-    store::write(&plan.place, &founded.objects, &founded.commit, &plan.keys)?;
+    store::write(&plan.place, &founded.objects, &founded.commit, &plan.keys, &plan.author)?;
     plan.place.write_beside(&founded.trust)?;
     plan.tell(&founded, screen)?;
     Ok(0)
@@ -135,6 +135,13 @@ impl Plan {
             ("trust file", place.trust.display().to_string()),
             ("settings", place.agent.display().to_string()),
         ])?;
+        if !self.author.is_known {
+            screen.note(format_args!(
+                "note: Git does not know your name: commits in this repository say {} until you set \
+                 user.name and user.email in it",
+                self.author
+            ))?;
+        }
         screen.line("\nNext:")?;
         for command in place.next_commands() {
             screen.line(format_args!("  {command}"))?;

@@ -2,33 +2,54 @@
 //!
 //! **Invariant:** objects go in as they were signed; no hook, template or filter of the account runs.
 
+use std::fmt;
+
 use bowline_host::door::files::replace_cheaply;
 use bowline_model::bundle::CommitEvidence;
 use git2::build::CheckoutBuilder;
-use git2::{Config, ObjectType, Oid, Repository, RepositoryInitOptions};
+use git2::{Config, ConfigLevel, ObjectType, Oid, Repository, RepositoryInitOptions};
 
-use super::keys::RootKey;
 use super::objects::Objects;
 use super::place::Place;
 use crate::failure::Failure;
+use crate::keys::RootKey;
 
-/// Who commits when Git's settings do not say: the signature says who it was.
-const NOBODY: (&str, &str) = ("Bowline", "bowline@localhost");
+/// Author and committer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Author {
+    name: String,
+    email: String,
+    /// Whether Git's settings name somebody.
+    pub(super) is_known: bool,
+}
 
-/// Author and committer, as `Name <address>`.
-pub(super) fn author() -> String {
-    let config = Config::open_default();
-    let of = |key: &str, default: &str| {
-        let set = config.as_ref().ok().and_then(|it| it.get_string(key).ok()).unwrap_or_default();
-        // Brackets and line feeds would end the header.
-        let plain: String =
-            set.chars().filter(|it| !it.is_control() && !"<>".contains(*it)).collect();
-        match plain.trim() {
-            "" => default.to_owned(),
-            plain => plain.to_owned(),
+impl Author {
+    /// Whom Git's settings name; else nobody in particular: the signature says who it was.
+    pub(super) fn find() -> Self {
+        let config = Config::open_default();
+        let of = |key: &str| {
+            let set = config.as_ref().ok().and_then(|it| it.get_string(key).ok());
+            set.map(|it| header_text(&it)).filter(|it| !it.is_empty())
+        };
+        let (name, email) = (of("user.name"), of("user.email"));
+        Self {
+            is_known: name.is_some() && email.is_some(),
+            name: name.unwrap_or_else(|| "Bowline".to_owned()),
+            email: email.unwrap_or_else(|| "bowline@localhost".to_owned()),
         }
-    };
-    format!("{} <{}>", of("user.name", NOBODY.0), of("user.email", NOBODY.1))
+    }
+}
+
+impl fmt::Display for Author {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} <{}>", self.name, self.email)
+    }
+}
+
+/// The text without what would end its header: brackets and line feeds.
+fn header_text(text: &str) -> String {
+    let plain: String = text.chars().filter(|it| !it.is_control() && !"<>".contains(*it)).collect();
+    plain.trim().to_owned()
 }
 
 /// Writes objects, branch, index, work tree and the repository's own settings.
@@ -37,8 +58,9 @@ pub(super) fn write(
     objects: &Objects,
     commit: &CommitEvidence,
     keys: &[RootKey],
+    author: &Author,
 ) -> Result<(), Failure> {
-    make(place, objects, commit, keys).map_err(|error| {
+    make(place, objects, commit, keys, author).map_err(|error| {
         Failure::failed(error).of(format!("make the repository {}", place.folder.display()))
     })
 }
@@ -48,6 +70,7 @@ fn make(
     objects: &Objects,
     commit: &CommitEvidence,
     keys: &[RootKey],
+    author: &Author,
 ) -> anyhow::Result<()> {
     let mut options = RepositoryInitOptions::new();
     options.mkpath(true).no_reinit(true).external_template(false);
@@ -65,6 +88,12 @@ fn make(
     let mut checkout = CheckoutBuilder::new();
     checkout.force().disable_filters(true);
     repository.checkout_head(Some(&mut checkout))?;
+    if !author.is_known {
+        // Without a name Git refuses to commit at all.
+        let mut config = repository.config()?.open_level(ConfigLevel::Local)?;
+        config.set_str("user.name", &author.name)?;
+        config.set_str("user.email", &author.email)?;
+    }
     sign_from_now_on(&repository, keys)
 }
 
@@ -76,7 +105,7 @@ fn signers(keys: &[RootKey]) -> String {
 
 /// A commit that nobody signed would be refused by every host.
 fn sign_from_now_on(repository: &Repository, keys: &[RootKey]) -> anyhow::Result<()> {
-    let mut config = repository.config()?.open_level(git2::ConfigLevel::Local)?;
+    let mut config = repository.config()?.open_level(ConfigLevel::Local)?;
     config.set_str("gpg.format", "ssh")?;
     config.set_bool("commit.gpgsign", true)?;
     if let Some(file) = keys.first().and_then(|key| key.file.to_str()) {
@@ -88,4 +117,14 @@ fn sign_from_now_on(repository: &Repository, keys: &[RootKey]) -> anyhow::Result
         config.set_str("gpg.ssh.allowedSignersFile", file)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_end_its_header() {
+        assert_eq!(header_text(" A <a@b>\ntree 0 "), "A a@btree 0");
+    }
 }

@@ -1,4 +1,4 @@
-//! The keys that found a repository, and their signatures.
+//! Root keys, and their signatures over policies and first commits.
 //!
 //! **Invariant:** a private key is not read here: `ssh-keygen` signs, and what it gives is verified.
 
@@ -19,20 +19,20 @@ const PUBLIC_KEY_BYTES_MAX: u64 = 64 << 10;
 /// What a name may consist of, beside letters and digits.
 const NAME_MARKS: &str = "-_.";
 
-/// A key that founds a repository.
+/// A key whose file was named.
 #[derive(Debug)]
-pub(super) struct RootKey {
+pub(crate) struct RootKey {
     /// The file that was named.
-    pub(super) file: PathBuf,
+    pub(crate) file: PathBuf,
     /// What people call it.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Type and letters, without the comment.
-    pub(super) line: String,
+    pub(crate) line: String,
     key: SshKey,
 }
 
 /// Reads the public halves of the named keys.
-pub(super) fn read(files: &[PathBuf]) -> Result<Vec<RootKey>, Failure> {
+pub(crate) fn read(files: &[PathBuf]) -> Result<Vec<RootKey>, Failure> {
     let mut keys: Vec<RootKey> = Vec::new();
     let mut names = BTreeSet::new();
     for file in files {
@@ -75,7 +75,7 @@ impl RootKey {
     }
 
     /// Has a message signed, and checks that this key did it.
-    pub(super) fn sign(
+    pub(crate) fn sign(
         &self,
         namespace: &str,
         message: &[u8],

@@ -1,0 +1,85 @@
+//! `bowline trust inspect`: what one signature is worth.
+
+use crate::sealed::{Said, Sealed};
+
+fn inspect(sealed: &Sealed, what: &str, keys: &str) -> Said {
+    sealed.bowline(&["trust", "inspect", what, "--keys", keys, "--json"])
+}
+
+/// A raw commit that somebody signed, in the file `raw`.
+fn signed() -> (Sealed, String) {
+    let sealed = Sealed::found(&["alice"]);
+    let raw = sealed.git("fleet", &["cat-file", "commit", "HEAD"]);
+    sealed.write("raw", &raw);
+    (sealed, raw)
+}
+
+#[test]
+fn a_signature_is_valid_by_a_listed_key_only() {
+    let (sealed, _) = signed();
+    sealed.key("bob");
+    let shown = "\
+result   valid
+reason   signed by \"alice@example.org\"
+format   ssh
+";
+    let said = sealed.bowline(&["trust", "inspect", "raw", "--keys", "alice.pub"]);
+    assert!(said.code == 0 && said.stdout.starts_with(shown), "{said:?}");
+    let fingerprint = sealed.run(".", "ssh-keygen", &["-lf", "alice.pub"]);
+    let found = inspect(&sealed, "raw", "alice.pub");
+    let key = found.json()["key"].as_str().unwrap().to_owned();
+    assert!(fingerprint.contains(&key), "{fingerprint} {key}");
+    let found = inspect(&sealed, "raw", "bob.pub");
+    assert_eq!((found.code, &found.json()["result"]), (1, &"invalid".into()));
+}
+
+#[test]
+fn every_other_worth_has_its_word() {
+    let (sealed, raw) = signed();
+    let (head, rest) = raw.split_once("gpgsig ").unwrap();
+    let (_, message) = rest.split_once("\n\n").unwrap();
+    let openpgp = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n wsB=\n -----END PGP SIGNATURE-----\n";
+    for (name, content, worth, format) in [
+        ("unsigned", format!("{head}\n{message}"), "unsigned", "none"),
+        ("changed", raw.replace("Begin", "Began"), "invalid", "ssh"),
+        ("malformed", "hello\n".to_owned(), "malformed", "none"),
+        ("empty", String::new(), "malformed", "none"),
+        ("unsupported", format!("{head}{openpgp}\n{message}"), "unsupported", "openpgp"),
+    ] {
+        sealed.write(name, content);
+        let said = inspect(&sealed, name, "alice.pub");
+        let found = said.json();
+        assert_eq!((said.code, said.stderr.as_str()), (1, ""), "{name}");
+        assert_eq!((&found["result"], &found["format"]), (&worth.into(), &format.into()), "{name}");
+    }
+}
+
+#[test]
+fn a_commit_of_a_repository_is_named_as_git_names_it() {
+    let (sealed, _) = signed();
+    let id = sealed.git("fleet", &["rev-parse", "HEAD"]);
+    for name in ["HEAD", "main", "refs/heads/main", id.trim(), &id[..8]] {
+        let arguments =
+            ["trust", "inspect", name, "--repo", "fleet", "--keys", "alice.pub", "--json"];
+        let said = sealed.bowline(&arguments);
+        let found = said.json();
+        assert_eq!(said.code, 0, "{name}: {said:?}");
+        let words: Vec<_> = found.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(words, ["format", "key", "payloadSha256", "reason", "result"]);
+    }
+    for name in ["none", "HEAD~1", "0000000"] {
+        let said =
+            sealed.bowline(&["trust", "inspect", name, "--repo", "fleet", "--keys", "alice.pub"]);
+        assert_eq!((said.code, said.stdout.as_str()), (2, ""), "{name}: {said:?}");
+    }
+}
+
+#[test]
+fn files_that_cannot_be_used_are_mistakes() {
+    let (sealed, _) = signed();
+    sealed.write("keys", "alice is a friend\n");
+    for (what, keys) in [("none", "alice.pub"), ("raw", "none"), ("raw", "keys")] {
+        let said = inspect(&sealed, what, keys);
+        assert_eq!((said.code, said.stdout.as_str()), (2, ""), "{what} {keys}: {said:?}");
+    }
+}

@@ -1,0 +1,21 @@
+//! The programs as people start them: arguments in, words and an exit code out.
+//!
+//! **Invariant:** each test has a sealed environment: no variables, a home and a folder of its own.
+//! **Invariant:** what is printed is compared whole; what differs from run to run is named, not skipped.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "test code may panic and open its own files"
+)]
+
+mod sealed;
+mod usage;
+mod validate;
+mod init;
+mod verify;
+mod inspect;
+mod sign;
+mod plan;
+mod local;

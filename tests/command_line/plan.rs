@@ -1,0 +1,148 @@
+//! `bowline plan`: what would be done, and nothing done.
+
+use std::fs;
+
+use crate::sealed::{Said, Sealed};
+
+fn fresh() -> Sealed {
+    let sealed = Sealed::found(&["alice"]);
+    fs::create_dir(sealed.path("root")).unwrap();
+    sealed
+}
+
+fn plan(sealed: &Sealed, more: &[&str]) -> Said {
+    let arguments = ["plan", "--config", "fleet.agent.toml", "--root", "root"];
+    sealed.bowline(&[&arguments, more].concat())
+}
+
+const NO_HOST: &str = "warning: no hosts/*.yaml has this host's key (made at the agent's first start): \
+                       only manifests without labels apply\n";
+
+#[test]
+fn on_a_fresh_root_everything_is_created_and_nothing_is_touched() {
+    let sealed = fresh();
+    let before = sealed.snapshot();
+    let said = plan(&sealed, &[]);
+    let stdout = "\
+create  exact  Directory/srv  /srv
+create  exact  File/hello     /srv/hello.txt
+steps     2
+revision  main@sha1:OID
+digest    SHA256
+";
+    assert_eq!((said.code, said.stdout.as_str()), (0, stdout), "{said:?}");
+    assert!(said.stderr.starts_with(NO_HOST), "{said:?}");
+    let json = plan(&sealed, &["--json"]).json();
+    let words: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(words, ["digest", "irreversible", "revision", "steps", "warnings"]);
+    assert_eq!(json["steps"][0]["action"], "create");
+    assert_eq!(sealed.snapshot(), before);
+}
+
+#[test]
+fn the_same_plan_has_the_same_digest_and_another_has_another() {
+    let sealed = fresh();
+    let digest = |said: Said| said.json()["digest"].clone();
+    let raw = || {
+        let output = sealed.run(
+            ".",
+            tests::binaries::bowline().to_str().unwrap(),
+            &["plan", "--config", "fleet.agent.toml", "--root", "root", "--json"],
+        );
+        serde_json::from_str::<serde_json::Value>(&output).unwrap()["digest"].clone()
+    };
+    assert_eq!(digest(plan(&sealed, &["--json"])), "SHA256");
+    let first = raw();
+    assert_eq!(raw(), first);
+    fs::create_dir(sealed.path("root/srv")).unwrap();
+    assert_ne!(raw(), first);
+}
+
+#[test]
+fn a_guard_that_is_a_program_is_not_asked() {
+    let sealed = fresh();
+    let command = |name: &str, guard: &str| {
+        format!(
+            "apiVersion: bowline/v1\nkind: Command\nmetadata: {{name: {name}}}\n\
+             spec: {{argv: [/bin/true], {guard}}}\n"
+        )
+    };
+    let marker = sealed.path("marker").display().to_string();
+    let commands = [
+        command("a", &format!("unless: [/usr/bin/touch, {marker}]")),
+        command("b", "creates: /srv/there"),
+        command("c", "creates: /srv/missing"),
+    ];
+    sealed.write("fleet/apps/c.yaml", commands.join("---\n"));
+    sealed.write("root/srv/there", "");
+    sealed.merge("alice", "commands");
+    let said = plan(&sealed, &["--json"]);
+    let steps = said.json()["steps"].clone();
+    let commands: Vec<_> = steps
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|it| it["resource"].as_str().unwrap().starts_with("Command/"))
+        .map(|it| {
+            format!("{} {}", it["action"].as_str().unwrap(), it["resource"].as_str().unwrap())
+        })
+        .collect();
+    assert_eq!(commands, ["run? Command/a", "run Command/c"], "{said:?}");
+    assert!(!sealed.path("marker").exists());
+    assert!(
+        said.stderr
+            .contains("note: run? is decided by a program that plan does not start: Command/a\n")
+    );
+}
+
+#[test]
+fn what_is_not_accepted_is_not_planned() {
+    let sealed = fresh();
+    sealed.git("fleet", &["-c", "commit.gpgsign=false", "commit", "--allow-empty", "-qm", "x"]);
+    let stderr = "error: SHORT is refused, so there is nothing to plan\n\
+                  caused by: unsigned: there is no signature\n\
+                  hint: merge with a signed commit: git config commit.gpgSign true, gpg.format ssh\n";
+    plan(&sealed, &[]).is(1, "", stderr);
+    plan(&sealed, &["--rev", "HEAD"]).is(1, "", stderr);
+    let parent = sealed.git("fleet", &["rev-parse", "HEAD^"]);
+    assert_eq!(plan(&sealed, &["--rev", parent.trim()]).code, 0);
+}
+
+#[test]
+fn manifests_at_fault_are_named() {
+    let sealed = fresh();
+    sealed.write("fleet/apps/bad.yaml", "apiVersion: bowline/v1\nkind: Fil\n");
+    sealed.merge("alice", "bad");
+    let said = plan(&sealed, &[]);
+    assert_eq!((said.code, said.stdout.as_str()), (1, ""));
+    assert!(said.stderr.contains("apps/bad.yaml:2:7: kind"), "{said:?}");
+}
+
+#[test]
+fn somebody_elses_file_is_not_planned_over() {
+    let sealed = fresh();
+    sealed.write("root/srv/hello.txt", "mine\n");
+    let said = plan(&sealed, &[]);
+    assert_eq!((said.code, said.stdout.as_str()), (1, ""), "{said:?}");
+    assert!(said.stderr.contains("the agent would refuse main@sha1:OID"), "{said:?}");
+}
+
+#[test]
+fn settings_that_cannot_be_used_are_mistakes() {
+    let sealed = fresh();
+    let good = sealed.read("fleet.agent.toml");
+    for (name, text) in [
+        ("unknown", good.replace("[state]", "[stat]")),
+        ("ref", good.replace("refs/heads/main", "refs/heads/other")),
+        ("trust", good.replace("fleet.trust.yaml", "none.yaml")),
+        ("source", good.replace("/fleet\"\nref", "/none\"\nref")),
+    ] {
+        sealed.write("bad.toml", text);
+        let said = sealed.bowline(&["plan", "--config", "bad.toml", "--root", "root"]);
+        assert_eq!((said.code, said.stdout.as_str()), (2, ""), "{name}: {said:?}");
+    }
+    let said = sealed.bowline(&["plan", "--config", "none.toml", "--root", "root"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    let said = sealed.bowline(&["plan", "--config", "fleet.agent.toml", "--root", "none"]);
+    assert_eq!(said.code, 2, "{said:?}");
+}

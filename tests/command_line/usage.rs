@@ -1,0 +1,88 @@
+//! Arguments that are wrong, missing, or ask for help; and schemas.
+
+use crate::sealed::Sealed;
+
+const HELP: &str = "\
+Keeps hosts as their signed repository says
+
+Usage: bowline <COMMAND>
+
+Commands:
+  init      Makes a signed repository, and a trust file and agent settings for its first host
+  validate  Checks manifests, and names every fault with file, line and column
+  schema    Prints the JSON Schema of one kind of manifest, or of all
+  verify    Says whether a host with this trust file would accept a repository
+  plan      Shows what the agent would do on this host; touches nothing
+  trust     Looks at signatures, and signs policies
+  status    Shows how the agent on this host stands
+  history   Lists what happened on this host, newest first
+  show      Shows one deployment's record
+  sync      Asks the agent for a cycle now
+  help      Print this message or the help of the given subcommand(s)
+
+Options:
+  -h, --help     Print help
+  -V, --version  Print version
+
+Exit codes: 0 done or true; 1 refused, pending, reverted or failed; 2 usage; 3 the host needs a person.
+";
+
+#[test]
+fn help_is_data_and_its_absence_is_a_mistake() {
+    let sealed = Sealed::new();
+    sealed.bowline(&["--help"]).is(0, HELP, "");
+    sealed.bowline(&[]).is(2, "", HELP);
+    sealed.bowline(&["--version"]).is(0, "bowline 0.1.0\n", "");
+}
+
+#[test]
+fn a_verb_that_does_not_exist_is_a_mistake_with_a_suggestion() {
+    let said = Sealed::new().bowline(&["verfy"]);
+    let stderr = "error: unrecognized subcommand 'verfy'\n\n  tip: a similar subcommand exists: 'verify'\n\n\
+                  Usage: bowline <COMMAND>\n\nFor more information, try '--help'.\n";
+    said.is(2, "", stderr);
+}
+
+#[test]
+fn a_verb_that_this_version_does_not_have_is_a_mistake() {
+    for verb in ["pause", "resume", "revert", "retry"] {
+        assert_eq!(Sealed::new().bowline(&[verb]).code, 2, "{verb}");
+    }
+}
+
+#[test]
+fn a_missing_argument_is_named() {
+    let said = Sealed::new().bowline(&["verify", "--repo", "."]);
+    assert_eq!((said.code, said.stdout.as_str()), (2, ""));
+    assert!(said.stderr.contains("--trust <FILE>"), "{said:?}");
+}
+
+#[test]
+fn a_time_or_a_branch_that_is_none_is_a_mistake() {
+    let sealed = Sealed::new();
+    let said = sealed.bowline(&["verify", "--repo", ".", "--trust", "t", "--at", "yesterday"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    let said = sealed.bowline(&["init", "fleet", "--key", "k", "--ref", "main"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(said.stderr.contains("write refs/heads/NAME"), "{said:?}");
+}
+
+#[test]
+fn a_schema_is_json_for_one_kind_or_for_all() {
+    let sealed = Sealed::new();
+    let file = sealed.bowline(&["schema", "File"]);
+    assert_eq!((file.code, file.stderr.as_str()), (0, ""));
+    assert_eq!(file.json()["properties"]["kind"]["const"], "File");
+    let all = sealed.bowline(&["schema"]);
+    assert_eq!(all.json()["properties"]["kind"]["enum"].as_array().unwrap().len(), 8);
+}
+
+#[test]
+fn a_kind_without_a_schema_is_a_mistake() {
+    let sealed = Sealed::new();
+    let kinds = "hint: the kinds are Command, Directory, File, Host, Probe, Repository, Symlink, Template\n";
+    let stranger = format!("error: there is no kind \"Fil\"\n{kinds}");
+    sealed.bowline(&["schema", "Fil"]).is(2, "", &stranger);
+    let later = format!("error: kind Package is not supported by this version\n{kinds}");
+    sealed.bowline(&["schema", "Package"]).is(2, "", &later);
+}
