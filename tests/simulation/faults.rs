@@ -39,7 +39,11 @@ fn history(faults: Vec<(usize, Fault)>, healthy: bool) -> SimHost {
     host
 }
 
-fn check(host: &SimHost, healthy: bool, new: &std::collections::BTreeMap<String, bowline_model::form::Form>) {
+fn check(
+    host: &SimHost,
+    healthy: bool,
+    new: &std::collections::BTreeMap<String, bowline_model::form::Form>,
+) {
     let old = settled().forms();
     let told = || format!("faults {:?}\n{}\n{:#?}", host.faults, host.log.join("\n"), host.endings);
     assert!(host.broken.is_empty(), "{:?}\n{}", host.broken, told());
@@ -49,7 +53,8 @@ fn check(host: &SimHost, healthy: bool, new: &std::collections::BTreeMap<String,
         assert!(host.faults.iter().any(|(_, it)| *it == Fault::Fails), "{}", told());
         return;
     }
-    invariants::all_old_or_all_new(host, &old, new).unwrap_or_else(|error| panic!("{error}\n{}", told()));
+    invariants::all_old_or_all_new(host, &old, new)
+        .unwrap_or_else(|error| panic!("{error}\n{}", told()));
     invariants::nothing_left_behind(host).unwrap_or_else(|error| panic!("{error}\n{}", told()));
     invariants::quarantine_holds(host).unwrap_or_else(|error| panic!("{error}\n{}", told()));
     if !healthy {

@@ -10,7 +10,8 @@ use tests::history::live;
 use tests::sim_host::SimHost;
 use tests::village::{Files, Village};
 
-const REPOSITORY: &str = "apiVersion: bowline/v1\nkind: Repository\nmetadata: {name: fleet}\nspec: {folders: [apps]}\n";
+const REPOSITORY: &str =
+    "apiVersion: bowline/v1\nkind: Repository\nmetadata: {name: fleet}\nspec: {folders: [apps]}\n";
 
 fn file(name: &str, path: &str, text: &str) -> String {
     format!(
@@ -42,11 +43,7 @@ pub(crate) const QUICK: &str =
 
 /// The desired state of the first revision.
 pub(crate) fn first() -> Files {
-    files(&[
-        file("a", "/etc/a", "a1"),
-        file("b", "/etc/b", "b1"),
-        file("c", "/etc/c", "c1"),
-    ])
+    files(&[file("a", "/etc/a", "a1"), file("b", "/etc/b", "b1"), file("c", "/etc/c", "c1")])
 }
 
 /// What the second revision asks for: one replaced, one kept, one removed, one new, one command.

@@ -1,0 +1,59 @@
+//! The end: the host's own records, and a demo that stays up.
+//!
+//! **Invariant:** the history holds exactly the deployments that were told, in their order.
+
+use anyhow::{Result, ensure};
+use bowline_api::outcome::Outcome;
+use bowline_api::record::Kind;
+
+use crate::patience;
+use crate::story::Story;
+use crate::tools;
+use crate::world::World;
+
+/// How each deployment had to end, oldest first.
+const MUST: [Outcome; 6] = [
+    Outcome::Committed,
+    Outcome::Committed,
+    Outcome::Reverted,
+    Outcome::Committed,
+    Outcome::Failed,
+    Outcome::Committed,
+];
+
+pub(super) fn tell(world: &mut World, story: &Story) -> Result<()> {
+    story.chapter(6, "What the host says of it");
+    let history = world.agent.history()?;
+    let ended: Vec<_> = history
+        .iter()
+        .rev()
+        .filter(|it| it.kind == Kind::Deployment)
+        .map(|it| it.outcome)
+        .collect();
+    ensure!(ended == MUST, "the history had to be {MUST:?}, and is {ended:?}");
+    show(world, story, "history")?;
+    show(world, story, "status")?;
+    story.holds("Each change ended as it must.");
+    Ok(())
+}
+
+/// Shows what the operator's program says.
+fn show(world: &World, story: &Story, verb: &str) -> Result<()> {
+    let mut bowline = tools::sealed(&world.bowline, &world.place.folder);
+    bowline.arg(verb).arg("--socket").arg(&world.agent.socket);
+    let said = tools::run(&mut bowline, &format!("bowline {verb}"))?;
+    story.command(&format!("bowline {verb} --socket fleet.state/agent.sock"));
+    story.output(&world.shown(said.trim_end()));
+    Ok(())
+}
+
+/// Stays up until Ctrl-C.
+pub(crate) fn stay(world: &mut World, story: &Story) -> Result<()> {
+    story.chapter(7, "It stays up until Ctrl-C");
+    story.say("In another terminal:");
+    let (bowline, socket) = (world.bowline.display(), world.agent.socket.display());
+    println!("\n{bowline} status \\\n  --socket {socket}");
+    println!("git -C {} log --oneline --graph main", world.place.fleet.display());
+    println!("curl http://{}/version", world.address);
+    patience::until_interrupted(|| world.agent.check())
+}
