@@ -133,7 +133,7 @@ pub fn compose(
     let known = known(&settings, &root, &trust, name.clone(), fingerprint);
     let witness = Witness::beside(&settings.key);
     let mut durable = durable(&state)?;
-    let left = heard(&witness, &mut durable)?.unwrap_or(left);
+    let left = heard(&state, &witness, &mut durable)?.unwrap_or(left);
     let memory = Memory::at_start(known, durable, facts);
     let recovering = matches!(left, Left::Marks(_));
     let quest = Quest { now: clock::since_boot(), wall: clock::wall(), ..Quest::default() };
@@ -180,7 +180,11 @@ fn durable(state: &State) -> Result<Durable, CannotStart> {
 
 /// Holds the state against its witness: a lost state begins where the witness stood, and nothing is
 /// changed under one that was rolled back.
-fn heard(witness: &Witness, durable: &mut Durable) -> Result<Option<Left>, CannotStart> {
+fn heard(
+    state: &State,
+    witness: &Witness,
+    durable: &mut Durable,
+) -> Result<Option<Left>, CannotStart> {
     let mine = Said {
         generation: durable.generation.as_ref().map_or(0, |it| it.number),
         high_water: durable.high_water.clone(),
@@ -192,6 +196,7 @@ fn heard(witness: &Witness, durable: &mut Durable) -> Result<Option<Left>, Canno
             let head = marks.head;
             tracing::warn!(%head, "the state is lost; nothing below this commit is accepted");
             let said = Said { generation: mine.generation, high_water: Some((*marks).clone()) };
+            state.keep_high_water(&marks).map_err(opening("keep how far was verified"))?;
             witness.tell(&said).map_err(opening("tell the witness of the state"))?;
             durable.high_water = Some(*marks);
             Ok(None)

@@ -93,10 +93,12 @@ pub enum Phase {
     Undoing(Quest, Box<Transaction>, u32),
     /// Waits until restored units are told.
     Retelling(Quest, Box<Transaction>),
-    /// Waits to hear whether the host is back.
-    Proving(Quest, Box<Transaction>),
+    /// Waits to hear whether the host is back; counts failed tries.
+    Proving(Quest, Box<Transaction>, u32),
     /// Waits until what failed is remembered.
     Remembering(Quest, Box<Transaction>, Option<bowline_api::record::Proof>),
+    /// Decided, and the decision cannot be kept durably yet: that comes before anything else.
+    Deferred(Box<Transaction>),
     /// Over; waits until the stages are clean; counts failed tries.
     Cleaning(Quest, Box<Transaction>, u32),
     /// Over; waits until it is recorded.

@@ -10,9 +10,11 @@ use bowline_api::record::Conflict;
 use bowline_model::digest::Sha256;
 use bowline_model::form::Form;
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::Mode;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
+use crate::door::barrier;
 use crate::door::root::{Folders, Root};
 use crate::exchange::{KEPT, Pair, STAGE, Stages};
 use crate::failure::OsFailure;
@@ -71,9 +73,18 @@ fn drop_empty(root: &Root, base: &str, stage: &str) -> Result<(), OsFailure> {
     let fail = |errno| OsFailure::new("remove", root.outside(stage), errno);
     let base = root.folder(base).map_err(fail)?;
     match unlinkat(base, STAGE, UnlinkatFlags::RemoveDir) {
-        Ok(()) | Err(Errno::ENOTEMPTY | Errno::EEXIST | Errno::EBUSY | Errno::EROFS) => Ok(()),
+        Ok(()) | Err(Errno::ENOTEMPTY | Errno::EEXIST | Errno::EBUSY) => Ok(()),
         Err(errno) => Err(fail(errno)),
     }
+}
+
+/// One stage of a deployment that is over.
+struct Cleaning<'a> {
+    stages: &'a Stages,
+    stage: &'a str,
+    /// The stage's own manifest by slot.
+    lines: BTreeMap<u32, SlotLine>,
+    ended: Ended,
 }
 
 fn clean_stage(
@@ -86,56 +97,93 @@ fn clean_stage(
     let path = format!("{stage}/{deployment}");
     let stages = Stages::open(root, deployment, &[stage.to_owned()])?;
     let lines = read_manifest(root, &path)?;
+    let cleaning = Cleaning { stages: &stages, stage, lines, ended };
     let mut folders = Folders::of(root);
+    let mut kept = Vec::new();
     for name in list(root, &path)? {
-        if name == MANIFEST {
-            continue;
+        if name != MANIFEST {
+            kept.extend(cleaning.clean_slot(&mut folders, &name)?);
         }
-        let line = name.parse().ok().and_then(|slot: u32| lines.get(&slot));
-        conflicts.extend(clean_slot(&mut folders, &stages, stage, &name, line, ended)?);
     }
     let fail = |errno| OsFailure::new("remove", root.outside(&path), errno);
-    let (folder, _) = stages.folder(0)?;
+    let folder = root.open_at(&path, OFlag::O_RDONLY | OFlag::O_DIRECTORY).map_err(fail)?;
+    // A slot that outlived the manifest in a power cut could not be told from somebody else's object.
+    match kept.is_empty() {
+        true => barrier::whole(&folder, &path)?,
+        false => barrier::filesystem(&folder, &path)?,
+    }
+    conflicts.extend(kept);
     match unlinkat(&folder, MANIFEST, UnlinkatFlags::NoRemoveDir) {
         Ok(()) | Err(Errno::ENOENT) => {}
         Err(errno) => return Err(fail(errno)),
     }
-    let stage_fd = root.folder(stage).map_err(fail)?;
-    unlinkat(&stage_fd, deployment, UnlinkatFlags::RemoveDir).map_err(fail)
+    // The journal goes next, and a stage that outlived its journal would be nobody's.
+    barrier::whole(&folder, &path)?;
+    let stage_fd = root.open_at(stage, OFlag::O_RDONLY | OFlag::O_DIRECTORY).map_err(fail)?;
+    unlinkat(&stage_fd, deployment, UnlinkatFlags::RemoveDir).map_err(fail)?;
+    barrier::whole(&stage_fd, stage)
 }
 
-fn clean_slot(
-    folders: &mut Folders<'_>,
-    stages: &Stages,
-    stage: &str,
-    name: &str,
-    line: Option<&SlotLine>,
-    ended: Ended,
-) -> Result<Option<Conflict>, OsFailure> {
-    let (folder, _) = stages.folder(0)?;
-    let fail = |errno| OsFailure::new("clean a slot of", format!("{stage}/{name}"), errno);
-    let (found, _) = form_at(&folder, name).map_err(fail)?;
-    let spare = match line {
-        // Only a stage that was cut short before its manifest has slots without a line, and then
-        // nothing was displaced into them.
-        None => ended == Ended::Abandoned,
-        Some(line) => match ended {
-            Ended::Committed => found.is_like(&line.pre),
-            Ended::Reverted => found.is_like(&line.post),
-            Ended::Abandoned => found.is_like(&line.post) || stands_as_before(folders, line)?,
-        },
-    };
-    let removed = if spare { remove(&folder, name, &found) } else { Err(Errno::ENOTEMPTY) };
-    match removed {
-        Ok(()) => return Ok(None),
-        Err(Errno::ENOTEMPTY | Errno::EEXIST) => {}
-        Err(errno) => return Err(fail(errno)),
+impl Cleaning<'_> {
+    fn clean_slot(
+        &self,
+        folders: &mut Folders<'_>,
+        name: &str,
+    ) -> Result<Option<Conflict>, OsFailure> {
+        let (folder, _) = self.stages.folder(0)?;
+        let stage = self.stage;
+        let fail = |errno| OsFailure::new("clean a slot of", format!("{stage}/{name}"), errno);
+        let line = name.parse().ok().and_then(|slot: u32| self.lines.get(&slot));
+        let (found, _) = form_at(&folder, name).map_err(fail)?;
+        let spare = match line {
+            // Only a stage that was cut short before its manifest has slots without a line, and then
+            // nothing was displaced into them.
+            None => self.ended == Ended::Abandoned,
+            Some(line) => match self.ended {
+                Ended::Committed => found.is_like(&line.pre),
+                Ended::Reverted => found.is_like(&line.post),
+                Ended::Abandoned => found.is_like(&line.post) || stands_as_before(folders, line)?,
+            },
+        };
+        if let (true, Some(line), Form::Directory { .. }) = (spare, line, &found) {
+            self.empty_of_own(&folder, name, line.target.as_str()).map_err(fail)?;
+        }
+        let removed = if spare { remove(&folder, name, &found) } else { Err(Errno::ENOTEMPTY) };
+        match removed {
+            Ok(()) => return Ok(None),
+            Err(Errno::ENOTEMPTY | Errno::EEXIST) => {}
+            Err(errno) => return Err(fail(errno)),
+        }
+        let pair = Pair { parent: folder.clone(), name: "", stage: folder, slot: name.to_owned() };
+        let kept = keep(&pair, self.stages.deployment(), stage).map_err(fail)?;
+        let path = line.map_or_else(|| format!("{stage}/{name}"), |line| line.target.to_string());
+        let detail = format!("displaced object changed meanwhile: {found}");
+        Ok(Some(Conflict { path, kept: Some(kept), detail }))
     }
-    let pair = Pair { parent: folder.clone(), name: "", stage: folder, slot: name.to_owned() };
-    let kept = keep(&pair, stages.deployment(), stage).map_err(fail)?;
-    let path = line.map_or_else(|| format!("{stage}/{name}"), |line| line.target.to_string());
-    let detail = format!("displaced object changed meanwhile: {found}");
-    Ok(Some(Conflict { path, kept: Some(kept), detail }))
+
+    /// Removes from a new folder what the same plan put into it. A power cut may keep the move into the
+    /// folder and lose the folder's own to its place, and then the way back does not find it there.
+    fn empty_of_own(&self, parent: &OwnedFd, name: &str, target: &str) -> Result<(), Errno> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let folder = openat(parent, name, flags, Mode::empty())?;
+        for name in names_in(openat(&folder, ".", flags, Mode::empty())?)? {
+            let target = format!("{target}/{name}");
+            let is_its = |line: &&SlotLine| line.target.as_str() == target;
+            let Some(line) = self.lines.values().find(is_its) else { continue };
+            let (found, _) = form_at(&folder, &name)?;
+            if line.pre != Form::Absent || !found.is_like(&line.post) {
+                continue;
+            }
+            if matches!(found, Form::Directory { .. }) {
+                self.empty_of_own(&folder, &name, &target)?;
+            }
+            match remove(&folder, &name, &found) {
+                Ok(()) | Err(Errno::ENOTEMPTY | Errno::EEXIST) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(())
+    }
 }
 
 fn stands_as_before(folders: &mut Folders<'_>, line: &SlotLine) -> Result<bool, OsFailure> {

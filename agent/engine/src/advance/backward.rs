@@ -10,7 +10,6 @@ use std::time::Duration;
 use bowline_api::record::{Conflict, Proof};
 use bowline_model::digest::Sha256;
 use bowline_model::form::Form;
-use bowline_model::host_path::HostPath;
 use bowline_model::mark::{Blame, Mark, Verdict, Why};
 use bowline_model::step::{Class, Deed};
 use bowline_model::survey::Seen;
@@ -136,8 +135,27 @@ pub(super) fn prove(
 ) -> Turn {
     let alarm = |it: &String| format!("after the revert a unit could not be told: {it}");
     memory.warnings.extend(failures.iter().map(alarm));
-    let paths: Vec<HostPath> = tx.provable().filter_map(|it| it.target().cloned()).collect();
-    turn(memory, Phase::Proving(quest, tx), Effect::Prove(paths))
+    let effect = proof_of(&tx);
+    turn(memory, Phase::Proving(quest, tx, 0), effect)
+}
+
+fn proof_of(tx: &Transaction) -> Effect {
+    Effect::Prove(tx.provable().filter_map(|it| it.target().cloned()).collect())
+}
+
+/// The host could not be looked at: again, because a cause such as a lack of memory passes.
+pub(super) fn unproved(
+    memory: Memory,
+    quest: Quest,
+    tx: Box<Transaction>,
+    tries: u32,
+    failure: &Failure,
+) -> Turn {
+    if tries + 1 >= TRIES_MAX {
+        return finish::strand(memory, tx, &format!("look at the host: {}", failure.detail));
+    }
+    let effect = proof_of(&tx);
+    turn(memory, Phase::Proving(quest, tx, tries + 1), effect)
 }
 
 pub(super) fn proved(memory: Memory, quest: Quest, tx: Box<Transaction>, seen: &[Seen]) -> Turn {

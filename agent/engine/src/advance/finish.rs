@@ -12,7 +12,7 @@ use bowline_api::record::{Conflict, Kind, Proof, Record};
 use bowline_model::generation::Generation;
 use bowline_model::mark::{Blame, Mark, Verdict};
 
-use super::turn;
+use super::{keep, turn, undo_next};
 use crate::backoff;
 use crate::ending::Ending;
 use crate::memory::Memory;
@@ -66,6 +66,27 @@ pub(super) fn reverted(
 pub(super) fn seen_to_fail(memory: Memory, outcome: Outcome) -> Memory {
     let failures = if outcome == Outcome::Failed { memory.failures + 1 } else { 0 };
     Memory { failures, last_look: None, last_full: None, parked: None, ..memory }
+}
+
+/// The decision stands in the journal, and what follows from it cannot be written yet: the host is
+/// already as decided, so it waits, here or in the next process.
+pub(super) fn defer(memory: Memory, tx: Box<Transaction>, failure: &Failure) -> Turn {
+    let failures = memory.failures + 1;
+    let mut cycle = cycle_of(&tx, Outcome::Failed, &memory.warnings);
+    cycle.reason = "StateNotKept".to_owned();
+    cycle.code.clone_from(&failure.code);
+    cycle.detail = format!("it is decided, but cannot be kept yet: {}", failure.detail);
+    let ending = Some(Box::new(Ending { cycle, again: true }));
+    let effect = Effect::Rest { ending, wait: backoff::after(failures) };
+    turn(Memory { failures, ..memory }, Phase::Deferred(tx), effect)
+}
+
+/// Goes on from the decision, as after a crash.
+pub(super) fn resume(memory: Memory, quest: Quest, tx: Box<Transaction>) -> Turn {
+    match tx.decision {
+        Some((Verdict::Commit, _)) => keep(memory, quest, tx),
+        _ => undo_next(memory, quest, tx),
+    }
 }
 
 /// Cleans the stages of a transaction that is over.

@@ -13,7 +13,7 @@ mod finish;
 use bowline_model::tree::Contents;
 use thiserror::Error;
 
-use crate::phase::{Effect, Event, Phase, State, Turn};
+use crate::phase::{Effect, Event, Phase, Quest, State, Turn};
 pub(crate) use backward::{decide_revert, undo_next};
 pub(crate) use finish::finish;
 pub(crate) use forward::keep;
@@ -52,11 +52,11 @@ pub fn advance(state: State, event: Event) -> Result<Turn, OutOfTurn> {
             prepare::planned(memory, quest, &compiled, &survey, &sight)
         }
         (
-            Phase::Marking(quest, ..)
-            | Phase::Exporting(quest, _)
-            | Phase::Reading(quest, ..)
-            | Phase::Observing(quest, ..)
-            | Phase::Adopting(quest, _),
+            Phase::Exporting(quest, verified) | Phase::Reading(quest, verified, ..),
+            Event::Failed(failure),
+        ) => source::unreadable(memory, quest, &verified, &failure),
+        (
+            Phase::Marking(quest, ..) | Phase::Observing(quest, ..) | Phase::Adopting(quest, _),
             Event::Failed(failure),
         ) => source::failed(memory, quest, &failure),
         (Phase::Staging(quest, plan, tx), event) => match event {
@@ -105,8 +105,11 @@ fn ending(state: State, event: Event, unexpected: OutOfTurn) -> Result<Turn, Out
         (Phase::Keeping(quest, tx), Event::Settled(generation)) => {
             finish::committed(memory, quest, tx, generation)
         }
-        (Phase::Keeping(_, tx), Event::Failed(failure)) => {
-            finish::strand(memory, tx, &format!("keep the generation: {}", failure.detail))
+        (Phase::Keeping(_, tx) | Phase::Remembering(_, tx, _), Event::Failed(failure)) => {
+            finish::defer(memory, tx, &failure)
+        }
+        (Phase::Deferred(tx), Event::Woke { now, wall, .. }) => {
+            finish::resume(memory, Quest { now, wall, ..Quest::default() }, tx)
         }
         (Phase::Undoing(quest, tx, _), Event::Undone(conflicts)) => {
             backward::undone(memory, quest, tx, conflicts)
@@ -120,17 +123,14 @@ fn ending(state: State, event: Event, unexpected: OutOfTurn) -> Result<Turn, Out
         (Phase::Retelling(quest, tx), Event::Failed(failure)) => {
             backward::prove(memory, quest, tx, &[failure.detail])
         }
-        (Phase::Proving(quest, tx), Event::Proved(seen)) => {
+        (Phase::Proving(quest, tx, _), Event::Proved(seen)) => {
             backward::proved(memory, quest, tx, &seen)
         }
-        (Phase::Proving(_, tx), Event::Failed(failure)) => {
-            finish::strand(memory, tx, &format!("look at the host: {}", failure.detail))
+        (Phase::Proving(quest, tx, tries), Event::Failed(failure)) => {
+            backward::unproved(memory, quest, tx, tries, &failure)
         }
         (Phase::Remembering(quest, tx, proof), Event::Settled(_)) => {
             finish::reverted(memory, quest, tx, proof)
-        }
-        (Phase::Remembering(_, tx, _), Event::Failed(failure)) => {
-            finish::strand(memory, tx, &format!("remember the failure: {}", failure.detail))
         }
         (Phase::Cleaning(quest, tx, _), Event::Cleaned(conflicts)) => {
             finish::cleaned(memory, &quest, tx, conflicts)
@@ -196,7 +196,9 @@ impl Phase {
             Self::Undoing(..) | Self::Retelling(..) | Self::Proving(..) | Self::Remembering(..) => {
                 "revert"
             }
-            Self::Cleaning(..) | Self::Recording(..) | Self::Owing(..) => "report",
+            Self::Deferred(_) | Self::Cleaning(..) | Self::Recording(..) | Self::Owing(..) => {
+                "report"
+            }
             Self::Stranded(_) => "stranded",
         }
     }

@@ -18,7 +18,7 @@ use super::{finish, turn};
 use crate::compile::{self, CompileFailure, Step};
 use crate::ending::Ending;
 use crate::memory::{LOOK_EVERY, Memory, Parked, READ_EVERY};
-use crate::phase::{Effect, Failure, Means, Phase, Quest, Turn};
+use crate::phase::{Effect, Failure, Means, Phase, Quest, Turn, Weight};
 use crate::plan;
 use crate::report::plain_cycle;
 use crate::verify::{self, Judged, Verified};
@@ -181,6 +181,25 @@ fn uncompilable(
     unplanned(memory, quest, verified, outcome, why)
 }
 
+/// The revision cannot be read: too large, hostile, or not all here.
+pub(super) fn unreadable(
+    memory: Memory,
+    quest: Quest,
+    verified: &Verified,
+    failure: &Failure,
+) -> Turn {
+    let (outcome, reason) = weigh(failure);
+    let why = (reason, failure.code.as_str(), failure.detail.as_str());
+    unplanned(memory, quest, verified, outcome, why)
+}
+
+fn weigh(failure: &Failure) -> (Outcome, &'static str) {
+    match failure.weight {
+        Weight::Transient => (Outcome::Failed, "Failed"),
+        Weight::Guilty => (Outcome::Refused, "Refused"),
+    }
+}
+
 /// The revision cannot be planned: the one that stands is looked after instead.
 pub(super) fn unplanned(
     mut memory: Memory,
@@ -191,7 +210,7 @@ pub(super) fn unplanned(
 ) -> Turn {
     let revision = Some(verified.revision().to_string());
     let cycle = plain_cycle(outcome, revision, standing(&memory), why);
-    let ending = Ending { cycle, again: false };
+    let ending = Ending { cycle, again: outcome == Outcome::Failed };
     if quest.ending.is_some() {
         memory.warnings.push(format!("{}: {}", ending.cycle.code, ending.cycle.detail));
     }
@@ -231,11 +250,7 @@ fn observe(mut memory: Memory, quest: Quest, compiled: Arc<compile::Compiled>) -
 pub(super) fn failed(mut memory: Memory, mut quest: Quest, failure: &Failure) -> Turn {
     memory.compiled = None;
     (memory.last_look, memory.last_full) = (None, None);
-    let outcome = match failure.weight {
-        crate::phase::Weight::Transient => Outcome::Failed,
-        crate::phase::Weight::Guilty => Outcome::Refused,
-    };
-    let reason = if outcome == Outcome::Failed { "Failed" } else { "Refused" };
+    let (outcome, reason) = weigh(failure);
     quest.ending = Some(unsuccessful(&memory, outcome, reason, failure, None));
     conclude(memory, quest)
 }

@@ -81,7 +81,9 @@ impl Root {
 
     /// Opens a folder below the root; `/` is the root itself.
     pub fn folder(&self, path: &str) -> Result<OwnedFd, Errno> {
-        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
+        // Without O_NOFOLLOW a link in the last place is told as a link, not as "no folder"; it is not
+        // followed either way.
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         self.open_below(path, flags)
     }
 

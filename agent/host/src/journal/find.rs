@@ -77,7 +77,7 @@ fn read(path: &Path) -> Result<Found, JournalFailure> {
     let said = tail.as_ref().and_then(Tail::read);
     let Some(body) = bytes.strip_prefix(HEADER) else {
         // Made, and the power went before its first bytes were durable.
-        return if said.is_none() && bytes.iter().all(|byte| *byte == 0) {
+        return if said.is_none() && is_unbegun(&bytes) {
             drop_unwritten(path)
         } else {
             damaged("it does not begin as a journal does".to_owned())
@@ -86,6 +86,10 @@ fn read(path: &Path) -> Result<Found, JournalFailure> {
     let scan = scan(body);
     if let Err(detail) = agree(&scan, said.as_ref()) {
         return damaged(detail);
+    }
+    // The first mark is durable before a second record is written.
+    if tail.is_some() && said.is_none() && scan.marks.len() > 1 {
+        return damaged("its tail mark cannot be read".to_owned());
     }
     let Some(tail) = tail else {
         // The tail mark is the first thing removed when a transaction is over.
@@ -102,6 +106,12 @@ fn read(path: &Path) -> Result<Found, JournalFailure> {
     let (seq, last) = (scan.marks.len() as u64, scan.last);
     let journal = Journal { file, path: path.to_owned(), tail, offset, seq, last };
     Ok(Found::Whole { journal, marks: scan.marks })
+}
+
+/// Whether nothing but the beginning of the header, or nothing at all, was ever written.
+fn is_unbegun(bytes: &[u8]) -> bool {
+    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
+    HEADER.starts_with(bytes.get(..end).unwrap_or_default())
 }
 
 fn drop_unwritten(path: &Path) -> Result<Found, JournalFailure> {

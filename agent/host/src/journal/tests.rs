@@ -191,7 +191,8 @@ fn a_torn_tail_mark_leaves_the_one_before() {
 
 #[test]
 fn a_journal_that_was_never_begun_is_nothing() {
-    for bytes in [&[][..], &[0; 4_096]] {
+    let torn = [&HEADER[..8], &[0; 4_096]].concat();
+    for bytes in [&[][..], &[0; 4_096], &HEADER[..8], &torn] {
         let world = World::with(&[]);
         std::fs::write(world.wal(), bytes).unwrap();
         assert!(matches!(world.find(), Found::Nothing));
