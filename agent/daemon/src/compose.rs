@@ -14,6 +14,7 @@ use bowline_engine::settings::Settings as Known;
 use bowline_host::clean;
 use bowline_host::door::root::Root;
 use bowline_host::door::{clock, files};
+use bowline_host::failure::chain;
 use bowline_host::journal::{self, Found, Journal};
 use bowline_host::key::HostKey;
 use bowline_host::lock::{self, Lock};
@@ -97,8 +98,8 @@ pub struct Agent {
 
 /// Checks that settings and trust file can be used, without touching anything.
 pub fn check(settings: &Settings) -> Result<TrustFile, CannotStart> {
-    let trust = trust_file::load(&settings.trust)
-        .map_err(|error| CannotStart::Settings(bowline_host::failure::chain(&error)))?;
+    let trust =
+        trust_file::load(&settings.trust).map_err(|error| CannotStart::Settings(chain(&error)))?;
     let trusted = trust.root.repo.ref_name.as_str();
     if trusted != settings.ref_name {
         let (file, ref_name) = (settings.file.display(), &settings.ref_name);
@@ -119,7 +120,12 @@ pub fn compose(
     let trust = check(&settings)?;
     let state = State::open(&settings.state).map_err(opening("open the state folder"))?;
     let lock = lock::take(state.folder()).map_err(opening("take the state folder's lock"))?;
-    let root = Root::open(&settings.root).map_err(opening("open the root"))?;
+    let root = Root::open(&settings.root).map_err(|error| {
+        CannotStart::Settings(format!(
+            "the root folder cannot be used: {}; make it first",
+            chain(&error)
+        ))
+    })?;
     let key = HostKey::open(&settings.key).map_err(opening("open the host's key"))?;
     let fingerprint = key.fingerprint();
     let (left, journal) = left_behind(&state, &root)?;
@@ -134,7 +140,7 @@ pub fn compose(
     let witness = Witness::beside(&settings.key);
     let mut durable = durable(&state)?;
     let left = heard(&state, &witness, &mut durable)?.unwrap_or(left);
-    let memory = Memory::at_start(known, durable, facts);
+    let memory = Memory::at_start(known, durable, facts.clone());
     let recovering = matches!(left, Left::Marks(_));
     let quest = Quest { now: clock::since_boot(), wall: clock::wall(), ..Quest::default() };
     introduce(&board, &settings, name);
@@ -152,6 +158,7 @@ pub fn compose(
         journal,
         unopened: None,
         witness,
+        facts,
         staged: None,
         board,
         stop,

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use bowline_agent::arguments::Arguments;
 use bowline_agent::serve::Ended;
 use bowline_agent::{compose, logs, serve};
+use bowline_api::cycle::Cycle;
+use bowline_api::outcome::Outcome;
 use bowline_host::door::guardian;
 use bowline_host::settings;
 use clap::Parser as _;
@@ -37,8 +39,11 @@ fn main() -> ExitCode {
     }
     let ended = if arguments.once { serve::once(settings) } else { serve::always(settings) };
     match ended {
-        Ok(Ended::Stopped) => ExitCode::SUCCESS,
-        Ok(Ended::Cycle(_)) if !arguments.once => ExitCode::SUCCESS,
+        Ok(_) if !arguments.once => ExitCode::SUCCESS,
+        Ok(Ended::Stopped) => {
+            show(&interrupted(), arguments.json);
+            ExitCode::from(Outcome::Failed.exit_code())
+        }
         Ok(Ended::Cycle(cycle)) => {
             show(&cycle, arguments.json);
             ExitCode::from(cycle.outcome.exit_code())
@@ -47,16 +52,41 @@ fn main() -> ExitCode {
     }
 }
 
+/// A cycle that was asked to stop before its end: the next one takes back what it began.
+fn interrupted() -> Cycle {
+    Cycle {
+        outcome: Outcome::Failed,
+        revision: None,
+        base: None,
+        reason: "Interrupted".to_owned(),
+        code: "interrupted".to_owned(),
+        detail: "asked to stop before the cycle's end; the next start takes back what was begun"
+            .to_owned(),
+        deployment: None,
+        steps: Vec::new(),
+        conflicts: Vec::new(),
+        proof: None,
+        warnings: Vec::new(),
+    }
+}
+
 #[allow(clippy::print_stdout, reason = "data goes to stdout")]
-fn show(cycle: &bowline_api::cycle::Cycle, as_json: bool) {
+fn show(cycle: &Cycle, as_json: bool) {
     if as_json {
         println!("{}", serde_json::to_string(cycle).unwrap_or_default());
         return;
     }
     let revision = cycle.revision.as_deref().unwrap_or("-");
     println!("{} {revision} {}", cycle.outcome, cycle.detail);
+    for warning in &cycle.warnings {
+        println!("  warning: {warning}");
+    }
+    if !cycle.code.is_empty() {
+        println!("  code: {}", cycle.code);
+    }
     for step in &cycle.steps {
-        println!("  {} {} {}", step.action, step.resource, step.path.as_deref().unwrap_or(""));
+        let path = step.path.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
+        println!("  {} {}{path}", step.action, step.resource);
     }
 }
 

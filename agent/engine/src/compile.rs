@@ -183,7 +183,7 @@ fn labels(
             });
             let warning = mine.is_none().then(|| {
                 format!(
-                    "no hosts/*.yaml has this host's key {}: only manifests without labels apply",
+                    "no hosts/*.yaml has this host's key {}: only manifests without a target apply",
                     settings.fingerprint
                 )
             });

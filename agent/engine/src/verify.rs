@@ -29,9 +29,11 @@ impl Verified {
         &self.revision
     }
 
-    /// The same proof for the revision that this host committed under it earlier.
-    pub(crate) fn instead(&self, revision: &Revision) -> Self {
-        Self { revision: revision.clone(), policy: Arc::clone(&self.policy) }
+    /// The same proof for the revision that this host committed under it earlier; `None` when the
+    /// policy revokes that.
+    pub(crate) fn instead(&self, revision: &Revision) -> Option<Self> {
+        let policy = Arc::clone(&self.policy);
+        (!is_revoked(&policy, revision)).then(|| Self { revision: revision.clone(), policy })
     }
 
     /// The policy in force.
@@ -139,7 +141,10 @@ pub fn stand_by(
     };
     let policy = verify(settings, Some(marks), &standing, wall).walked?.policy;
     let revision = generation.revision.clone();
-    let revoked = policy.revoked.commits.contains(&revision.commit)
-        || policy.revoked.trees.contains(&revision.tree);
-    (!revoked).then_some(Verified { revision, policy })
+    (!is_revoked(&policy, &revision)).then_some(Verified { revision, policy })
+}
+
+fn is_revoked(policy: &Policy, revision: &Revision) -> bool {
+    policy.revoked.commits.contains(&revision.commit)
+        || policy.revoked.trees.contains(&revision.tree)
 }

@@ -19,7 +19,7 @@ use crate::door::barrier;
 use crate::door::root::{Folders, NoFolder, Root};
 use crate::exchange::{Pair, Stages, exchange_failure};
 use crate::failure::{Kind, OsFailure};
-use crate::observe::form_at;
+use crate::observe::{form_at, names_in};
 
 /// A step could not be done.
 #[derive(Debug, Error)]
@@ -131,6 +131,12 @@ fn place(
     if here.is_some_and(|it| it.links > 1 && matches!(found, Form::File { .. })) {
         return Err(conflict(target, &found));
     }
+    if matches!((pre, post), (Form::Directory { .. }, Form::Absent)) {
+        let names = entries(pair).map_err(|errno| look_failure(target, errno))?;
+        if !names.is_empty() {
+            return Err(conflict(target, &found));
+        }
+    }
     let done = match (pre, post) {
         (Form::Absent, Form::Absent) => Ok(()),
         (Form::Absent, _) => pair.put(),
@@ -149,6 +155,12 @@ fn place(
         return Err(conflict(target, &found));
     }
     Ok(())
+}
+
+/// What lies in the folder at the target.
+fn entries(pair: &Pair<'_>) -> Result<Vec<String>, Errno> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    names_in(openat(&pair.parent, pair.name, flags, Mode::empty())?)
 }
 
 /// Whether a directory stands as before, as after, or between the two calls that change it.

@@ -108,9 +108,10 @@ fn clean_stage(
     let fail = |errno| OsFailure::new("remove", root.outside(&path), errno);
     let folder = root.open_at(&path, OFlag::O_RDONLY | OFlag::O_DIRECTORY).map_err(fail)?;
     // A slot that outlived the manifest in a power cut could not be told from somebody else's object.
-    match kept.is_empty() {
-        true => barrier::whole(&folder, &path)?,
-        false => barrier::filesystem(&folder, &path)?,
+    if kept.is_empty() {
+        barrier::whole(&folder, &path)?;
+    } else {
+        barrier::filesystem(&folder, &path)?;
     }
     conflicts.extend(kept);
     match unlinkat(&folder, MANIFEST, UnlinkatFlags::NoRemoveDir) {

@@ -5,7 +5,7 @@
 //! **Invariant:** somebody else's version is never lost: it is kept under a name and reported.
 
 use bowline_api::record::Conflict;
-use bowline_model::form::{Form, Inode};
+use bowline_model::form::Form;
 use bowline_model::host_path::HostPath;
 use bowline_model::step::{Deed, Step};
 use nix::errno::Errno;
@@ -25,8 +25,8 @@ pub fn undo(root: &Root, stages: &Stages, steps: &[Step]) -> Result<Vec<Conflict
     let mut conflicts = Vec::new();
     let mut one = |step: &Step| -> Result<(), OsFailure> {
         match &step.deed {
-            Deed::Place { target, pre, post, inode, stage } => {
-                let place = Place { target, pre, post, inode: inode.as_ref() };
+            Deed::Place { target, pre, post, stage, .. } => {
+                let place = Place { target, pre, post };
                 let pair = match Pair::open(&mut folders, stages, target, *stage, step.index) {
                     Ok(pair) => pair,
                     // Its folder was made by the same plan and never put in place.
@@ -84,7 +84,6 @@ struct Place<'a> {
     target: &'a HostPath,
     pre: &'a Form,
     post: &'a Form,
-    inode: Option<&'a Inode>,
 }
 
 impl Place<'_> {
@@ -96,17 +95,11 @@ impl Place<'_> {
         stage: u16,
     ) -> Result<Option<Conflict>, OsFailure> {
         let look = |errno| fail(self.target, errno);
-        let in_slot = pair.slot_inode().map_err(look)?;
-        let stands = pair.target_inode().map_err(look)?.is_some();
-        let old = self.inode.map(|it| (it.dev, it.ino));
-        let was_done = match (self.pre, self.post) {
-            (Form::Absent, Form::Absent) => false,
-            (Form::Absent, _) => in_slot.is_none(),
-            (_, Form::Absent) => in_slot.is_some(),
-            (_, _) => in_slot == old,
-        };
-        if !was_done {
-            return self.left_alone(pair);
+        let (slot, _) = form_at(&pair.stage, &pair.slot).map_err(look)?;
+        let (target, _) = form_at(&pair.parent, pair.name).map_err(look)?;
+        let stands = target != Form::Absent;
+        if !self.was_done(&slot, &target) {
+            return self.left_alone(pair, stages, stage, &slot, &target);
         }
         let moved = match (self.pre, stands) {
             (Form::Absent, false) => return Ok(None),
@@ -118,14 +111,38 @@ impl Place<'_> {
         if stands { self.keep_foreign(pair, stages, stage) } else { Ok(None) }
     }
 
-    /// The step was never done, or is taken back already; another may have changed the target.
-    fn left_alone(&self, pair: &Pair<'_>) -> Result<Option<Conflict>, OsFailure> {
-        let (found, _) =
-            form_at(&pair.parent, pair.name).map_err(|errno| fail(self.target, errno))?;
-        if found.is_like(self.pre) {
+    /// Whether the step was done and not taken back, as slot and target tell by what they hold. Device
+    /// and inode numbers would not do: they may be others after a boot.
+    fn was_done(&self, slot: &Form, target: &Form) -> bool {
+        let displaced = slot.is_like(self.pre);
+        match (self.pre, self.post) {
+            (Form::Absent, Form::Absent) => false,
+            (Form::Absent, _) => *slot == Form::Absent,
+            (_, Form::Absent) => displaced || (*slot != Form::Absent && *target == Form::Absent),
+            (_, _) if displaced => true,
+            (_, _) if target.is_like(self.pre) => false,
+            // Another's version that was displaced in the moment of the exchange.
+            (_, _) => *slot != Form::Absent && !slot.is_like(self.post),
+        }
+    }
+
+    /// The step was never done, or is taken back already; another may have changed the target, and an
+    /// earlier try may have left another's version in the slot.
+    fn left_alone(
+        &self,
+        pair: &Pair<'_>,
+        stages: &Stages,
+        stage: u16,
+        slot: &Form,
+        target: &Form,
+    ) -> Result<Option<Conflict>, OsFailure> {
+        if *slot != Form::Absent && !slot.is_like(self.post) {
+            return self.keep_foreign(pair, stages, stage);
+        }
+        if target.is_like(self.pre) {
             return Ok(None);
         }
-        Ok(Some(met(self.target, None, &format!("found {found}, left alone"))))
+        Ok(Some(met(self.target, None, &format!("found {target}, left alone"))))
     }
 
     /// Keeps what came out of the target's place when it is not what this transaction put there.

@@ -109,8 +109,10 @@ pub fn compare(state: &Said, witness: Option<&Said>) -> Standing {
     match (&state.high_water, &witness.high_water) {
         (None, Some(marks)) => return Standing::Lost(Box::new(marks.clone())),
         (Some(mine), Some(its)) => {
-            let rose = (its.policy_version, its.highest_time);
-            if mine.policy_version < rose.0 || mine.highest_time < rose.1 {
+            // Another trust file may vouch for another policy, whose versions count anew.
+            let same_root = mine.trust_sha256 == its.trust_sha256;
+            let lower_policy = same_root && mine.policy_version < its.policy_version;
+            if lower_policy || mine.highest_time < its.highest_time {
                 return behind(format!("this host had verified {} already", its.head));
             }
         }

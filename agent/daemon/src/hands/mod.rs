@@ -28,6 +28,7 @@ use bowline_host::settings::Settings;
 use bowline_host::stat_cache::StatCache;
 use bowline_host::state::State;
 use bowline_host::witness::Witness;
+use bowline_model::facts::Facts;
 use bowline_model::generation::Generation;
 use bowline_model::mark::Mark;
 use bowline_model::trust_root::TrustRoot;
@@ -53,6 +54,7 @@ pub struct Host {
     pub(crate) journal: Option<Journal>,
     pub(crate) unopened: Option<Failure>,
     pub(crate) witness: Witness,
+    pub(crate) facts: Facts,
     pub(crate) staged: Option<Arc<Generation>>,
     pub(crate) board: Arc<Board>,
     pub(crate) stop: Arc<AtomicBool>,

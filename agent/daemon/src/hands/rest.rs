@@ -12,7 +12,6 @@ use bowline_host::door::clock;
 use bowline_host::facts;
 use jiff::Timestamp;
 
-use super::failures::fatal;
 use super::{Host, Run};
 use crate::driver::Halt;
 
@@ -36,14 +35,15 @@ impl Host {
         match self.run {
             Run::Once { recovering: true } if !stranded => {
                 self.run = Run::Once { recovering: false };
-                return self.wake(true);
+                self.ending = None;
+                return Ok(self.wake(true));
             }
             Run::Once { .. } if is_end => return Err(Halt::Stop),
-            Run::Once { .. } => return self.wake(true),
+            Run::Once { .. } => return Ok(self.wake(true)),
             Run::Always => {}
         }
         if !is_end {
-            return self.wake(true);
+            return Ok(self.wake(true));
         }
         let time = match (again || stranded, self.settings.interval.is_zero()) {
             (false, true) => None,
@@ -55,18 +55,20 @@ impl Host {
             return Err(Halt::Stop);
         }
         self.board.tell(|status| status.waiting_for = None);
-        self.wake(asked.sync)
+        Ok(self.wake(asked.sync))
     }
 
-    fn wake(&mut self, thorough: bool) -> Result<Event, Halt> {
-        let facts = facts::read(&self.root).map_err(|error| fatal(&error))?;
-        Ok(Event::Woke {
+    fn wake(&mut self, thorough: bool) -> Event {
+        if let Ok(facts) = facts::read(&self.root) {
+            self.facts = facts;
+        }
+        Event::Woke {
             now: clock::since_boot(),
             wall: clock::wall(),
-            facts,
+            facts: self.facts.clone(),
             next_deployment: self.records.next_seq(),
             thorough,
-        })
+        }
     }
 
     /// Tells the log and the status how a cycle ended.

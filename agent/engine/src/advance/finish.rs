@@ -41,7 +41,7 @@ pub(super) fn committed(
         tx.note(mark);
     }
     let generation = generation.or(memory.generation);
-    let memory = Memory { failures: 0, parked: None, generation, ..memory };
+    let memory = Memory { failures: 0, parked: None, alarmed: None, generation, ..memory };
     Turn { marks, ..finish(memory, quest, tx) }
 }
 
@@ -73,7 +73,7 @@ pub(super) fn seen_to_fail(memory: Memory, outcome: Outcome) -> Memory {
 pub(super) fn defer(memory: Memory, tx: Box<Transaction>, failure: &Failure) -> Turn {
     let failures = memory.failures + 1;
     let mut cycle = cycle_of(&tx, Outcome::Failed, &memory.warnings);
-    cycle.reason = "StateNotKept".to_owned();
+    "StateNotKept".clone_into(&mut cycle.reason);
     cycle.code.clone_from(&failure.code);
     cycle.detail = format!("it is decided, but cannot be kept yet: {}", failure.detail);
     let ending = Some(Box::new(Ending { cycle, again: true }));
@@ -202,6 +202,9 @@ pub(crate) fn stranded_cycle(
 /// A cycle without a change ends; what is wrong is recorded once for one cause.
 pub(super) fn alarm_once(mut memory: Memory, ending: Ending) -> Turn {
     let quiet = matches!(ending.cycle.outcome, Outcome::Unchanged | Outcome::Failed);
+    if ending.cycle.outcome == Outcome::Unchanged {
+        memory.alarmed = None;
+    }
     if ending.cycle.outcome == Outcome::Failed {
         memory.failures += 1;
     }
@@ -221,7 +224,7 @@ pub(super) fn adopted(
     generation: Option<Arc<Generation>>,
 ) -> Turn {
     let generation = generation.or(memory.generation);
-    let memory = Memory { failures: 0, parked: None, generation, ..memory };
+    let memory = Memory { failures: 0, parked: None, alarmed: None, generation, ..memory };
     let mut kept = alarm(&memory, &ending.cycle);
     kept.kind = Kind::Deployment;
     record(memory, Box::new(kept), ending)

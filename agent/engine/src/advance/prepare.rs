@@ -71,8 +71,6 @@ fn nothing_to_do(memory: Memory, mut quest: Quest, plan: &Plan) -> Turn {
     }
     let number = memory.generation.as_ref().map_or(0, |it| it.number) + 1;
     let generation = Box::new(plan.generation(number, "", quest.wall));
-    let mut memory = memory;
-    memory.generation = Some(Arc::new((*generation).clone()));
     let ledger = Arc::clone(&memory.ledger);
     let revision = Some(plan.revision().to_string());
     let why = ("ReconciliationSucceeded", "", "the host already is as the revision asks");

@@ -66,9 +66,7 @@ pub(super) fn judge(mut memory: Memory, mut quest: Quest, bundle: Box<Bundle>) -
     // Marks made under another trust file still bind: the walk from the new anchor must pass them.
     let marks = memory.high_water.clone();
     let judged = verify::verify(&settings, marks.as_ref(), &bundle, quest.wall);
-    if judged.code.is_empty() {
-        memory.alarmed = None;
-    } else if quest.ending.is_none() {
+    if !judged.code.is_empty() && quest.ending.is_none() {
         quest.ending = Some(unverified(&memory, &judged));
     }
     if let Some(walked) = &judged.walked {
@@ -127,7 +125,10 @@ fn target(memory: Memory, mut quest: Quest, mut verified: Box<Verified>) -> Turn
     });
     if let (Some(parked), Some(generation)) = (parked, &memory.generation) {
         quest.ending.get_or_insert_with(|| parked.ending.clone());
-        verified = Box::new(verified.instead(&generation.revision));
+        let Some(standing) = verified.instead(&generation.revision) else {
+            return conclude(memory, quest);
+        };
+        verified = Box::new(standing);
     }
     let at_hand = memory.compiled.clone().filter(|it| it.is_for(&verified, &memory.facts));
     if let Some(compiled) = at_hand {
@@ -215,15 +216,19 @@ pub(super) fn unplanned(
         memory.warnings.push(format!("{}: {}", ending.cycle.code, ending.cycle.detail));
     }
     let until = quest.now + LOOK_EVERY;
-    memory.parked =
-        Some(Parked { revision: verified.revision().clone(), ending: ending.clone(), until });
+    // What the world is to blame for is tried at the next poll.
+    memory.parked = (outcome != Outcome::Failed).then(|| Parked {
+        revision: verified.revision().clone(),
+        ending: ending.clone(),
+        until,
+    });
     quest.ending.get_or_insert(ending);
     let generation = memory.generation.clone();
-    match generation.filter(|it| it.revision != *verified.revision()) {
-        Some(generation) => {
-            let verified = verified.instead(&generation.revision);
-            target(memory, quest, Box::new(verified))
-        }
+    let standing = generation
+        .filter(|it| it.revision != *verified.revision())
+        .and_then(|it| verified.instead(&it.revision));
+    match standing {
+        Some(standing) => target(memory, quest, Box::new(standing)),
         None => conclude(memory, quest),
     }
 }

@@ -1,49 +1,74 @@
-//! Names what a plan changes, so that it can be known again.
+//! Names what a revision changes against the committed generation, so that it can be known again.
 //!
 //! **Invariant:** a change is its resource and the digest of what the resource should become; neither
-//! the host's state nor the revision is in it.
+//! the host's state nor the revision is in it, so drift cannot hide one.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use bowline_model::digest::Sha256;
 use bowline_model::form::Form;
 use bowline_model::manifest::Spec;
 use bowline_model::mark::Change;
-use bowline_model::step::Step;
 
 use super::Given;
 
-/// What the steps change, and every command of the revision by the digest of what runs.
-pub(super) fn delta(given: &Given<'_>, steps: &[Step]) -> (Vec<Change>, Vec<Change>) {
-    let mut commands: Vec<Change> = given
-        .compiled
-        .resources
-        .iter()
-        .filter(|it| matches!(it.manifest.spec, Spec::Command(_)))
-        .filter_map(|it| {
-            let digest = it.manifest.spec_digest().ok()?;
-            Some(Change { resource: it.id.to_string(), digest })
-        })
-        .collect();
-    commands.sort_unstable();
-    let changed: BTreeSet<&Arc<str>> = steps.iter().map(|step| &step.resource).collect();
-    if changed.is_empty() {
-        return (Vec::new(), commands);
+/// What resources should become, by resource: each path with its form.
+type Wishes<'a> = BTreeMap<&'a str, Vec<(&'a str, &'a Form)>>;
+
+/// What the revision changes, and every command and probe of it by its digest.
+///
+/// Probes are always in it: whoever mends only a probe has made a new change.
+pub(super) fn delta(given: &Given<'_>) -> (Vec<Change>, Vec<Change>) {
+    let programs = programs(given);
+    if !given.is_new() {
+        return (Vec::new(), programs);
     }
-    let mut forms: BTreeMap<&Arc<str>, Vec<(&str, &Form)>> = BTreeMap::new();
-    for object in &given.compiled.objects {
-        if let Some(resource) =
-            given.compiled.resource_of(object).filter(|it| changed.contains(&it.id))
-        {
-            forms.entry(&resource.id).or_default().push((object.path.as_str(), &object.form));
+    let mut wanted: Wishes<'_> = BTreeMap::new();
+    for object in given.compiled.objects.iter().filter(|it| it.form != Form::Absent) {
+        if let Some(resource) = given.compiled.resource_of(object) {
+            wanted.entry(&resource.id).or_default().push((object.path.as_str(), &object.form));
         }
     }
-    let digest_of = |resource: &Arc<str>| {
-        let command = commands.iter().find(|it| it.resource == **resource).map(|it| it.digest);
-        // A resource without objects or command is one that is pruned: it becomes nothing.
-        command.or_else(|| Sha256::of_value(&forms.get(resource)).ok()).unwrap_or_default()
+    let mut stood: Wishes<'_> = BTreeMap::new();
+    for line in given.generation.iter().flat_map(|it| &it.inventory) {
+        stood.entry(&line.resource).or_default().push((line.path.as_str(), &line.form));
+    }
+    for forms in wanted.values_mut().chain(stood.values_mut()) {
+        forms.sort_unstable_by_key(|(path, _)| *path);
+    }
+    let mut changed: Vec<Change> = wanted
+        .iter()
+        .filter(|(resource, forms)| stood.get(*resource) != Some(*forms))
+        .map(|(resource, forms)| change(resource, forms))
+        .collect();
+    let gone = stood.keys().filter(|it| !wanted.contains_key(*it));
+    changed.extend(gone.map(|resource| change(resource, &Vec::new())));
+    let before = given.generation.map(|it| it.commands.as_slice()).unwrap_or_default();
+    let is_new = |it: &&Change| !before.contains(it) || it.resource.starts_with("Probe/");
+    changed.extend(programs.iter().filter(is_new).cloned());
+    changed.sort_unstable();
+    // A revision that changes probes only applies nothing that could fail.
+    if changed.iter().all(|it| it.resource.starts_with("Probe/")) {
+        changed.clear();
+    }
+    (changed, programs)
+}
+
+fn programs(given: &Given<'_>) -> Vec<Change> {
+    let resources = given.compiled.resources.iter();
+    let programs =
+        resources.filter(|it| matches!(it.manifest.spec, Spec::Command(_) | Spec::Probe(_)));
+    let change = |it: &crate::compile::Resource| {
+        let digest = it.manifest.spec_digest().ok()?;
+        Some(Change { resource: it.id.to_string(), digest })
     };
-    let change = |it: &Arc<str>| Change { resource: it.to_string(), digest: digest_of(it) };
-    (changed.into_iter().map(change).collect(), commands)
+    let mut programs: Vec<Change> = programs.filter_map(change).collect();
+    programs.sort_unstable();
+    programs
+}
+
+fn change(resource: &str, forms: &Vec<(&str, &Form)>) -> Change {
+    // Paths and forms are plain data, which always has a JSON form.
+    let digest = Sha256::of_value(forms).unwrap_or_default();
+    Change { resource: resource.to_owned(), digest }
 }

@@ -127,7 +127,7 @@ pub fn plan(given: &Given<'_>) -> Result<Plan, NoPlan> {
     let handlers = handlers::handlers(given, &changed);
     let checks = handlers::checks(given, &changed);
     let irreversible = irreversible(given, &found.steps)?;
-    let (delta, commands) = delta::delta(given, &found.steps);
+    let (delta, commands) = delta::delta(given);
     check_holds(given, cause, found.steps.len(), &delta)?;
     let digest = digest(given, &found.steps, &handlers);
     let probes = if found.steps.is_empty() { Vec::new() } else { probes(given) };

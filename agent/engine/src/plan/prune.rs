@@ -34,6 +34,7 @@ pub(super) fn prune(
         held.values().rev().filter(|it| !wanted.contains(&it.path)).copied().collect();
     let kept: BTreeSet<&str> = given.compiled.resources.iter().map(|it| &*it.id).collect();
     let mut removals = 0;
+    let mut removed: BTreeSet<&str> = BTreeSet::new();
     for line in surplus {
         let Some(seen) = given.seen(&line.path) else {
             continue;
@@ -56,6 +57,13 @@ pub(super) fn prune(
             ));
             continue;
         }
+        if matches!(seen.form, Form::Directory { .. }) && !is_emptied(given, line, &removed) {
+            found
+                .warnings
+                .push(format!("{} is no longer wanted, but not empty: left in place", line.path));
+            continue;
+        }
+        removed.insert(line.path.as_str());
         // What a tree that is still wanted no longer holds is a change of that one resource.
         removals += usize::from(!kept.contains(&*line.resource));
         push(found, &line.resource, &line.path, &seen.form, seen.inode);
@@ -63,6 +71,15 @@ pub(super) fn prune(
     brake(held.len(), removals, wanted.is_empty())?;
     purge(given, &wanted, held, found);
     Ok(())
+}
+
+/// Whether everything in a folder is removed by the same plan.
+fn is_emptied(given: &Given<'_>, folder: &Held, removed: &BTreeSet<&str>) -> bool {
+    let at = given.survey.listings.iter().position(|it| *it == folder.path);
+    let names = at.and_then(|at| given.sight.listings.get(at));
+    names.is_some_and(|names| {
+        names.iter().all(|name| removed.contains(format!("{}/{name}", folder.path).as_str()))
+    })
 }
 
 fn brake(managed: usize, removals: usize, nothing_wanted: bool) -> Result<(), NoPlan> {

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use bowline_model::form::Form;
 use bowline_model::generation::Generation;
 use bowline_model::host_path::HostPath;
 use bowline_model::manifest::{CommandSpec, Guard as Written, Spec, State};
@@ -31,6 +32,11 @@ pub fn survey(compiled: &Compiled, generation: Option<&Generation>, depth: Depth
             _ => {}
         }
     }
+    // Folders that may be pruned: only an empty one is taken away.
+    let wanted: BTreeSet<&HostPath> = compiled.objects.iter().map(|it| &it.path).collect();
+    let folders = generation.iter().flat_map(|it| &it.inventory);
+    let folders = folders.filter(|it| matches!(it.form, Form::Directory { .. }));
+    listings.extend(folders.map(|it| &it.path).filter(|it| !wanted.contains(it)).cloned());
     Survey { paths, listings, guards, depth }
 }
 
