@@ -64,6 +64,7 @@ impl<'s> Course<'s> {
     pub(crate) fn end_recorded(mut self, record: &Record) {
         let (last, way) = match record.outcome {
             Outcome::Committed if record.steps.changed == 0 => ("plan", "commit"),
+            Outcome::Committed if record.probes.is_empty() => ("apply", "commit"),
             Outcome::Committed => ("probe", "commit"),
             Outcome::Reverted => ("probe", "revert"),
             _ => ("fetch", ""),

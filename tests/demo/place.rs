@@ -97,7 +97,7 @@ fn fresh(parent: &Path) -> Result<PathBuf> {
     for number in 0..TRIES {
         let folder = parent.join(format!("bowline-demo-{}-{number}", std::process::id()));
         if folder.as_os_str().len() > FOLDER_BYTES_MAX {
-            bail!("{} is too long for sockets in it; set TMPDIR=/tmp", folder.display());
+            bail!("{} is too long for sockets in it\nhint: set TMPDIR=/tmp", folder.display());
         }
         match fs::DirBuilder::new().mode(0o700).create(&folder) {
             Ok(()) => return Ok(folder),

@@ -31,7 +31,7 @@ pub(crate) fn find() -> Result<()> {
         let mut quick = Command::new(program);
         quick.args(argv).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         if quick.status().is_err() {
-            bail!("the demo needs {program}, and it cannot be run; {hint}");
+            bail!("the demo needs {program}, and it cannot be run\nhint: {hint}");
         }
     }
     Ok(())

@@ -88,7 +88,8 @@ impl Workshop {
 
     fn prepared(&self, before: &[&str]) -> Command {
         let line = self.one_cycle();
-        let words: Vec<&str> = before.iter().copied().chain(line.iter().map(String::as_str)).collect();
+        let words: Vec<&str> =
+            before.iter().copied().chain(line.iter().map(String::as_str)).collect();
         let mut command = self.command(words[0]);
         command.args(&words[1..]);
         command
@@ -166,7 +167,11 @@ impl Service<'_> {
     fn ask(&self, method: &str, path: &str) -> Option<String> {
         let mut stream = UnixStream::connect(self.shop.folder().join("a.sock")).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "{method} {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").ok()?;
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        )
+        .ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
         let (head, body) = answer.split_once("\r\n\r\n")?;

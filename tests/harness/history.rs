@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bowline_agent::driver;
 use bowline_engine::memory::{Durable, Memory};
-use bowline_engine::settings::Settings;
 use bowline_engine::phase::Quest;
 use bowline_engine::recover::{Left, recover};
+use bowline_engine::settings::Settings;
 use bowline_model::facts::Facts;
 
 use crate::sim_host::SimHost;

@@ -230,11 +230,12 @@ impl SimHost {
                     matches!(step.post(), Some(Form::File { size, .. }) if *size == bytes.len() as u64)
                 );
             }
-            if let Deed::Place { post, .. } = &step.deed {
-                if *post != Form::Absent && survives(at) {
-                    let thing = self.disk.thing(post.clone());
-                    self.disk.slots.insert((staging.deployment.clone(), step.index), thing);
-                }
+            if let Deed::Place { post, .. } = &step.deed
+                && *post != Form::Absent
+                && survives(at)
+            {
+                let thing = self.disk.thing(post.clone());
+                self.disk.slots.insert((staging.deployment.clone(), step.index), thing);
             }
         }
         self.disk.candidate = Some((*staging.generation).clone());

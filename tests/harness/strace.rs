@@ -12,9 +12,31 @@ use crate::workshop::Workshop;
 
 /// Calls that change what outlives the process, or make it durable.
 pub const CHANGING: [&str; 25] = [
-    "write", "pwrite64", "pwritev", "writev", "fdatasync", "fsync", "syncfs", "renameat2", "rename",
-    "renameat", "link", "linkat", "mkdir", "mkdirat", "fchmod", "fchmodat", "chmod", "fchown", "symlinkat",
-    "unlink", "unlinkat", "rmdir", "fallocate", "ftruncate", "openat",
+    "write",
+    "pwrite64",
+    "pwritev",
+    "writev",
+    "fdatasync",
+    "fsync",
+    "syncfs",
+    "renameat2",
+    "rename",
+    "renameat",
+    "link",
+    "linkat",
+    "mkdir",
+    "mkdirat",
+    "fchmod",
+    "fchmodat",
+    "chmod",
+    "fchown",
+    "symlinkat",
+    "unlink",
+    "unlinkat",
+    "rmdir",
+    "fallocate",
+    "ftruncate",
+    "openat",
 ];
 
 /// What is done to a call instead of carrying it out.
@@ -42,7 +64,9 @@ pub struct Call {
 impl Call {
     /// Whether it changes something: opening does only when it makes or empties a file.
     pub fn changes(&self) -> bool {
-        self.name != "openat" || self.arguments.contains("O_CREAT") || self.arguments.contains("O_TRUNC")
+        self.name != "openat"
+            || self.arguments.contains("O_CREAT")
+            || self.arguments.contains("O_TRUNC")
     }
 }
 
@@ -112,7 +136,8 @@ fn all() -> String {
 fn run(shop: &Workshop, options: &[&str]) -> (Told, String) {
     let file = shop.folder().join("strace.log");
     let file = file.to_str().unwrap();
-    let before = [&["strace", "-qqq", "-s", "200", "-e", "signal=none", "-o", file], options].concat();
+    let before =
+        [&["strace", "-qqq", "-s", "200", "-e", "signal=none", "-o", file], options].concat();
     let told = shop.once_under(&before);
     let log = fs::read_to_string(file).unwrap_or_default();
     (told, log)

@@ -18,7 +18,8 @@ pub const URI: &str = "git+https://git.example/ops/fleet";
 const PEOPLE: [&str; 3] = ["alice", "bob", "mallory"];
 
 /// What the first commit asks for.
-const BASE: &str = "apiVersion: bowline/v1\nkind: Directory\nmetadata: {name: etc}\nspec: {path: /etc}\n";
+const BASE: &str =
+    "apiVersion: bowline/v1\nkind: Directory\nmetadata: {name: etc}\nspec: {path: /etc}\n";
 
 const SETTINGS: &str = "[source]\nurl = \"repo\"\ninterval = \"0s\"\n[host]\nname = \"web-1\"\n\
                         key = \"host.key\"\n[state]\ndir = \"state\"\n[trust]\nfile = \"trust.yaml\"\n\
@@ -101,8 +102,12 @@ impl Workshop {
 
     /// A policy as it stands by default: Alice and Bob merge.
     pub fn law(&self, version: u64) -> String {
-        let person =
-            |name: &str| format!("  {name}: {{kind: human, keys: [{{type: ssh, key: \"{}\"}}]}}\n", self.public(name));
+        let person = |name: &str| {
+            format!(
+                "  {name}: {{kind: human, keys: [{{type: ssh, key: \"{}\"}}]}}\n",
+                self.public(name)
+            )
+        };
         format!(
             "version: {version}\nexpires: 2099-01-01T00:00:00Z\nrepoUri: {URI}\nref: refs/heads/main\n\
              principals:\n{}{}merge: {{mergers: [alice, bob]}}\nrevoked: {{keys: [], commits: [], trees: []}}\n",
@@ -174,6 +179,25 @@ impl Workshop {
         fs::write(&file, raw).unwrap();
         let file = file.to_str().unwrap();
         self.git(&["hash-object", "-w", "-t", kind, "--literally", "--", file])
+    }
+
+    /// Makes a tree of a listing in the workshop's folder. Gives its id.
+    pub fn make_tree(&self, listing: &str) -> String {
+        let mut git = self.command("git");
+        let file = fs::File::open(self.folder.join(listing)).unwrap();
+        let out =
+            done(git.arg("-C").arg(self.repo()).args(["mktree", "--missing"]).stdin(file)).stdout;
+        String::from_utf8(out).unwrap().trim().to_owned()
+    }
+
+    /// Commits a tree on top of the branch, signed by Alice, without checking it out.
+    pub fn commit_tree(&self, tree: &str) {
+        let signing = format!("user.signingkey={}", self.key("alice").display());
+        let mut git = self.command("git");
+        git.arg("-C").arg(self.repo()).args(["-c", &signing, "-c", "gpg.format=ssh"]);
+        git.args(["commit-tree", "-S", "-p", &self.tip(), "-m", "tree", tree]);
+        let out = done(&mut git).stdout;
+        self.move_branch(String::from_utf8(out).unwrap().trim());
     }
 
     /// Moves the branch, whatever it was.

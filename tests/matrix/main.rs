@@ -5,7 +5,10 @@
 //!
 //! **Invariant:** a row without a test says so; a test that failed makes the command fail.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command for people")]
-#![allow(clippy::disallowed_methods, reason = "runs the project's own tests and reads their output")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "runs the project's own tests and reads their output"
+)]
 
 mod rows;
 

@@ -137,7 +137,11 @@ pub fn compile(
         let id = manifest.id().to_string().into();
         compiled.resources.push(Resource { id, manifest: Arc::clone(manifest) });
     }
-    objects::check_paths(&compiled, &settings.reserved)?;
+    for object in &mut compiled.objects {
+        object.path = facts.resolve(&object.path);
+    }
+    let reserved: Vec<HostPath> = settings.reserved.iter().map(|it| facts.resolve(it)).collect();
+    objects::check_paths(&compiled, &reserved)?;
     Ok(Step::Done(Box::new(compiled)))
 }
 
@@ -161,7 +165,7 @@ impl Compiled {
 
 /// Digest of the facts that count for compiling: the boot does not.
 fn facts_digest(facts: &Facts) -> Sha256 {
-    let seen = (&facts.values, &facts.users, &facts.groups, &facts.only_owner);
+    let seen = (&facts.values, &facts.users, &facts.groups, &facts.only_owner, &facts.links);
     // Facts are maps with text keys, which always have a JSON form.
     Sha256::of_value(&seen).unwrap_or_default()
 }

@@ -40,6 +40,7 @@ pub fn read(root: &Root) -> Result<Facts, OsFailure> {
         users: accounts(root, "/etc/passwd")?,
         groups: accounts(root, "/etc/group")?,
         only_owner: own,
+        links: root.links().clone(),
         boot: small(Path::new("/proc/sys/kernel/random/boot_id")).unwrap_or_default(),
     })
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use bowline_model::host_path::HostPath;
 use nix::errno::Errno;
+use nix::sys::stat::stat;
 use rustix::fs::{AtFlags, StatxAttributes, StatxFlags, statx};
 
 use crate::door::files;
@@ -32,6 +33,7 @@ impl Mounts {
         let mut points = BTreeSet::new();
         let mut seen = BTreeSet::new();
         let proc = Path::new("/proc");
+        let own = top_of(&proc.join("self"));
         let mut processes = vec!["self".to_owned()];
         let all = files::names(proc, PROCESSES_MAX)?;
         processes.extend(all.into_iter().filter(|it| it.bytes().all(|byte| byte.is_ascii_digit())));
@@ -41,7 +43,8 @@ impl Mounts {
             let Ok(namespace) = nix::fcntl::readlink(&folder.join("ns/mnt")) else {
                 continue;
             };
-            if !seen.insert(namespace) {
+            // A container's table names paths below the container's own root: they are not ours.
+            if !seen.insert(namespace) || top_of(&folder) != own {
                 continue;
             }
             if let Ok(Some(table)) = files::read(&folder.join("mountinfo"), MOUNTINFO_BYTES_MAX) {
@@ -68,6 +71,12 @@ impl Mounts {
     pub fn bases(&self) -> impl Iterator<Item = &str> {
         std::iter::once("").chain(self.points.iter().map(String::as_str))
     }
+}
+
+/// Which object a process sees as its root; `None` when that is not to be known.
+fn top_of(process: &Path) -> Option<(u64, u64)> {
+    let stat = stat(&process.join("root")).ok()?;
+    Some((stat.st_dev, stat.st_ino))
 }
 
 /// Paths of a mount table that lie below `root`, as paths in it.

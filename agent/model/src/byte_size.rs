@@ -12,12 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
 
 /// Units from small to large. Only powers of two: `MB` means two things, `MiB` one.
-const UNITS: [(&str, u64); 4] = [
-    ("B", 1),
-    ("KiB", 1 << 10),
-    ("MiB", 1 << 20),
-    ("GiB", 1 << 30),
-];
+const UNITS: [(&str, u64); 4] = [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
 
 /// One tebibyte: above it a limit limits nothing.
 const LARGEST: u64 = 1 << 40;
@@ -112,12 +107,9 @@ mod tests {
 
     #[test]
     fn every_unit_is_read_and_shown_again() {
-        for (text, bytes) in [
-            ("512B", 512),
-            ("3KiB", 3072),
-            ("256MiB", 256 << 20),
-            ("2GiB", 2 << 30),
-        ] {
+        for (text, bytes) in
+            [("512B", 512), ("3KiB", 3072), ("256MiB", 256 << 20), ("2GiB", 2 << 30)]
+        {
             let size: ByteSize = text.parse().unwrap();
             assert_eq!(size.as_bytes(), bytes, "{text}");
             assert_eq!(size.to_string(), text);

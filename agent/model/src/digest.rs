@@ -96,10 +96,7 @@ pub fn canonical(value: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let nibble = |it: u8| char::from(DIGITS.get(usize::from(it)).copied().unwrap_or(b'0'));
-    bytes
-        .iter()
-        .flat_map(|byte| [nibble(byte >> 4), nibble(byte & 15)])
-        .collect()
+    bytes.iter().flat_map(|byte| [nibble(byte >> 4), nibble(byte & 15)]).collect()
 }
 
 /// Reads lower-case hex of exactly `N` bytes.
@@ -140,9 +137,7 @@ impl FromStr for Sha256 {
     type Err = NotADigest;
 
     fn from_str(text: &str) -> Result<Self, NotADigest> {
-        unhex(text)
-            .map(Self)
-            .ok_or_else(|| NotADigest(text.chars().take(80).collect()))
+        unhex(text).map(Self).ok_or_else(|| NotADigest(text.chars().take(80).collect()))
     }
 }
 

@@ -14,13 +14,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
 
 /// Units from small to large, in milliseconds.
-const UNITS: [(&str, u64); 5] = [
-    ("ms", 1),
-    ("s", 1_000),
-    ("m", 60_000),
-    ("h", 3_600_000),
-    ("d", 86_400_000),
-];
+const UNITS: [(&str, u64); 5] =
+    [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
 /// Ten years: longer than any period a manifest or policy means seriously, so a slip shows at once.
 const LONGEST_MS: u64 = 3_653 * 86_400_000;
@@ -41,20 +36,12 @@ impl Span {
     /// Makes a span of whole seconds, cut to ten years.
     pub const fn from_secs(seconds: u64) -> Self {
         let longest = LONGEST_MS / 1_000;
-        Self(Duration::from_secs(if seconds < longest {
-            seconds
-        } else {
-            longest
-        }))
+        Self(Duration::from_secs(if seconds < longest { seconds } else { longest }))
     }
 
     /// Makes a span of whole milliseconds, cut to ten years.
     pub const fn from_millis(millis: u64) -> Self {
-        Self(Duration::from_millis(if millis < LONGEST_MS {
-            millis
-        } else {
-            LONGEST_MS
-        }))
+        Self(Duration::from_millis(if millis < LONGEST_MS { millis } else { LONGEST_MS }))
     }
 
     /// The span as the standard library's duration.
@@ -163,13 +150,9 @@ mod tests {
 
     #[test]
     fn display_takes_the_largest_unit_without_a_rest() {
-        for (text, shown) in [
-            ("60s", "1m"),
-            ("48h", "2d"),
-            ("1000ms", "1s"),
-            ("0", "0s"),
-            ("0d", "0s"),
-        ] {
+        for (text, shown) in
+            [("60s", "1m"), ("48h", "2d"), ("1000ms", "1s"), ("0", "0s"), ("0d", "0s")]
+        {
             assert_eq!(text.parse::<Span>().unwrap().to_string(), shown, "{text}");
         }
     }

@@ -32,11 +32,7 @@ impl Envelope {
 
 /// DSSE's pre-authentication encoding: it binds the payload to its type without ambiguity.
 pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
-    let head = format!(
-        "DSSEv1 {} {payload_type} {} ",
-        payload_type.len(),
-        payload.len()
-    );
+    let head = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len());
     let mut bytes = head.into_bytes();
     bytes.extend_from_slice(payload);
     bytes

@@ -58,7 +58,14 @@ impl Form {
         match (self, other) {
             (
                 Self::File { sha256, size, mode, uid, gid, xattrs: _ },
-                Self::File { sha256: sha256_, size: size_, mode: mode_, uid: uid_, gid: gid_, xattrs: _ },
+                Self::File {
+                    sha256: sha256_,
+                    size: size_,
+                    mode: mode_,
+                    uid: uid_,
+                    gid: gid_,
+                    xattrs: _,
+                },
             ) => (sha256, size, mode, uid, gid) == (sha256_, size_, mode_, uid_, gid_),
             (one, two) => one == two,
         }
@@ -80,7 +87,10 @@ impl fmt::Display for Form {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { sha256, size, mode, uid, gid, .. } => {
-                write!(f, "a file of {size} bytes, sha256 {sha256}, mode {mode:04o}, owner {uid}:{gid}")
+                write!(
+                    f,
+                    "a file of {size} bytes, sha256 {sha256}, mode {mode:04o}, owner {uid}:{gid}"
+                )
             }
             Self::Directory { mode, uid, gid } => {
                 write!(f, "a directory, mode {mode:04o}, owner {uid}:{gid}")

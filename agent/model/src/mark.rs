@@ -13,7 +13,10 @@ use crate::revision::Revision;
 use crate::step::{Handler, Step};
 
 /// One record of the journal.
-#[allow(clippy::large_enum_variant, reason = "a transaction has one opening and some tens of marks")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a transaction has one opening and some tens of marks"
+)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "mark", rename_all = "camelCase", deny_unknown_fields)]
 pub enum Mark {

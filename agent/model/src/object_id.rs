@@ -98,14 +98,8 @@ mod tests {
 
     #[test]
     fn length_tells_the_format() {
-        assert_eq!(
-            "a".repeat(40).parse::<ObjectId>().unwrap().format(),
-            ObjectFormat::Sha1
-        );
-        assert_eq!(
-            "a".repeat(64).parse::<ObjectId>().unwrap().format(),
-            ObjectFormat::Sha256
-        );
+        assert_eq!("a".repeat(40).parse::<ObjectId>().unwrap().format(), ObjectFormat::Sha1);
+        assert_eq!("a".repeat(64).parse::<ObjectId>().unwrap().format(), ObjectFormat::Sha256);
         for bad in ["", "abc", &"A".repeat(40), &"g".repeat(40), &"a".repeat(41)] {
             assert!(bad.parse::<ObjectId>().is_err(), "{bad}");
         }

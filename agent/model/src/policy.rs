@@ -209,12 +209,7 @@ impl Policy {
             ));
         }
         for (place, gate) in self.gates.iter().enumerate() {
-            if self
-                .gates
-                .iter()
-                .take(place)
-                .any(|other| other.id == gate.id)
-            {
+            if self.gates.iter().take(place).any(|other| other.id == gate.id) {
                 return Err(format!("two gates have the id {:?}", gate.id));
             }
         }
@@ -224,28 +219,17 @@ impl Policy {
     /// A name that nobody bears would make a rule that nobody meets, or worse, one that is skipped.
     fn check_names(&self) -> Result<(), String> {
         let merge = &self.merge;
-        let freshness = self
-            .freshness
-            .iter()
-            .map(|it| ("freshness.signer", &it.signer));
+        let freshness = self.freshness.iter().map(|it| ("freshness.signer", &it.signer));
         let oncall = self.emergency.iter().flat_map(|it| &it.oncall);
         let signers = self.gates.iter().flat_map(|gate| &gate.signers);
         let named = (merge.mergers.iter().map(|name| ("merge.mergers", name)))
-            .chain(
-                merge
-                    .approvals
-                    .from
-                    .iter()
-                    .map(|name| ("merge.approvals.from", name)),
-            )
+            .chain(merge.approvals.from.iter().map(|name| ("merge.approvals.from", name)))
             .chain(signers.map(|name| ("gates.signers", name)))
             .chain(oncall.map(|name| ("emergency.oncall", name)))
             .chain(freshness);
         for (place, name) in named {
             if !self.principals.contains_key(name) {
-                return Err(format!(
-                    "{place} names {name:?}, who is not among the principals"
-                ));
+                return Err(format!("{place} names {name:?}, who is not among the principals"));
             }
         }
         let skips = self.emergency.iter().flat_map(|it| &it.skips);
@@ -262,19 +246,9 @@ impl Policy {
             return Err("merge.mergers is empty: nobody could ever change this policy".to_owned());
         }
         let approvals = &self.merge.approvals;
-        within(
-            "merge.approvals.principals",
-            approvals.principals,
-            0,
-            &approvals.from,
-        )?;
+        within("merge.approvals.principals", approvals.principals, 0, &approvals.from)?;
         for gate in self.gates.iter().filter(|gate| !gate.signers.is_empty()) {
-            within(
-                &format!("threshold of gate {:?}", gate.id),
-                gate.threshold,
-                1,
-                &gate.signers,
-            )?;
+            within(&format!("threshold of gate {:?}", gate.id), gate.threshold, 1, &gate.signers)?;
         }
         match &self.emergency {
             Some(it) => within("emergency.threshold", it.threshold, 1, &it.oncall),
@@ -290,9 +264,7 @@ fn within(what: &str, asked: u32, least: u32, names: &[String]) -> Result<(), St
     distinct.dedup();
     if asked < least || usize::try_from(asked).unwrap_or(usize::MAX) > distinct.len() {
         let most = distinct.len();
-        return Err(format!(
-            "{what} is {asked}, write a number from {least} to {most}"
-        ));
+        return Err(format!("{what} is {asked}, write a number from {least} to {most}"));
     }
     Ok(())
 }

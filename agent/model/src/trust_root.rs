@@ -112,9 +112,7 @@ impl TryFrom<String> for RepoUri {
         if plain && text.contains(':') && text.len() <= LONGEST_NAME {
             Ok(Self(text))
         } else {
-            Err(format!(
-                "{text:?} is not a repository URI (scheme:rest, printable ASCII)"
-            ))
+            Err(format!("{text:?} is not a repository URI (scheme:rest, printable ASCII)"))
         }
     }
 }
@@ -129,9 +127,7 @@ impl TryFrom<String> for RefName {
         if branch.bytes().all(plain) && branch.split('/').all(sound) && text.len() <= LONGEST_NAME {
             Ok(Self(text))
         } else {
-            Err(format!(
-                "{text:?} is not the full name of a branch, write refs/heads/NAME"
-            ))
+            Err(format!("{text:?} is not the full name of a branch, write refs/heads/NAME"))
         }
     }
 }
@@ -205,17 +201,12 @@ impl TryFrom<RootKeysText> for RootKeys {
     fn try_from(text: RootKeysText) -> Result<Self, String> {
         let RootKeysText { threshold, keys } = text;
         if keys.len() > MOST_ROOT_KEYS {
-            return Err(format!(
-                "{} root keys are more than {MOST_ROOT_KEYS}",
-                keys.len()
-            ));
+            return Err(format!("{} root keys are more than {MOST_ROOT_KEYS}", keys.len()));
         }
         let ids: BTreeSet<_> = keys.iter().map(|key| key.id.as_str()).collect();
         // The comment of a key line is no part of the key.
-        let materials: BTreeSet<_> = keys
-            .iter()
-            .map(|it| it.key.split_whitespace().nth(1))
-            .collect();
+        let materials: BTreeSet<_> =
+            keys.iter().map(|it| it.key.split_whitespace().nth(1)).collect();
         if ids.len() != keys.len() || materials.len() != keys.len() {
             return Err("a root key, or the id of one, is given twice".to_owned());
         }

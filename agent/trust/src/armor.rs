@@ -29,17 +29,13 @@ pub(crate) fn undo(text: &[u8]) -> Result<Vec<u8>, BadSignature> {
         .strip_prefix(BEGIN)
         .and_then(|rest| rest.strip_prefix('\n'))
         .ok_or_else(|| wrong("does not begin with its BEGIN line"))?;
-    let (body, after) = body
-        .split_once(END)
-        .ok_or_else(|| wrong("has no END line"))?;
+    let (body, after) = body.split_once(END).ok_or_else(|| wrong("has no END line"))?;
     if !body.ends_with('\n') || after.bytes().any(|byte| byte != b'\n') {
         return Err(wrong("does not stop at its END line"));
     }
     // A carriage return is no letter of base64, and neither marker line allows one.
     let letters: String = body.split('\n').collect();
-    STANDARD
-        .decode(letters)
-        .map_err(|_bad| wrong("holds bad base64"))
+    STANDARD.decode(letters).map_err(|_bad| wrong("holds bad base64"))
 }
 
 /// Puts bytes into armour.

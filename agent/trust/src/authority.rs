@@ -55,10 +55,7 @@ impl Court<'_> {
         // The child's own policy is not looked at before the child is known to be let in.
         let law = &parent.governing;
         if revokes(&law.policy, &key.fingerprint()) {
-            let detail = format!(
-                "key {} is revoked by the parent's policy",
-                key.fingerprint()
-            );
+            let detail = format!("key {} is revoked by the parent's policy", key.fingerprint());
             return Err(Refusal::of(Code::KeyRevoked, detail));
         }
         let (governing, wait) = if law.policy.expires <= committed {
@@ -85,10 +82,7 @@ impl Court<'_> {
     fn demand_date(&self, parent: &Judged, link: &Link<'_>) -> Result<Timestamp, Refusal> {
         let seconds = link.commit.time;
         let committed = Timestamp::from_second(seconds).map_err(|_beyond| {
-            Refusal::of(
-                Code::MalformedCommit,
-                "the committer's time is out of range",
-            )
+            Refusal::of(Code::MalformedCommit, "the committer's time is out of range")
         })?;
         if seconds > self.now.as_second() + SKEW_SECONDS {
             let detail = format!("committed {committed}, and it is {}", self.now);

@@ -78,11 +78,7 @@ impl Commit {
 /// Guesses the object format of a raw commit from its first line.
 pub fn format_of(raw: &[u8]) -> ObjectFormat {
     let first = raw.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    if first.len() == "tree ".len() + 64 {
-        ObjectFormat::Sha256
-    } else {
-        ObjectFormat::Sha1
-    }
+    if first.len() == "tree ".len() + 64 { ObjectFormat::Sha256 } else { ObjectFormat::Sha1 }
 }
 
 /// Recomputes the id of an object from its content.
@@ -116,10 +112,7 @@ fn only<'h, 'a>(
     match header {
         Some(header) if header.name == name.as_bytes() => Ok(header),
         Some(header) => Err(header.wrong(&format!("header {name:?} was expected here"))),
-        None => Err(MalformedCommit::new(
-            0,
-            &format!("header {name:?} is missing"),
-        )),
+        None => Err(MalformedCommit::new(0, &format!("header {name:?} is missing"))),
     }
 }
 

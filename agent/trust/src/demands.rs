@@ -16,28 +16,20 @@ pub(crate) struct Wait {
 
 /// Why no revision may be deployed under this policy, if so.
 pub(crate) fn unmet(policy: &Policy) -> Option<Wait> {
-    let gates = policy
-        .gates
-        .iter()
-        .map(|gate| format!("gate {:?}", gate.id));
+    let gates = policy.gates.iter().map(|gate| format!("gate {:?}", gate.id));
     let others = [
         ("approvals", policy.merge.approvals.principals > 0),
         ("freshness", policy.freshness.is_some()),
         ("emergency", policy.emergency.is_some()),
     ];
     let others = others.into_iter().filter(|(_, is_asked)| *is_asked);
-    let names: Vec<_> = gates
-        .chain(others.map(|(name, _)| name.to_owned()))
-        .collect();
+    let names: Vec<_> = gates.chain(others.map(|(name, _)| name.to_owned())).collect();
     if names.is_empty() {
         return None;
     }
     Some(Wait {
         code: Code::GateUnsupported,
-        detail: format!(
-            "the policy asks for what cannot be judged yet: {}",
-            names.join(", ")
-        ),
+        detail: format!("the policy asks for what cannot be judged yet: {}", names.join(", ")),
     })
 }
 

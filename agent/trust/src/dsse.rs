@@ -114,9 +114,7 @@ pub(crate) fn signers<K: PartialEq>(
 ) -> BTreeSet<usize> {
     let pae = envelope.pae();
     let made_by = envelope.signatures.iter().filter_map(|it| who(it, &pae));
-    made_by
-        .filter_map(|key| keys.iter().position(|known| *known == key))
-        .collect()
+    made_by.filter_map(|key| keys.iter().position(|known| *known == key)).collect()
 }
 
 #[cfg(test)]
@@ -135,11 +133,7 @@ mod tests {
             r#"{"sig":"+/+/Pj8=","keyid":"k"},{"sig":"AA==","keyid":null},{"sig":"","keyid":""}"#;
         let found = read(envelope(sigs).as_bytes(), ONE_MIB).unwrap();
         assert_eq!(found.payload, found.signatures[0].sig);
-        let ids: Vec<_> = found
-            .signatures
-            .iter()
-            .map(|it| it.key_id.as_deref())
-            .collect();
+        let ids: Vec<_> = found.signatures.iter().map(|it| it.key_id.as_deref()).collect();
         assert_eq!(ids, [Some("k"), None, None]);
         assert_eq!(read(&write(&found), ONE_MIB).unwrap(), found);
     }
@@ -175,10 +169,8 @@ mod tests {
 
     #[test]
     fn signers_are_counted_by_key_whatever_the_key_id_says() {
-        let signature = |sig: u8| EnvelopeSignature {
-            key_id: Some("a lie".to_owned()),
-            sig: vec![sig],
-        };
+        let signature =
+            |sig: u8| EnvelopeSignature { key_id: Some("a lie".to_owned()), sig: vec![sig] };
         let found = Envelope {
             payload_type: "t".to_owned(),
             payload: Vec::new(),

@@ -24,10 +24,7 @@ pub struct MalformedCommit {
 
 impl MalformedCommit {
     pub(crate) fn new(line: usize, what: &str) -> Self {
-        Self {
-            line,
-            what: what.to_owned(),
-        }
+        Self { line, what: what.to_owned() }
     }
 }
 
@@ -56,17 +53,10 @@ pub(crate) fn split_headers(raw: &[u8]) -> Result<Vec<Header<'_>>, MalformedComm
         if line.is_empty() {
             // The piece after the last line feed is no blank line.
             let is_line = range.end <= raw.len();
-            return if is_line {
-                Ok(headers)
-            } else {
-                Err(no_blank_line(number))
-            };
+            return if is_line { Ok(headers) } else { Err(no_blank_line(number)) };
         }
         if headers.len() > MOST_HEADERS {
-            return Err(MalformedCommit::new(
-                number,
-                "there are more than 512 headers",
-            ));
+            return Err(MalformedCommit::new(number, "there are more than 512 headers"));
         }
         match (line.strip_prefix(b" "), headers.last_mut()) {
             (Some(folded), Some(header)) => header.fold(number, folded, range.end)?,
@@ -97,28 +87,16 @@ impl<'a> Header<'a> {
         if text.contains(&b'\r') {
             return wrong("a header holds a carriage return");
         }
-        Ok(Self {
-            line,
-            name,
-            value,
-            folded: Vec::new(),
-            range,
-        })
+        Ok(Self { line, name, value, folded: Vec::new(), range })
     }
 
     fn fold(&mut self, line: usize, text: &'a [u8], end: usize) -> Result<(), MalformedCommit> {
-        if matches!(
-            self.name,
-            b"tree" | b"parent" | b"author" | b"committer" | b"encoding"
-        ) {
+        if matches!(self.name, b"tree" | b"parent" | b"author" | b"committer" | b"encoding") {
             return Err(MalformedCommit::new(line, "this header may not be folded"));
         }
         // A merged tag's message may have been written with carriage returns; nobody reads it here.
         if text.contains(&b'\r') && self.name != b"mergetag" {
-            return Err(MalformedCommit::new(
-                line,
-                "a header holds a carriage return",
-            ));
+            return Err(MalformedCommit::new(line, "a header holds a carriage return"));
         }
         self.folded.push(text);
         self.range.end = end;
@@ -144,9 +122,7 @@ impl<'a> Header<'a> {
         let weighty: [&[u8]; 4] = [b"tree", b"parent", b"author", b"committer"];
         name.starts_with(b"gpgsig")
             || name.ends_with(b"gpgsig")
-            || weighty
-                .iter()
-                .any(|it| name.starts_with(it) || name.ends_with(it))
+            || weighty.iter().any(|it| name.starts_with(it) || name.ends_with(it))
             || matches!(name.as_slice(), b"encoding" | b"mergetag")
     }
 
@@ -171,8 +147,7 @@ impl<'a> Header<'a> {
 
     /// The time at the end of `name <mail> seconds zone`.
     pub(crate) fn time(&self) -> Result<i64, MalformedCommit> {
-        self.read_time()
-            .ok_or_else(|| self.wrong("\"name <mail> seconds zone\" was expected"))
+        self.read_time().ok_or_else(|| self.wrong("\"name <mail> seconds zone\" was expected"))
     }
 
     fn read_time(&self) -> Option<i64> {

@@ -58,21 +58,12 @@ pub fn inspect(raw: &[u8], keys: &[ListedKey]) -> Inspection {
             };
         }
     };
-    let format = commit
-        .signature
-        .as_deref()
-        .map_or("none", |it| Format::of(it).as_str());
+    let format = commit.signature.as_deref().map_or("none", |it| Format::of(it).as_str());
     let (result, key, reason) = match verify_commit(&commit) {
         Ok(key) => judge_key(&key, &commit, keys),
         Err(bad) => (worth_of(&bad), None, bad.to_string()),
     };
-    Inspection {
-        format,
-        result,
-        key,
-        payload_sha256: Some(Sha256::of(&commit.payload)),
-        reason,
-    }
+    Inspection { format, result, key, payload_sha256: Some(Sha256::of(&commit.payload)), reason }
 }
 
 fn worth_of(bad: &BadSignature) -> Worth {
@@ -130,11 +121,7 @@ mod tests {
             ("", 2, Worth::Invalid),
             ("namespaces=\"file\"", 1, Worth::Invalid),
             ("cert-authority", 1, Worth::Invalid),
-            (
-                "valid-after=\"20261101Z\",valid-before=\"20261102Z\"",
-                1,
-                Worth::Valid,
-            ),
+            ("valid-after=\"20261101Z\",valid-before=\"20261102Z\"", 1, Worth::Valid),
             ("valid-before=\"20261101Z\"", 1, Worth::Invalid),
             ("valid-after=\"20261102Z\"", 1, Worth::Invalid),
         ] {
@@ -147,10 +134,7 @@ mod tests {
     #[test]
     fn what_was_found_is_told_in_the_words_of_the_contract() {
         let value = serde_json::to_value(inspect(raw().as_bytes(), &keys("", 1))).unwrap();
-        assert_eq!(
-            (&value["format"], &value["result"]),
-            (&"ssh".into(), &"valid".into())
-        );
+        assert_eq!((&value["format"], &value["result"]), (&"ssh".into(), &"valid".into()));
         assert_eq!(value["payloadSha256"].as_str().map(str::len), Some(64));
         let nothing = inspect(b"hello", &[]);
         assert_eq!((nothing.format, nothing.result), ("none", Worth::Malformed));
@@ -160,9 +144,6 @@ mod tests {
     fn the_payload_is_everything_but_the_signature() {
         let draft = Draft::on(&World::new().anchor, BEGINNING + HOUR);
         let found = inspect(draft.raw().as_bytes(), &[]);
-        assert_eq!(
-            found.payload_sha256,
-            Some(Sha256::of(draft.payload().as_bytes()))
-        );
+        assert_eq!(found.payload_sha256, Some(Sha256::of(draft.payload().as_bytes())));
     }
 }

@@ -64,10 +64,7 @@ pub fn read(bytes: &[u8]) -> Result<Vec<ListedKey>, BadKeyFile> {
         return Err(BadKeyFile::NotText);
     }
     let text = str::from_utf8(bytes).map_err(|_bad| BadKeyFile::NotText)?;
-    if text
-        .trim_start()
-        .starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----")
-    {
+    if text.trim_start().starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----") {
         return Ok(Vec::new());
     }
     let mut keys = Vec::new();
@@ -81,10 +78,7 @@ pub fn read(bytes: &[u8]) -> Result<Vec<ListedKey>, BadKeyFile> {
 }
 
 fn read_line(line: usize, text: &str) -> Result<Option<ListedKey>, BadKeyFile> {
-    let wrong = |what: &str| BadKeyFile::Line {
-        line,
-        what: what.to_owned(),
-    };
+    let wrong = |what: &str| BadKeyFile::Line { line, what: what.to_owned() };
     let words = split_words(text).ok_or_else(|| wrong("a quote is not closed"))?;
     let place = words.iter().position(|word| is_key_type(word));
     let place = place.ok_or_else(|| wrong("no key type was found"))?;
@@ -100,9 +94,7 @@ fn read_line(line: usize, text: &str) -> Result<Option<ListedKey>, BadKeyFile> {
         [one] => (Some(*one), ""),
         [principals, options] => (Some(*principals), *options),
         _ => {
-            return Err(wrong(
-                "more than principals and options stand before the key",
-            ));
+            return Err(wrong("more than principals and options stand before the key"));
         }
     };
     let options = Options::read(options).map_err(|what| wrong(&what))?;
@@ -129,14 +121,9 @@ fn is_key_type(word: &str) -> bool {
 
 fn is_options(word: &str) -> bool {
     let first = word.split([',', '=']).next().unwrap_or_default();
-    [
-        "cert-authority",
-        "namespaces",
-        "valid-after",
-        "valid-before",
-    ]
-    .iter()
-    .any(|known| first.eq_ignore_ascii_case(known))
+    ["cert-authority", "namespaces", "valid-after", "valid-before"]
+        .iter()
+        .any(|known| first.eq_ignore_ascii_case(known))
 }
 
 /// Splits at white space outside of quotes.
@@ -163,10 +150,7 @@ struct Options {
 
 impl Options {
     fn read(text: &str) -> Result<Self, String> {
-        let mut options = Self {
-            for_git: true,
-            ..Self::default()
-        };
+        let mut options = Self { for_git: true, ..Self::default() };
         let mut quoted = false;
         let parts = text.split(|it: char| {
             quoted ^= it == '"';
@@ -218,15 +202,9 @@ mod tests {
         for (line, name) in [
             (KEY.to_owned(), ""),
             (format!("{KEY} alice at home"), "alice at home"),
-            (
-                format!("alice@example.org {KEY} comment"),
-                "alice@example.org",
-            ),
+            (format!("alice@example.org {KEY} comment"), "alice@example.org"),
             (format!("ssh-fan@example.org {KEY}"), "ssh-fan@example.org"),
-            (
-                format!("a,b namespaces=\"file,git\",valid-after=\"20260101Z\" {KEY}"),
-                "a,b",
-            ),
+            (format!("a,b namespaces=\"file,git\",valid-after=\"20260101Z\" {KEY}"), "a,b"),
             (format!("namespaces=\"git\" {KEY} c"), "c"),
         ] {
             let keys = read(format!("# list\n\n{line}\n").as_bytes()).unwrap();

@@ -142,10 +142,7 @@ fn demand_home(root: &TrustRoot, policy: &Policy) -> Result<(), Refusal> {
     }
     let floor = root.floors.policy_version;
     if policy.version < floor {
-        let detail = format!(
-            "policy version {} is below the floor {floor}",
-            policy.version
-        );
+        let detail = format!("policy version {} is below the floor {floor}", policy.version);
         return Err(Refusal::of(Code::PolicyVersion, detail));
     }
     Ok(())

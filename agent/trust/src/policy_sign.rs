@@ -67,26 +67,17 @@ pub fn extend(
     POLICY_TYPE.clone_into(&mut envelope.payload_type);
     envelope.payload = policy.to_vec();
     let pae = envelope.pae();
-    envelope
-        .signatures
-        .retain(|it| signer_of_policy(it, &pae).is_some());
+    envelope.signatures.retain(|it| signer_of_policy(it, &pae).is_some());
     add(envelope, armored)
 }
 
 fn add(mut envelope: Envelope, armored: &[String]) -> Result<Vec<u8>, CannotAssemble> {
     let pae = envelope.pae();
     for (place, text) in armored.iter().enumerate() {
-        let key =
-            sshsig::verify_armored(text.as_bytes(), POLICY_NAMESPACE, &pae).map_err(|source| {
-                CannotAssemble::Signature {
-                    place: place + 1,
-                    source,
-                }
-            })?;
+        let key = sshsig::verify_armored(text.as_bytes(), POLICY_NAMESPACE, &pae)
+            .map_err(|source| CannotAssemble::Signature { place: place + 1, source })?;
         // A key that signs anew replaces what it signed before.
-        envelope
-            .signatures
-            .retain(|it| signer_of_policy(it, &pae).as_ref() != Some(&key));
+        envelope.signatures.retain(|it| signer_of_policy(it, &pae).as_ref() != Some(&key));
         envelope.signatures.push(EnvelopeSignature {
             key_id: Some(key.fingerprint()),
             sig: text.clone().into_bytes(),
@@ -108,11 +99,7 @@ mod tests {
 
     fn key_ids(envelope: &[u8]) -> Vec<String> {
         let envelope = dsse::read(envelope, LARGEST).unwrap();
-        envelope
-            .signatures
-            .into_iter()
-            .filter_map(|it| it.key_id)
-            .collect()
+        envelope.signatures.into_iter().filter_map(|it| it.key_id).collect()
     }
 
     fn fingerprint(seed: u8) -> String {
@@ -138,10 +125,7 @@ mod tests {
         let bare = Signer::new(1).sign(POLICY_NAMESPACE, POLICY);
         for bad in [sign(1, b"version: 2\n"), elsewhere, bare, String::new()] {
             let found = assemble(POLICY, &[sign(2, POLICY), bad]);
-            assert!(
-                matches!(found, Err(CannotAssemble::Signature { place: 2, .. })),
-                "{found:?}"
-            );
+            assert!(matches!(found, Err(CannotAssemble::Signature { place: 2, .. })), "{found:?}");
         }
     }
 

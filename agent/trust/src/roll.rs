@@ -59,16 +59,11 @@ impl Roll {
             }
             Err(bad) => return Err(format!("principal {name:?}: {bad}")),
         };
-        let holder = Holder {
-            principal: name.to_owned(),
-            kind,
-            entry: entry.clone(),
-        };
+        let holder = Holder { principal: name.to_owned(), kind, entry: entry.clone() };
         match self.holders.insert(key.as_wire().to_vec(), holder) {
-            Some(other) => Err(format!(
-                "one key stands twice, with {:?} and with {name:?}",
-                other.principal
-            )),
+            Some(other) => {
+                Err(format!("one key stands twice, with {:?} and with {name:?}", other.principal))
+            }
             None => Ok(()),
         }
     }
@@ -81,12 +76,7 @@ impl Roll {
 
 /// Whether a policy revokes a key.
 pub(crate) fn revokes(policy: &Policy, fingerprint: &str) -> bool {
-    policy
-        .revoked
-        .keys
-        .iter()
-        .map(Fingerprint::as_str)
-        .any(|it| it == fingerprint)
+    policy.revoked.keys.iter().map(Fingerprint::as_str).any(|it| it == fingerprint)
 }
 
 #[cfg(test)]
@@ -101,10 +91,7 @@ mod tests {
     #[test]
     fn every_key_leads_to_its_principal() {
         let roll = roll_of(&Law::default().yaml()).unwrap();
-        let name = |seed| {
-            roll.holder(&Signer::new(seed).key())
-                .map(|it| it.principal.clone())
-        };
+        let name = |seed| roll.holder(&Signer::new(seed).key()).map(|it| it.principal.clone());
         assert_eq!(name(2).as_deref(), Some("bob"));
         assert_eq!(name(9), None);
     }

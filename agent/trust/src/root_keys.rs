@@ -38,11 +38,7 @@ impl RootRing {
             keys.push(key);
             names.push(it.id.clone());
         }
-        Ok(Self {
-            keys,
-            names,
-            threshold: root.root.threshold,
-        })
+        Ok(Self { keys, names, threshold: root.root.threshold })
     }
 
     /// Whether a key is one of the root's.
@@ -65,11 +61,7 @@ impl RootRing {
                 "{} of {} needed root keys signed the policy: {}",
                 signers.len(),
                 self.threshold,
-                if signed.is_empty() {
-                    "none".to_owned()
-                } else {
-                    signed.join(", ")
-                }
+                if signed.is_empty() { "none".to_owned() } else { signed.join(", ") }
             ),
         ))
     }

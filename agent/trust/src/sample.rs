@@ -70,12 +70,7 @@ impl Draft {
         let tree = object_id(self.format, "tree", self.message.as_bytes());
         let parent_lines = self.parents.iter().map(|id| format!("parent {id}\n"));
         let parents = parent_lines.collect::<Vec<_>>().concat();
-        let Self {
-            time,
-            committer,
-            message,
-            ..
-        } = self;
+        let Self { time, committer, message, .. } = self;
         format!(
             "tree {tree}\n{parents}author A U Thor <a@example.org> {time} +0000\n\
              committer {committer} {time} +0000\n\n{message}\n"
@@ -184,13 +179,7 @@ impl World {
 
     pub(crate) fn judge(&self, bundle: &Bundle) -> Verdict {
         let now = Timestamp::from_second(self.now).unwrap();
-        verify(
-            &self.root,
-            self.root_sha256,
-            self.marks.as_ref(),
-            bundle,
-            now,
-        )
+        verify(&self.root, self.root_sha256, self.marks.as_ref(), bundle, now)
     }
 
     /// The verdict over these commits above the anchor, as `word` or `word code`.

@@ -76,9 +76,7 @@ pub fn verify_commit(commit: &Commit) -> Result<SshKey, BadSignature> {
     let signature = commit.signature.as_deref().ok_or(BadSignature::Missing)?;
     match Format::of(signature) {
         Format::Ssh => sshsig::verify_armored(signature, GIT_NAMESPACE, &commit.payload),
-        Format::Unknown => Err(BadSignature::Unsupported(
-            "unknown kind of signature".to_owned(),
-        )),
+        Format::Unknown => Err(BadSignature::Unsupported("unknown kind of signature".to_owned())),
         other => {
             let what = format!("{} signatures are not supported", other.as_str());
             Err(BadSignature::Unsupported(what))

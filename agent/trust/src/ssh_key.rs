@@ -30,27 +30,12 @@ pub struct SshKey {
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
-    Ed25519 {
-        key: [u8; 32],
-    },
-    P256 {
-        point: Vec<u8>,
-    },
-    P384 {
-        point: Vec<u8>,
-    },
-    Rsa {
-        n: Vec<u8>,
-        e: Vec<u8>,
-    },
-    SkEd25519 {
-        key: [u8; 32],
-        application: Vec<u8>,
-    },
-    SkP256 {
-        point: Vec<u8>,
-        application: Vec<u8>,
-    },
+    Ed25519 { key: [u8; 32] },
+    P256 { point: Vec<u8> },
+    P384 { point: Vec<u8> },
+    Rsa { n: Vec<u8>, e: Vec<u8> },
+    SkEd25519 { key: [u8; 32], application: Vec<u8> },
+    SkP256 { point: Vec<u8>, application: Vec<u8> },
 }
 
 /// A key that cannot be used.
@@ -89,10 +74,7 @@ impl SshKey {
         };
         let kind = kind.ok_or_else(|| BadKey::Malformed(format!("{name} key")))?;
         kind.check_strength()?;
-        Ok(Self {
-            wire: wire.to_vec(),
-            kind,
-        })
+        Ok(Self { wire: wire.to_vec(), kind })
     }
 
     /// Reads a line of a `.pub` file: type, base64, comment.

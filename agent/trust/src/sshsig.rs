@@ -32,19 +32,14 @@ pub fn verify_armored(
     }
     let key = SshKey::from_wire(parts.key)?;
     if parts.namespace != namespace.as_bytes() {
-        let found: String = String::from_utf8_lossy(parts.namespace)
-            .chars()
-            .take(64)
-            .collect();
+        let found: String = String::from_utf8_lossy(parts.namespace).chars().take(64).collect();
         return Err(BadSignature::Invalid(format!(
             "the signature was made for {found:?}, not for {namespace:?}"
         )));
     }
     // OpenSSH leaves it empty when it rebuilds the signed bytes, so nothing else verifies there.
     if !parts.reserved.is_empty() {
-        return Err(BadSignature::Invalid(
-            "the reserved field is not empty".to_owned(),
-        ));
+        return Err(BadSignature::Invalid("the reserved field is not empty".to_owned()));
     }
     let signed = signed_bytes(parts.namespace, parts.hash, message)?;
     key.verify(parts.signature, &signed)?;

@@ -21,10 +21,7 @@ use crate::sshsig::verify_armored;
 use crate::wire::Reader;
 
 /// The folder of vectors, if one is named.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "a test finds its vectors by the environment"
-)]
+#[allow(clippy::disallowed_methods, reason = "a test finds its vectors by the environment")]
 fn folder() -> Option<PathBuf> {
     let named = std::env::var("BOWLINE_VECTORS").ok();
     if named.is_none() {
@@ -70,12 +67,8 @@ fn claimed_key(raw: &[u8]) -> Vec<ListedKey> {
         reader.u32()?;
         SshKey::from_wire(reader.string()?).ok()
     };
-    let listed = |key| ListedKey {
-        key,
-        name: "claimed".to_owned(),
-        valid_after: None,
-        valid_before: None,
-    };
+    let listed =
+        |key| ListedKey { key, name: "claimed".to_owned(), valid_after: None, valid_before: None };
     claim().map(listed).into_iter().collect()
 }
 
@@ -95,26 +88,14 @@ fn commits_from_public_repositories_are_judged_as_their_manifest_says() {
         let raw = read(&folder, &format!("commits/{file}"));
         let is_crafted = repository == "crafted";
         if !is_crafted {
-            assert_eq!(
-                object_id(ObjectFormat::Sha1, "commit", &raw).to_string(),
-                id,
-                "{file}"
-            );
+            assert_eq!(object_id(ObjectFormat::Sha1, "commit", &raw).to_string(), id, "{file}");
         }
-        let keys = if is_crafted {
-            crafted.clone()
-        } else {
-            claimed_key(&raw)
-        };
+        let keys = if is_crafted { crafted.clone() } else { claimed_key(&raw) };
         let found = inspect(&raw, &keys);
         assert_eq!(found.result, demanded(file, says), "{file}: {found:?}");
         if found.result == Worth::Valid {
             assert_no_byte_can_change(file, &raw, &keys);
-            assert_eq!(
-                inspect(&raw, &[]).result,
-                Worth::Invalid,
-                "{file} without keys"
-            );
+            assert_eq!(inspect(&raw, &[]).result, Worth::Invalid, "{file} without keys");
         }
         seen += 1;
     }
@@ -123,11 +104,7 @@ fn commits_from_public_repositories_are_judged_as_their_manifest_says() {
 
 fn assert_no_byte_can_change(file: &str, raw: &[u8], keys: &[ListedKey]) {
     // The other object format's signature is not covered, by design.
-    let places = if file == "crafted-both.commit" {
-        0..100
-    } else {
-        0..raw.len()
-    };
+    let places = if file == "crafted-both.commit" { 0..100 } else { 0..raw.len() };
     for place in places {
         let mut changed = raw.to_vec();
         changed[place] ^= 1;
@@ -155,19 +132,13 @@ fn the_signatures_of_openssh_itself_verify() {
         let found = verify_armored(&text, &namespace, &signed);
         let key = SshKey::from_line(&read_text(&folder, &name(&format!("{kind}.pub"))));
         if !is_supported {
-            assert!(
-                matches!(found, Err(BadSignature::Unsupported(_))),
-                "{kind}: {found:?}"
-            );
+            assert!(matches!(found, Err(BadSignature::Unsupported(_))), "{kind}: {found:?}");
             continue;
         }
         assert_eq!(found, Ok(key.unwrap()), "{kind}");
         for (namespace, signed) in [("git", &signed[..]), (&namespace, &signed[1..])] {
             let found = verify_armored(&text, namespace, signed);
-            assert!(
-                matches!(found, Err(BadSignature::Invalid(_))),
-                "{kind}: {found:?}"
-            );
+            assert!(matches!(found, Err(BadSignature::Invalid(_))), "{kind}: {found:?}");
         }
         assert_no_bit_of_a_signature_can_change(kind, &text, &namespace, &signed);
     }
@@ -209,35 +180,23 @@ fn the_envelopes_of_the_dsse_project_are_judged_as_it_says() {
         let id = &vector["id"];
         let bytes = vector["envelope"].to_string().into_bytes();
         let envelope = dsse::read(&bytes, ByteSize::from_mib(1)).unwrap();
-        assert_eq!(
-            bowline_model::digest::hex(&envelope.pae()),
-            text(&vector["pae"]),
-            "{id}"
-        );
+        assert_eq!(bowline_model::digest::hex(&envelope.pae()), text(&vector["pae"]), "{id}");
         let names = vector["trustedKeys"].as_array().unwrap();
-        let keys: Vec<_> = names
-            .iter()
-            .map(|name| text(&vectors["keys"][text(name)]["public"]))
-            .collect();
+        let keys: Vec<_> =
+            names.iter().map(|name| text(&vectors["keys"][text(name)]["public"])).collect();
         let who = |it: &EnvelopeSignature, pae: &[u8]| signer(&keys, it, pae);
         let signers = dsse::signers(&envelope, &keys, who).len() as u64;
         let types = vector["supportedPayloadTypes"].as_array().unwrap();
         let is_known = types.iter().any(|it| text(it) == envelope.payload_type);
         let is_good = is_known && signers >= vector["threshold"].as_u64().unwrap();
-        assert_eq!(
-            if is_good { "accept" } else { "reject" },
-            text(&vector["expect"]),
-            "{id}"
-        );
+        assert_eq!(if is_good { "accept" } else { "reject" }, text(&vector["expect"]), "{id}");
     }
 }
 
 fn signer(keys: &[String], signature: &EnvelopeSignature, pae: &[u8]) -> Option<String> {
     let verifies = |key: &&String| {
         let bytes = bowline_model::digest::unhex::<32>(key).unwrap();
-        UnparsedPublicKey::new(&ED25519, bytes)
-            .verify(pae, &signature.sig)
-            .is_ok()
+        UnparsedPublicKey::new(&ED25519, bytes).verify(pae, &signature.sig).is_ok()
     };
     keys.iter().find(verifies).cloned()
 }
@@ -249,9 +208,6 @@ fn envelopes_made_by_other_tools_are_read() {
         let bytes = read(&folder, &format!("attestations/{name}"));
         let envelope = dsse::read(&bytes, ByteSize::from_mib(1)).unwrap();
         assert_eq!(envelope.signatures.len(), 1, "{name}");
-        assert_eq!(
-            dsse::read(&dsse::write(&envelope), ByteSize::from_mib(1)).unwrap(),
-            envelope
-        );
+        assert_eq!(dsse::read(&dsse::write(&envelope), ByteSize::from_mib(1)).unwrap(), envelope);
     }
 }

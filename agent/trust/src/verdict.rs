@@ -98,11 +98,7 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal that concerns no single commit.
     pub(crate) fn of(code: Code, detail: impl Into<String>) -> Self {
-        Self {
-            code,
-            commit: None,
-            detail: detail.into(),
-        }
+        Self { code, commit: None, detail: detail.into() }
     }
 
     /// A refusal for what an error and its causes say.
@@ -261,10 +257,7 @@ mod tests {
     fn every_code_says_what_it_means_and_what_to_do() {
         for code in Code::ALL {
             assert!(code.meaning().ends_with('.'), "{code}");
-            assert!(
-                !code.hint().ends_with('.') && code.hint().len() > 20,
-                "{code}"
-            );
+            assert!(!code.hint().ends_with('.') && code.hint().len() > 20, "{code}");
         }
     }
 }

@@ -37,12 +37,7 @@ pub fn verify(
     bundle: &Bundle,
     now: Timestamp,
 ) -> Verdict {
-    let case = Case {
-        root,
-        root_sha256,
-        marks,
-        bundle,
-    };
+    let case = Case { root, root_sha256, marks, bundle };
     case.judge(now).unwrap_or_else(Verdict::from)
 }
 
@@ -61,11 +56,7 @@ impl Case<'_> {
         let start = begin(self.root, &ring, self.applying_marks(), self.bundle)?;
         let most = usize::try_from(self.root.limits.commits_per_walk).unwrap_or(usize::MAX);
         let links = chain(self.bundle, start.id, most)?;
-        let court = Court {
-            root: self.root,
-            ring: &ring,
-            now,
-        };
+        let court = Court { root: self.root, ring: &ring, now };
         let mut passed: Vec<Authorised> = Vec::with_capacity(links.len());
         for link in &links {
             let parent = passed.last().map_or(&start, |it| &it.judged);
@@ -74,11 +65,7 @@ impl Case<'_> {
         }
         // From here on the walk is judged as a whole, by the policy at its end.
         self.demand_old_head(&start, &passed)?;
-        let newest = &passed
-            .last()
-            .map_or(&start, |it| &it.judged)
-            .governing
-            .policy;
+        let newest = &passed.last().map_or(&start, |it| &it.judged).governing.policy;
         demand_still_good(&start, &passed, now)?;
         self.demand_in_force(newest, &start, &passed, now)?;
         let warnings = self.warnings(&start, &passed, now);
@@ -86,8 +73,7 @@ impl Case<'_> {
     }
 
     fn applying_marks(&self) -> Option<&HighWater> {
-        self.marks
-            .filter(|marks| marks_apply(marks, self.root_sha256))
+        self.marks.filter(|marks| marks_apply(marks, self.root_sha256))
     }
 
     /// A clock that is behind what was verified already is wrong. Within the usual skew it is lifted, so
@@ -101,9 +87,7 @@ impl Case<'_> {
         }
         let highest = self.marks.map_or(i64::MIN, |marks| marks.highest_time);
         if highest > now.as_second().saturating_add(SKEW_SECONDS) {
-            return Err(behind(
-                "before the time of a commit verified already".to_owned(),
-            ));
+            return Err(behind("before the time of a commit verified already".to_owned()));
         }
         // Times of verified commits are in range; anything else was not written here.
         Ok(Timestamp::from_second(highest).map_or(now, |highest| now.max(highest)))
@@ -124,10 +108,7 @@ impl Case<'_> {
 
     /// A new trust file moves no host back: the old head is on the walk, or below the anchor.
     fn demand_old_head(&self, start: &Judged, passed: &[Authorised]) -> Result<(), Refusal> {
-        let Some(marks) = self
-            .marks
-            .filter(|marks| !marks_apply(marks, self.root_sha256))
-        else {
+        let Some(marks) = self.marks.filter(|marks| !marks_apply(marks, self.root_sha256)) else {
             return Ok(());
         };
         let on_walk = |it: &Authorised| it.judged.id == marks.head;
@@ -152,10 +133,7 @@ impl Case<'_> {
         // What was verified while the policy was in force is not taken back when it ends.
         let is_news = !passed.is_empty() || self.applying_marks().is_none();
         if newest.expires <= now && is_news {
-            let detail = format!(
-                "the policy in force expired {}, and it is {now}",
-                newest.expires
-            );
+            let detail = format!("the policy in force expired {}, and it is {now}", newest.expires);
             return Err(Refusal::of(Code::PolicyExpired, detail).at(head.id));
         }
         match self.root.floors.not_before {
@@ -172,13 +150,9 @@ impl Case<'_> {
         let mut warnings = law.roll.warnings.clone();
         let expires = law.policy.expires;
         if expires <= now {
-            warnings.push(format!(
-                "the policy expired {expires}: only its renewal will be taken"
-            ));
+            warnings.push(format!("the policy expired {expires}: only its renewal will be taken"));
         } else if now.duration_until(expires) < WARN_BEFORE_EXPIRY {
-            warnings.push(format!(
-                "the policy expires {expires}: have a renewal signed"
-            ));
+            warnings.push(format!("the policy expires {expires}: have a renewal signed"));
         }
         if self.root.freshness.is_some() && law.policy.freshness.is_none() {
             warnings.push("freshness not proved: the policy names nobody who signs it".to_owned());
@@ -193,18 +167,9 @@ impl Case<'_> {
         mut passed: Vec<Authorised>,
         warnings: Vec<String>,
     ) -> Result<Verdict, Refusal> {
-        let newest = Arc::clone(
-            &passed
-                .last()
-                .map_or(start, |it| &it.judged)
-                .governing
-                .policy,
-        );
+        let newest = Arc::clone(&passed.last().map_or(start, |it| &it.judged).governing.policy);
         // Marks stop below the first commit that waits: a later version must judge it in full.
-        let reached = passed
-            .iter()
-            .position(|it| it.wait.is_some())
-            .unwrap_or(passed.len());
+        let reached = passed.iter().position(|it| it.wait.is_some()).unwrap_or(passed.len());
         let first_wait = passed.get(reached).and_then(|it| it.wait.clone());
         passed.truncate(reached);
         let head = passed.last().map_or(start, |it| &it.judged);
@@ -212,10 +177,9 @@ impl Case<'_> {
             |it: &&Judged| unmet(&it.governing.policy).is_none() && !is_revoked(&newest, it);
         // Newest first; the start was verified before, or is pinned by the trust file.
         let mut candidates = passed.iter().rev().map(|it| &it.judged).chain([start]);
-        let deployable = candidates.find(|it| may_deploy(it)).map(|it| Deployable {
-            commit: it.id,
-            tree: it.tree,
-        });
+        let deployable = candidates
+            .find(|it| may_deploy(it))
+            .map(|it| Deployable { commit: it.id, tree: it.tree });
         let walked = Walked {
             high_water: self.marks_at(start, head, &passed),
             policy: Arc::clone(&head.governing.policy),

@@ -23,10 +23,7 @@ pub(crate) fn chain(
     most: usize,
 ) -> Result<Vec<Link<'_>>, Refusal> {
     if bundle.cut_short || bundle.commits.len() > most {
-        let detail = format!(
-            "the tip is more than {most} commits above {}",
-            start.short()
-        );
+        let detail = format!("the tip is more than {most} commits above {}", start.short());
         return Err(Refusal::of(Code::WalkTooLong, detail).at(bundle.tip));
     }
     // All objects are read before any link is judged, so that the message can name a side parent.

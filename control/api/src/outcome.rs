@@ -86,10 +86,7 @@ mod tests {
 
     #[test]
     fn only_success_exits_with_zero() {
-        let zero: Vec<_> = Outcome::ALL
-            .into_iter()
-            .filter(|it| it.exit_code() == 0)
-            .collect();
+        let zero: Vec<_> = Outcome::ALL.into_iter().filter(|it| it.exit_code() == 0).collect();
         assert_eq!(zero, [Outcome::Unchanged, Outcome::Committed]);
     }
 }

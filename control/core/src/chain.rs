@@ -37,11 +37,7 @@ pub enum Link {
 impl Chain {
     /// A chain that begins with a host's first record.
     pub fn of(host: &str) -> Self {
-        Self {
-            host: host.to_owned(),
-            links: Vec::new(),
-            first: 1,
-        }
+        Self { host: host.to_owned(), links: Vec::new(), first: 1 }
     }
 
     /// Takes a record whose envelope has this SHA-256 (hex), if it is the next link.
@@ -56,11 +52,7 @@ impl Chain {
         if record.seq < expected {
             let at = usize::try_from(record.seq.saturating_sub(self.first)).unwrap_or(usize::MAX);
             let known = self.links.get(at).is_some_and(|it| it == envelope_sha256);
-            return if known {
-                Link::Known
-            } else {
-                Link::Fork { seq: record.seq }
-            };
+            return if known { Link::Known } else { Link::Fork { seq: record.seq } };
         }
         let zeros = "0".repeat(64);
         let before = self.links.last().unwrap_or(&zeros);

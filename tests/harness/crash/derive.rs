@@ -3,9 +3,7 @@
 //! **Invariant:** what a barrier covered survives; of the rest any part may, in any combination.
 //! **Invariant:** the same recording gives the same states in the same order.
 
-use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{Hash as _, Hasher as _};
 
 use super::op::{Change, Op, Reach};
 use super::recording::Recording;
@@ -43,14 +41,14 @@ struct Part {
 /// One thing that a power cut may leave.
 #[derive(Debug)]
 pub struct State {
-    /// The power went after so many operations.
-    pub after: usize,
     /// What is on the disk.
     pub tree: Tree,
     /// What was lost, for people.
     pub story: String,
     /// Rare combinations come after regular ones.
     pub is_drawn: bool,
+    /// Whether the world may know how the deployment ended.
+    pub told: bool,
     /// Two states with the same number are the same.
     pub digest: u64,
 }
@@ -66,6 +64,7 @@ struct Moment {
 pub fn states(recording: &Recording, without: Option<usize>, known: &BTreeSet<u64>) -> Vec<State> {
     let mut seen = known.clone();
     let mut found = Vec::new();
+    let announced = recording.announced();
     let mut moment = Moment { pending: BTreeSet::new(), waits: BTreeMap::new() };
     for after in 0..=recording.ops.len() {
         if let Some(at) = after.checked_sub(1) {
@@ -76,13 +75,13 @@ pub fn states(recording: &Recording, without: Option<usize>, known: &BTreeSet<u6
             continue;
         }
         let parts = moment.parts(recording);
+        let told = after > announced;
         for (fates, is_drawn) in combinations(&parts, after) {
             let tree = build(recording, after, &parts, &fates);
-            let said = recording.ops[..after].iter().any(|(op, _)| *op == Op::Said);
-            let digest = digest(&tree, said);
+            let digest = tree.digest(&recording.before) ^ u64::from(told);
             if seen.insert(digest) {
                 let story = tell(recording, after, &parts, &fates);
-                found.push(State { after, tree, story, is_drawn, digest });
+                found.push(State { tree, story, is_drawn, told, digest });
             }
         }
     }
@@ -224,15 +223,6 @@ fn build(recording: &Recording, after: usize, parts: &[Part], fates: &[Fate]) ->
         Some(instead) => instead.clone(),
     };
     recording.tree(recording.ops[..after].iter().enumerate().filter_map(survives))
-}
-
-fn digest(tree: &Tree, said: bool) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    let mut spelled = tree.spelled();
-    spelled.sort_by(|one, other| one.0.cmp(&other.0));
-    spelled.hash(&mut hasher);
-    said.hash(&mut hasher);
-    hasher.finish()
 }
 
 fn tell(recording: &Recording, after: usize, parts: &[Part], fates: &[Fate]) -> String {

@@ -16,7 +16,7 @@ use bowline_model::step::Deed;
 use serde_json::Value;
 
 use super::op::Reach;
-use super::tree::Inode;
+use super::tree::{Inode, filled};
 
 /// What a journal begins with.
 const HEADER: &[u8] = b"bowline journal1";
@@ -124,7 +124,10 @@ pub fn translate(journals: &Path, moved: &BTreeMap<Inode, Inode>) {
 }
 
 /// Gives the new bytes, and what each digest became.
-fn translate_journal(old: &[u8], moved: &BTreeMap<Inode, Inode>) -> (Vec<u8>, BTreeMap<Vec<u8>, Sha256>) {
+fn translate_journal(
+    old: &[u8],
+    moved: &BTreeMap<Inode, Inode>,
+) -> (Vec<u8>, BTreeMap<Vec<u8>, Sha256>) {
     let mut digests = BTreeMap::new();
     let Some(mut rest) = old.strip_prefix(HEADER) else { return (old.to_vec(), digests) };
     let (mut before, mut after) = (Sha256::of(HEADER), Sha256::of(HEADER));
@@ -145,8 +148,7 @@ fn translate_journal(old: &[u8], moved: &BTreeMap<Inode, Inode>) -> (Vec<u8>, BT
     new.extend(rest);
     // Numbers may be longer or shorter than they were; reserved room makes up for it.
     if old.last() == Some(&0) {
-        let end = new.iter().rposition(|it| *it != 0).map_or(0, |at| at + 1);
-        new.resize(old.len().max(end), 0);
+        new.resize(old.len().max(filled(&new).len()), 0);
     }
     (new, digests)
 }

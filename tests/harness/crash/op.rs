@@ -67,8 +67,6 @@ pub enum Op {
     Mode(Number, u32),
     /// A barrier, and what it is called.
     Barrier(Number, Reach, String),
-    /// The program told the world how it ended.
-    Said,
 }
 
 /// Does it.
@@ -91,7 +89,7 @@ pub fn apply(tree: &mut Tree, op: &Op) {
             }
         }
         Op::Mode(number, mode) => tree.thing_mut(*number).mode = *mode,
-        Op::Barrier(..) | Op::Said => {}
+        Op::Barrier(..) => {}
     }
 }
 
@@ -127,7 +125,7 @@ impl Op {
             Self::Enter((folder, _), _) | Self::Leave((folder, _)) => vec![*folder],
             Self::Move((from, _), (to, _), _) if from == to => vec![*from],
             Self::Move((from, _), (to, _), _) => vec![*from, *to],
-            Self::Data(..) | Self::Mode(..) | Self::Barrier(..) | Self::Said => Vec::new(),
+            Self::Data(..) | Self::Mode(..) | Self::Barrier(..) => Vec::new(),
         }
     }
 
@@ -142,6 +140,6 @@ impl Op {
 
     /// Whether it can be lost.
     pub fn is_losable(&self) -> bool {
-        !matches!(self, Self::Barrier(..) | Self::Said)
+        !matches!(self, Self::Barrier(..))
     }
 }

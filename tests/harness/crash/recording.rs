@@ -69,6 +69,22 @@ impl Recording {
         tree
     }
 
+    /// The operation that makes the record of the end durable: from then on the world may know it.
+    pub fn announced(&self) -> usize {
+        let barriers = self.barriers();
+        let ended = barriers.iter().position(|(_, name)| name.starts_with("journal end")).unwrap();
+        let is_record = |(_, name): &&(usize, &str)| name.contains("state/records/");
+        barriers[ended..].iter().find(is_record).unwrap().0
+    }
+
+    /// The host when everything was in place, before anything was taken back or cleaned up.
+    pub fn applied(&self) -> Tree {
+        let in_place = |name: &str| name.starts_with("journal") && name.contains("stepDone");
+        let barriers = self.barriers();
+        let (at, _) = barriers.iter().find(|(_, name)| in_place(name)).unwrap();
+        self.tree(self.ops[..*at].iter().map(|(op, _)| op.clone()))
+    }
+
     /// Each barrier, by its place among the operations, with its name.
     pub fn barriers(&self) -> Vec<(usize, &str)> {
         let mut found = Vec::new();
@@ -105,8 +121,12 @@ impl Reader<'_> {
             ("pwrite64", [Word::Handle(_, path), Word::Text(bytes), _, at]) => {
                 self.data(path, Change::Write(count(at), bytes.clone()));
             }
-            ("ftruncate", [Word::Handle(_, path), to]) => self.data(path, Change::Length(count(to))),
-            ("fallocate", [Word::Handle(_, path), Word::Plain(mode), from, length]) if mode == "0" => {
+            ("ftruncate", [Word::Handle(_, path), to]) => {
+                self.data(path, Change::Length(count(to)))
+            }
+            ("fallocate", [Word::Handle(_, path), Word::Plain(mode), from, length])
+                if mode == "0" =>
+            {
                 self.data(path, Change::Reserve(count(from) + count(length)));
             }
             ("fchmod", [Word::Handle(_, path), mode]) => self.mode(path, mode),
@@ -169,10 +189,6 @@ impl Reader<'_> {
     }
 
     fn write(&mut self, fd: u32, path: &str, bytes: &[u8]) {
-        if fd == 1 {
-            self.ops.push((Op::Said, Volume::State));
-            return;
-        }
         let at = self.offsets.get(&fd).copied().unwrap_or_default();
         self.data(path, Change::Write(at, bytes.to_vec()));
         self.offsets.insert(fd, at + bytes.len());

@@ -3,9 +3,12 @@
 //! **Invariant:** an object keeps its number under every name that it is given.
 
 use std::collections::BTreeMap;
+use std::collections::hash_map::DefaultHasher;
 use std::fs::{self, Permissions};
+use std::hash::{Hash as _, Hasher as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Names one object of a tree, and the same one in every tree of the same recording.
 pub type Number = usize;
@@ -55,14 +58,16 @@ pub type Looks = BTreeMap<String, Look>;
 /// A tree of objects.
 #[derive(Debug, Clone)]
 pub struct Tree {
-    things: Vec<Thing>,
+    /// Shared between copies until one is changed: thousands of copies differ in a few objects.
+    things: Vec<Arc<Thing>>,
 }
 
 impl Tree {
     /// Reads real folders, each under a name of its own.
     pub fn read(folders: &[(&str, &Path)]) -> Self {
         let names = Body::Folder(BTreeMap::new());
-        let mut tree = Self { things: vec![Thing { body: names, mode: 0o755, origin: None }] };
+        let top = Thing { body: names, mode: 0o755, origin: None };
+        let mut tree = Self { things: vec![Arc::new(top)] };
         let mut seen = BTreeMap::new();
         for (name, path) in folders {
             let number = tree.take_in(path, &mut seen);
@@ -99,7 +104,7 @@ impl Tree {
 
     /// Adds an object that has no name yet.
     pub fn add(&mut self, thing: Thing) -> Number {
-        self.things.push(thing);
+        self.things.push(Arc::new(thing));
         self.things.len() - 1
     }
 
@@ -110,7 +115,7 @@ impl Tree {
 
     /// One object, to be changed.
     pub fn thing_mut(&mut self, number: Number) -> &mut Thing {
-        &mut self.things[number]
+        Arc::make_mut(&mut self.things[number])
     }
 
     /// A folder's names; of anything else none.
@@ -123,7 +128,7 @@ impl Tree {
 
     /// A folder's names, to be changed.
     pub fn names_mut(&mut self, number: Number) -> &mut BTreeMap<String, Number> {
-        match &mut self.things[number].body {
+        match &mut Arc::make_mut(&mut self.things[number]).body {
             Body::Folder(names) => names,
             other => panic!("object {number} is no folder: {other:?}"),
         }
@@ -161,18 +166,26 @@ impl Tree {
         }
     }
 
-    /// Every name that leads somewhere, with the object's number: two trees with the same are one.
-    pub fn spelled(&self) -> Vec<(String, Number, &Thing)> {
-        let mut found = Vec::new();
-        let mut open = vec![(String::new(), TOP)];
-        while let Some((path, number)) = open.pop() {
-            for (name, inner) in self.names(number).into_iter().flatten() {
-                let path = format!("{path}/{name}");
-                found.push((path.clone(), *inner, self.thing(*inner)));
-                open.push((path, *inner));
+    /// A number for what a reader sees and which objects those are. `other` is an earlier tree of the
+    /// same objects: what is as it was there need not be looked at again.
+    pub fn digest(&self, other: &Self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        let mut open = vec![TOP];
+        while let Some(number) = open.pop() {
+            let thing = &self.things[number];
+            number.hash(&mut hasher);
+            if !Arc::ptr_eq(thing, &other.things[number]) {
+                thing.mode.hash(&mut hasher);
+                match &thing.body {
+                    // Reserved room is long and empty.
+                    Body::File(bytes) => (bytes.len(), filled(bytes)).hash(&mut hasher),
+                    Body::Folder(names) => names.hash(&mut hasher),
+                    Body::Link(to) => to.hash(&mut hasher),
+                }
             }
+            open.extend(self.names(number).into_iter().flatten().map(|(_, inner)| *inner));
         }
-        found
+        hasher.finish()
     }
 
     /// Makes the tree on a real disk. Gives where the objects that were once read went.
@@ -187,7 +200,7 @@ impl Tree {
         &self,
         number: Number,
         folder: &Path,
-        placed: &mut BTreeMap<Number, std::path::PathBuf>,
+        placed: &mut BTreeMap<Number, PathBuf>,
         moved: &mut BTreeMap<Inode, Inode>,
     ) {
         for (name, inner) in self.names(number).into_iter().flatten() {
@@ -213,4 +226,10 @@ impl Tree {
             moved.extend(thing.origin.map(|origin| (origin, (met.dev(), met.ino()))));
         }
     }
+}
+
+/// Bytes without the zeros at their end.
+pub fn filled(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
+    &bytes[..end]
 }

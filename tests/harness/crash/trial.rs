@@ -12,11 +12,10 @@ use bowline_api::cycle::Cycle;
 use bowline_api::outcome::Outcome;
 
 use super::derive::{State, draw, states};
-use super::judge::{Goal, Sides, host_looks, judge};
-use super::op::Op;
+use super::judge::{Side, Sides, host_looks, judge, make_real, managed};
 use super::recording::Recording;
 use super::tree::Tree;
-use super::yard::{Remote, Yard};
+use super::yard::{Plot, Remote, Yard};
 
 /// States of the protocol as it is: a few minutes on two cores.
 const STATES_MAX: usize = 1_500;
@@ -34,14 +33,23 @@ const OLD: &str = include_str!("old.yaml");
 const NEW: &str = include_str!("new.yaml");
 const FAILING_PROBE: &str = include_str!("failing_probe.yaml");
 
-/// One recorded deployment.
+/// What the agent does while it is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Journey {
+    /// It deploys a change and keeps it.
+    Commit,
+    /// It deploys a change and takes it back, because a probe fails.
+    Revert,
+    /// It takes back what an agent before it had applied and not decided.
+    Recovery,
+}
+
+/// One recorded journey.
 #[derive(Debug)]
 pub struct Trial {
     yard: Yard,
     recording: Recording,
     sides: Sides,
-    /// From this operation on the world may know how it ended.
-    announced: usize,
 }
 
 /// What came of trying.
@@ -51,7 +59,7 @@ pub struct Findings {
     pub tried: usize,
     /// States that were derived.
     pub derived: usize,
-    /// What was wrong, the earliest first; empty is green.
+    /// What was wrong; empty is green.
     pub wrong: Vec<String>,
 }
 
@@ -64,9 +72,19 @@ enum Until {
     Wrong,
 }
 
+/// Runs one cycle and reads what it did.
+fn record(yard: &Yard, plot: &Plot, remote: Remote) -> Recording {
+    let folders = plot.folders();
+    let before = Tree::read(&folders.each_ref().map(|(name, path)| (*name, path.as_path())));
+    let (output, calls) = yard.record(plot, remote);
+    let told: Option<Cycle> = serde_json::from_slice(&output.stdout).ok();
+    assert!(told.is_some_and(|it| it.outcome != Outcome::Stranded), "{output:?}");
+    Recording::read(before, &folders, &calls)
+}
+
 impl Trial {
-    /// Records the deployment that leads there.
-    pub fn record(goal: Goal) -> Self {
+    /// Records a journey.
+    pub fn record(journey: Journey) -> Self {
         let yard = Yard::new(OLD);
         let plot = yard.plot("recorded");
         for name in ["root", "key"] {
@@ -75,26 +93,29 @@ impl Trial {
         let first = yard.cycle(&plot, Remote::There);
         assert!(first.status.success(), "{first:?}");
         let old = host_looks(&plot);
-        let new = match goal {
-            Goal::New => NEW.to_owned(),
-            Goal::Old => format!("{NEW}---\n{FAILING_PROBE}"),
+        let new = match journey {
+            Journey::Commit | Journey::Recovery => NEW.to_owned(),
+            Journey::Revert => format!("{NEW}---\n{FAILING_PROBE}"),
         };
         yard.commit(&new);
-        let folders = plot.folders();
-        let before = Tree::read(&folders.each_ref().map(|(name, path)| (*name, path.as_path())));
-        let (output, calls) = yard.record(&plot, Remote::There);
-        let cycle: Cycle = serde_json::from_slice(&output.stdout)
-            .unwrap_or_else(|_| panic!("the recorded deployment fell: {output:?}"));
-        let expected = match goal {
-            Goal::New => Outcome::Committed,
-            Goal::Old => Outcome::Reverted,
-        };
-        assert_eq!(cycle.outcome, expected, "{cycle:?}");
-        let recording = Recording::read(before, &folders, &calls);
-        let new = recording.new_looks();
-        let announced = recording.announced();
+        let recording = record(&yard, &plot, Remote::There);
         plot.clear();
-        Self { yard, recording, sides: Sides { old, new, goal }, announced }
+        let applied = recording.applied();
+        let new = managed(&applied);
+        let (told, next) = match journey {
+            Journey::Commit => (Side::New, Side::New),
+            Journey::Revert => (Side::Old, Side::Old),
+            Journey::Recovery => (Side::Old, Side::New),
+        };
+        let sides = Sides { old, new, told, next };
+        if journey != Journey::Recovery {
+            return Self { yard, recording, sides };
+        }
+        let plot = yard.plot("recovered");
+        make_real(&plot, &applied);
+        let recording = record(&yard, &plot, Remote::Away);
+        plot.clear();
+        Self { yard, recording, sides }
     }
 
     /// Tries what a power cut may leave of the deployment as it is.
@@ -129,11 +150,10 @@ impl Trial {
             for _ in 0..THREADS {
                 scope.spawn(|| {
                     while let Some(state) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let promised = state.after > self.announced;
-                        let judged = judge(&self.yard, &self.sides, state, promised);
+                        let judged = judge(&self.yard, &self.sides, state);
                         tried.fetch_add(1, Ordering::Relaxed);
                         if let Err(why) = judged {
-                            wrong.lock().unwrap().push((state.after, why));
+                            wrong.lock().unwrap().push(why);
                             if until == Until::Wrong {
                                 next.store(chosen.len(), Ordering::Relaxed);
                             }
@@ -144,7 +164,6 @@ impl Trial {
         });
         let mut wrong = wrong.into_inner().unwrap();
         wrong.sort();
-        let wrong = wrong.into_iter().map(|(_, why)| why).collect();
         Findings { tried: tried.into_inner(), derived, wrong }
     }
 }
@@ -162,26 +181,4 @@ fn choose(states: Vec<State>, most: usize) -> Vec<State> {
         chosen.push(drawn.swap_remove(at));
     }
     chosen
-}
-
-impl Recording {
-    /// The host when everything was in place: before the first thing was taken back or cleaned up.
-    fn new_looks(&self) -> super::tree::Looks {
-        let in_place = |name: &str| name.starts_with("journal") && name.contains("stepDone");
-        let barriers = self.barriers();
-        let (at, _) = barriers.iter().find(|(_, name)| in_place(name)).unwrap();
-        let mut looks = self.tree(self.ops[..*at].iter().map(|(op, _)| op.clone())).looks("root");
-        looks.retain(|path, _| !path.starts_with("/.bowline-stage"));
-        looks
-    }
-
-    /// The operation that makes the record of the end durable.
-    fn announced(&self) -> usize {
-        let barriers = self.barriers();
-        let ended = barriers.iter().position(|(_, name)| name.starts_with("journal end")).unwrap();
-        let is_record = |(_, name): &&(usize, &str)| name.contains("state/records/");
-        let (at, _) = barriers[ended..].iter().find(is_record).unwrap();
-        debug_assert!(matches!(self.ops[*at].0, Op::Barrier(..)), "a barrier announces");
-        *at
-    }
 }

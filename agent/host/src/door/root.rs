@@ -53,6 +53,11 @@ impl Root {
         Ok(Self { fd, path: path.to_owned(), links })
     }
 
+    /// Links of the distribution at the top of the tree, and where they lead.
+    pub fn links(&self) -> &BTreeMap<String, String> {
+        &self.links
+    }
+
     /// Where the root lies on the real filesystem.
     pub fn path(&self) -> &Path {
         &self.path

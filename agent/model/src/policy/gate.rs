@@ -115,9 +115,8 @@ impl FromStr for Percent {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let number = text
-            .strip_suffix('%')
-            .filter(|it| it.bytes().all(|byte| byte.is_ascii_digit()));
+        let number =
+            text.strip_suffix('%').filter(|it| it.bytes().all(|byte| byte.is_ascii_digit()));
         match number.and_then(|digits| digits.parse().ok()) {
             Some(share @ 1..=100) => Ok(Self(share)),
             _ => Err(format!("{text:?} is not a share, write \"1%\" to \"100%\"")),
@@ -179,9 +178,7 @@ impl TryFrom<GateText> for Gate {
             return Err(wrong(format!("{field} has no meaning for this gate")));
         }
         if text.signers.is_empty() != matches!(rule, Rule::Hosts { .. }) {
-            return Err(wrong(
-                "signers are needed, except for hosts' receipts".to_owned(),
-            ));
+            return Err(wrong("signers are needed, except for hosts' receipts".to_owned()));
         }
         Ok(Self {
             id: text.id,
@@ -204,10 +201,7 @@ impl GateText {
         match predicate.as_str() {
             TEST_RESULT => Ok(Rule::TestResult {
                 predicate: TEST_RESULT,
-                result: self
-                    .result
-                    .take()
-                    .unwrap_or_else(|| vec!["PASSED".to_owned()]),
+                result: self.result.take().unwrap_or_else(|| vec!["PASSED".to_owned()]),
                 min_passed: self.min_passed.take().unwrap_or(0),
             }),
             ATTRIBUTE => Ok(Rule::Attribute {
@@ -244,10 +238,7 @@ impl GateText {
             ("ticketRequired", self.ticket_required.is_some()),
             ("hosts", self.hosts.is_some()),
         ];
-        given
-            .iter()
-            .find(|(_, is_given)| *is_given)
-            .map(|(name, _)| *name)
+        given.iter().find(|(_, is_given)| *is_given).map(|(name, _)| *name)
     }
 }
 

@@ -145,20 +145,15 @@ impl TryFrom<KeyText> for KeyEntry {
         let material = match (text.kind, text.fingerprint) {
             (KeyKind::Ssh, None) => KeyMaterial::Ssh { line: text.key },
             (KeyKind::Spki, None) => KeyMaterial::Spki { pem: text.key },
-            (KeyKind::OpenPgp, Some(fingerprint)) => KeyMaterial::OpenPgp {
-                fingerprint,
-                text: text.key,
-            },
+            (KeyKind::OpenPgp, Some(fingerprint)) => {
+                KeyMaterial::OpenPgp { fingerprint, text: text.key }
+            }
             (KeyKind::OpenPgp, None) => {
                 return Err("an openpgp key needs its fingerprint".to_owned());
             }
             (_, Some(_)) => return Err("only an openpgp key takes a fingerprint".to_owned()),
         };
-        Ok(Self {
-            material,
-            not_before: text.not_before,
-            not_after: text.not_after,
-        })
+        Ok(Self { material, not_before: text.not_before, not_after: text.not_after })
     }
 }
 
@@ -171,13 +166,7 @@ impl From<KeyEntry> for KeyText {
             }
             KeyMaterial::Spki { pem } => (KeyKind::Spki, None, pem),
         };
-        Self {
-            kind,
-            fingerprint,
-            key,
-            not_before: entry.not_before,
-            not_after: entry.not_after,
-        }
+        Self { kind, fingerprint, key, not_before: entry.not_before, not_after: entry.not_after }
     }
 }
 

@@ -42,30 +42,15 @@ fn the_whole_form_is_read() {
     let [tests, coverage, vulns, change, staging] = policy.gates.as_slice() else {
         panic!("five gates");
     };
-    assert!(matches!(
-        &tests.rule,
-        Rule::TestResult {
-            min_passed: 100,
-            ..
-        }
-    ));
+    assert!(matches!(&tests.rule, Rule::TestResult { min_passed: 100, .. }));
     assert!(matches!(&coverage.rule, Rule::Attribute { field, .. } if field == "percent"));
     assert!(matches!(&vulns.rule, Rule::Vulnerabilities { allow, .. } if allow.is_empty()));
-    assert!(matches!(
-        &change.rule,
-        Rule::ChangeApproval {
-            ticket_required: true,
-            ..
-        }
-    ));
+    assert!(matches!(&change.rule, Rule::ChangeApproval { ticket_required: true, .. }));
     assert_eq!((change.threshold, tests.threshold), (2, 1));
     let Rule::Hosts { hosts } = &staging.rule else {
         panic!("receipts of hosts");
     };
-    assert_eq!(
-        (hosts.healthy.as_number(), hosts.lasting.as_secs()),
-        (60, 3600)
-    );
+    assert_eq!((hosts.healthy.as_number(), hosts.lasting.as_secs()), (60, 3600));
 }
 
 #[test]
@@ -88,22 +73,10 @@ const SLIPS: &[(&str, &str)] = &[
     ("labels: local", "labels: everywhere"),
     ("kind: robot", "kind: cyborg"),
     ("type: spki", "type: pgp"),
-    (
-        "fingerprint: 968479A1AFF927E37D1A566BB5690EEEBB952194, ",
-        "",
-    ),
-    (
-        "968479A1AFF927E37D1A566BB5690EEEBB952194",
-        "B5690EEEBB952194",
-    ),
-    (
-        "{type: spki, ",
-        "{type: spki, fingerprint: 968479A1AFF927E37D1A566BB5690EEEBB952194, ",
-    ),
-    (
-        r#"keys: [{type: ssh, key: "ssh-ed25519 AAAC"}]"#,
-        "keys: []",
-    ),
+    ("fingerprint: 968479A1AFF927E37D1A566BB5690EEEBB952194, ", ""),
+    ("968479A1AFF927E37D1A566BB5690EEEBB952194", "B5690EEEBB952194"),
+    ("{type: spki, ", "{type: spki, fingerprint: 968479A1AFF927E37D1A566BB5690EEEBB952194, "),
+    (r#"keys: [{type: ssh, key: "ssh-ed25519 AAAC"}]"#, "keys: []"),
     (r#"key: "ssh-ed25519 AAAC""#, r#"key: """#),
     (
         ", notAfter: 2027-01-01T00:00:00Z",
@@ -111,18 +84,9 @@ const SLIPS: &[(&str, &str)] = &[
     ),
     ("mergers: [alice, bob, github]", "mergers: []"),
     ("mergers: [alice, bob, github]", "mergers: [alice, bobb]"),
-    (
-        "principals: 2, from: [alice, bob]",
-        "principals: 3, from: [alice, bob]",
-    ),
-    (
-        "principals: 2, from: [alice, bob]",
-        "principals: 2, from: [alice, alice]",
-    ),
-    (
-        "principals: 2, from: [alice, bob]",
-        "principals: 2, from: [alice, dave]",
-    ),
+    ("principals: 2, from: [alice, bob]", "principals: 3, from: [alice, bob]"),
+    ("principals: 2, from: [alice, bob]", "principals: 2, from: [alice, alice]"),
+    ("principals: 2, from: [alice, bob]", "principals: 2, from: [alice, dave]"),
     ("id: coverage", "id: tests"),
     ("scai/v0.3", "scai/v9"),
     ("min: 80", "min: .nan"),
@@ -130,14 +94,8 @@ const SLIPS: &[(&str, &str)] = &[
     ("minPassed: 100", "min: 100"),
     ("signers: [ci], attribute", "signers: [], attribute"),
     ("signers: [ci], attribute", "signers: [cy], attribute"),
-    (
-        "threshold: 2, ticketRequired",
-        "threshold: 3, ticketRequired",
-    ),
-    (
-        "threshold: 2, ticketRequired",
-        "threshold: 0, ticketRequired",
-    ),
+    ("threshold: 2, ticketRequired", "threshold: 3, ticketRequired"),
+    ("threshold: 2, ticketRequired", "threshold: 0, ticketRequired"),
     ("healthy: \"60%\"", "healthy: \"0%\""),
     ("healthy: \"60%\"", "healthy: \"101%\""),
     ("healthy: \"60%\"", "healthy: \"+6%\""),

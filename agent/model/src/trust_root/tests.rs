@@ -24,10 +24,7 @@ fn the_whole_form_is_read_and_limits_have_defaults() {
     assert_eq!(root.repo.ref_name.as_str(), "refs/heads/main");
     assert_eq!((root.root.threshold, root.floors.policy_version), (2, 7));
     assert_eq!(root.limits.pack_bytes.to_string(), "64MiB");
-    assert_eq!(
-        (root.limits.commits_per_walk, root.limits.envelopes),
-        (100, 512)
-    );
+    assert_eq!((root.limits.commits_per_walk, root.limits.envelopes), (100, 512));
 }
 
 #[test]
@@ -57,10 +54,7 @@ fn every_slip_is_a_fault() {
         ("refs/heads/main", "main"),
         ("refs/heads/main", "refs/heads/"),
         ("refs/heads/main", "\"refs/heads/a b\""),
-        (
-            "git+https://git.example/ops/fleet",
-            "git+https://git.example/ops fleet",
-        ),
+        ("git+https://git.example/ops/fleet", "git+https://git.example/ops fleet"),
         ("aaaaa", "aaaa"),
         ("bbbbb", "bbbb"),
         ("threshold: 2", "threshold: 0"),

@@ -11,9 +11,7 @@ fn a_longer_chain_is_accepted_and_its_tip_is_what_is_deployed() {
     let world = World::new();
     let one = Draft::on(&world.anchor, BEGINNING + HOUR).commit();
     let mut merge = Draft::on(&one, BEGINNING + 2 * HOUR).by(2);
-    merge
-        .parents
-        .push(Draft::on(&world.anchor, BEGINNING).by(9).commit().id);
+    merge.parents.push(Draft::on(&world.anchor, BEGINNING).by(9).commit().id);
     let merge = merge.commit();
     assert_eq!(world.says(&[]), "accepted");
     assert_eq!(world.says(&[&one, &merge]), "accepted");
@@ -26,15 +24,9 @@ fn a_branch_that_was_rewound_is_refused() {
     let two = Draft::on(&one, BEGINNING + 2 * HOUR).commit();
     world.remember(&[&one, &two]);
     // The walk from the tip ran to the beginning of history without meeting the head.
-    let rewound = Bundle {
-        tip: one.id,
-        ..world.bundle_from(&two, &[&world.anchor, &one])
-    };
+    let rewound = Bundle { tip: one.id, ..world.bundle_from(&two, &[&world.anchor, &one]) };
     assert_eq!(said(&world.judge(&rewound)), "refused not-fast-forward");
-    let gone = Bundle {
-        start: None,
-        ..rewound
-    };
+    let gone = Bundle { start: None, ..rewound };
     assert_eq!(said(&world.judge(&gone)), "refused not-fast-forward");
 }
 
@@ -60,10 +52,7 @@ fn a_chain_that_does_not_reach_the_tip_is_refused() {
     let one = Draft::on(&world.anchor, BEGINNING + HOUR).commit();
     let two = Draft::on(&one, BEGINNING + 2 * HOUR).commit();
     for commits in [&[][..], &[&one], &[&two], &[&two, &one]] {
-        let bundle = Bundle {
-            tip: two.id,
-            ..world.bundle(commits)
-        };
+        let bundle = Bundle { tip: two.id, ..world.bundle(commits) };
         assert_eq!(said(&world.judge(&bundle)), "refused not-fast-forward");
     }
 }
@@ -71,25 +60,14 @@ fn a_chain_that_does_not_reach_the_tip_is_refused() {
 #[test]
 fn a_tip_from_another_branch_or_repository_is_refused() {
     for (law, expected) in [
+        (Law { branch: "refs/heads/staging", ..Law::version(2) }, "refused wrong-ref"),
         (
-            Law {
-                branch: "refs/heads/staging",
-                ..Law::version(2)
-            },
-            "refused wrong-ref",
-        ),
-        (
-            Law {
-                uri: "git+https://git.example/ops/other",
-                ..Law::version(2)
-            },
+            Law { uri: "git+https://git.example/ops/other", ..Law::version(2) },
             "refused wrong-repository",
         ),
     ] {
         let world = World::new();
-        let tip = Draft::on(&world.anchor, BEGINNING + HOUR)
-            .with(law.signed())
-            .commit();
+        let tip = Draft::on(&world.anchor, BEGINNING + HOUR).with(law.signed()).commit();
         assert_eq!(world.says(&[&tip]), expected);
         let world = World::under(world.anchor.id.format(), law.signed());
         assert_eq!(world.says(&[]), expected, "as the anchor");
@@ -99,10 +77,7 @@ fn a_tip_from_another_branch_or_repository_is_refused() {
 #[test]
 fn another_repository_that_lacks_the_anchor_is_refused() {
     let world = World::new();
-    let bundle = Bundle {
-        start: None,
-        ..world.bundle(&[])
-    };
+    let bundle = Bundle { start: None, ..world.bundle(&[]) };
     assert_eq!(said(&world.judge(&bundle)), "refused anchor-mismatch");
 }
 
@@ -119,10 +94,7 @@ fn swapped_parents_and_a_fast_forward_over_main_are_refused() {
     let bundle = world.bundle_from(&main, &[&side, &merge]);
     let verdict = world.judge(&bundle);
     assert_eq!(said(&verdict), "refused not-fast-forward");
-    assert!(
-        format!("{verdict:?}").contains("only a side parent"),
-        "{verdict:?}"
-    );
+    assert!(format!("{verdict:?}").contains("only a side parent"), "{verdict:?}");
 }
 
 #[test]
@@ -148,9 +120,6 @@ fn a_walk_has_a_limit() {
     assert_eq!(world.says(&[&one, &two]), "accepted");
     world.root.limits.commits_per_walk = 1;
     assert_eq!(world.says(&[&one, &two]), "refused walk-too-long");
-    let cut = Bundle {
-        cut_short: true,
-        ..world.bundle(&[&one])
-    };
+    let cut = Bundle { cut_short: true, ..world.bundle(&[&one]) };
     assert_eq!(said(&world.judge(&cut)), "refused walk-too-long");
 }

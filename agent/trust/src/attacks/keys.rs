@@ -25,10 +25,7 @@ fn a_key_counts_only_now_and_at_the_commits_date() {
         (", notAfter: 2026-11-11T00:00:00Z", "refused key-expired"),
         (", notBefore: 2026-11-01T01:00:00Z", "accepted"),
     ] {
-        let world = World::under(
-            World::new().anchor.id.format(),
-            law_with_alice(window).signed(),
-        );
+        let world = World::under(World::new().anchor.id.format(), law_with_alice(window).signed());
         let commit = Draft::on(&world.anchor, BEGINNING + HOUR).commit();
         assert_eq!(world.says(&[&commit]), expected, "{window}");
     }
@@ -51,10 +48,8 @@ fn dates_in_the_future_and_long_before_the_parent_are_refused() {
 
 #[test]
 fn a_key_revoked_by_the_parents_policy_is_refused() {
-    let law = Law {
-        revoked: format!("[\"{}\"]", Signer::new(1).key().fingerprint()),
-        ..Law::default()
-    };
+    let law =
+        Law { revoked: format!("[\"{}\"]", Signer::new(1).key().fingerprint()), ..Law::default() };
     let world = World::under(World::new().anchor.id.format(), law.signed());
     let commit = |seed| Draft::on(&world.anchor, BEGINNING + HOUR).by(seed).commit();
     assert_eq!(world.says(&[&commit(1)]), "refused key-revoked");
@@ -65,14 +60,9 @@ fn a_key_revoked_by_the_parents_policy_is_refused() {
 fn a_key_revoked_by_the_newest_policy_spoils_what_it_newly_signed() {
     let mut world = World::new();
     let by_alice = Draft::on(&world.anchor, BEGINNING + HOUR).commit();
-    let law = Law {
-        revoked: format!("[\"{}\"]", Signer::new(1).key().fingerprint()),
-        ..Law::version(2)
-    };
-    let revoking = Draft::on(&by_alice, BEGINNING + 2 * HOUR)
-        .by(2)
-        .with(law.signed())
-        .commit();
+    let law =
+        Law { revoked: format!("[\"{}\"]", Signer::new(1).key().fingerprint()), ..Law::version(2) };
+    let revoking = Draft::on(&by_alice, BEGINNING + 2 * HOUR).by(2).with(law.signed()).commit();
     assert_eq!(world.says(&[&by_alice, &revoking]), "refused key-revoked");
     // What was verified before the revocation stays.
     world.remember(&[&by_alice]);
@@ -82,19 +72,12 @@ fn a_key_revoked_by_the_newest_policy_spoils_what_it_newly_signed() {
 
 #[test]
 fn a_later_policy_does_not_wash_clean_what_a_revoked_key_signed() {
-    let revoking = Law {
-        revoked: format!("[\"{}\"]", Signer::new(1).key().fingerprint()),
-        ..Law::default()
-    };
+    let revoking =
+        Law { revoked: format!("[\"{}\"]", Signer::new(1).key().fingerprint()), ..Law::default() };
     let world = World::under(World::new().anchor.id.format(), revoking.signed());
     let by_alice = Draft::on(&world.anchor, BEGINNING + HOUR).commit();
-    let pardon = Draft::on(&by_alice, BEGINNING + 2 * HOUR)
-        .by(2)
-        .with(Law::version(2).signed());
-    assert_eq!(
-        world.says(&[&by_alice, &pardon.commit()]),
-        "refused key-revoked"
-    );
+    let pardon = Draft::on(&by_alice, BEGINNING + 2 * HOUR).by(2).with(Law::version(2).signed());
+    assert_eq!(world.says(&[&by_alice, &pardon.commit()]), "refused key-revoked");
 }
 
 #[test]
@@ -102,17 +85,12 @@ fn a_key_that_the_newest_policy_extends_counts_for_older_commits_too() {
     let ended = law_with_alice(", notAfter: 2026-11-05T00:00:00Z");
     let world = World::under(World::new().anchor.id.format(), ended.signed());
     let by_alice = Draft::on(&world.anchor, BEGINNING + HOUR).commit();
-    let extended = Law {
-        version: 2,
-        ..law_with_alice(", notAfter: 2026-12-01T00:00:00Z")
-    };
+    let extended = Law { version: 2, ..law_with_alice(", notAfter: 2026-12-01T00:00:00Z") };
     let mut dropped = Law::version(2);
     dropped.principals.remove(0);
     dropped.mergers = "[bob]";
     for (law, expected) in [(extended, "accepted"), (dropped, "refused key-expired")] {
-        let next = Draft::on(&by_alice, BEGINNING + 2 * HOUR)
-            .by(2)
-            .with(law.signed());
+        let next = Draft::on(&by_alice, BEGINNING + 2 * HOUR).by(2).with(law.signed());
         assert_eq!(world.says(&[&by_alice, &next.commit()]), expected);
     }
 }
@@ -121,14 +99,8 @@ fn a_key_that_the_newest_policy_extends_counts_for_older_commits_too() {
 fn a_key_that_the_newest_policy_ends_is_refused_when_newly_walked() {
     let world = World::new();
     let by_alice = Draft::on(&world.anchor, BEGINNING + HOUR).commit();
-    let law = Law {
-        version: 2,
-        ..law_with_alice(", notAfter: 2026-11-02T00:00:00Z")
-    };
-    let ending = Draft::on(&by_alice, BEGINNING + 2 * HOUR)
-        .by(2)
-        .with(law.signed())
-        .commit();
+    let law = Law { version: 2, ..law_with_alice(", notAfter: 2026-11-02T00:00:00Z") };
+    let ending = Draft::on(&by_alice, BEGINNING + 2 * HOUR).by(2).with(law.signed()).commit();
     assert_eq!(world.says(&[&by_alice, &ending]), "refused key-expired");
 }
 
@@ -144,16 +116,10 @@ fn the_merge_of_a_forge_or_robot_waits_for_approval() {
         for commits in [&[&by_bob, &merge][..], &[&by_bob, &merge, &above]] {
             let verdict = world.judge(&world.bundle(commits));
             assert_eq!(said(&verdict), "pending approval-missing", "{kind}");
-            let Verdict::Pending {
-                walked, deployable, ..
-            } = verdict
-            else {
+            let Verdict::Pending { walked, deployable, .. } = verdict else {
                 panic!("{kind}");
             };
-            assert_eq!(
-                walked.high_water.head, by_bob.id,
-                "marks stop below what waits"
-            );
+            assert_eq!(walked.high_water.head, by_bob.id, "marks stop below what waits");
             assert_eq!(deployable.map(|it| it.commit), Some(by_bob.id));
         }
     }

@@ -11,9 +11,7 @@ use crate::verdict::Verdict;
 /// The verdict over one child of the anchor that brings these policy files.
 fn says_of(law: [PathEvidence; 2]) -> String {
     let world = World::new();
-    let commit = Draft::on(&world.anchor, BEGINNING + HOUR)
-        .with(law)
-        .commit();
+    let commit = Draft::on(&world.anchor, BEGINNING + HOUR).with(law).commit();
     world.says(&[&commit])
 }
 
@@ -23,9 +21,7 @@ fn a_root_signed_change_is_accepted_and_governs_what_follows() {
     let mut law = Law::version(2);
     law.principals.push(("dave", "human", 4, ""));
     law.mergers = "[bob, dave]";
-    let change = Draft::on(&world.anchor, BEGINNING + HOUR)
-        .with(law.signed())
-        .commit();
+    let change = Draft::on(&world.anchor, BEGINNING + HOUR).with(law.signed()).commit();
     let by_dave = Draft::on(&change, BEGINNING + 2 * HOUR).by(4).commit();
     let by_alice = Draft::on(&change, BEGINNING + 2 * HOUR).commit();
     assert_eq!(world.says(&[&change]), "accepted");
@@ -40,10 +36,7 @@ fn a_commit_cannot_authorise_itself() {
     law.principals.push(("mallory", "human", 9, ""));
     law.mergers = "[mallory]";
     let own = Draft::on(&world.anchor, BEGINNING + HOUR).by(9);
-    assert_eq!(
-        world.says(&[&own.clone().with(law.signed()).commit()]),
-        "refused unknown-key"
-    );
+    assert_eq!(world.says(&[&own.clone().with(law.signed()).commit()]), "refused unknown-key");
     let theirs = Draft::on(&world.anchor, BEGINNING + HOUR);
     let unsigned = theirs.with(law.signed_by(&[9])).commit();
     assert_eq!(world.says(&[&unsigned]), "refused policy-below-threshold");
@@ -54,14 +47,8 @@ fn a_policy_that_is_removed_or_no_file_is_refused() {
     let [policy, envelope] = Law::default().signed();
     let link = || PathEvidence::Other { what: "symlink" };
     for (law, expected) in [
-        (
-            [PathEvidence::Missing, envelope.clone()],
-            "refused policy-missing",
-        ),
-        (
-            [policy.clone(), PathEvidence::Missing],
-            "refused policy-missing",
-        ),
+        ([PathEvidence::Missing, envelope.clone()], "refused policy-missing"),
+        ([policy.clone(), PathEvidence::Missing], "refused policy-missing"),
         ([link(), envelope], "refused policy-not-a-file"),
         ([policy, link()], "refused policy-not-a-file"),
     ] {
@@ -78,10 +65,7 @@ fn a_policy_blob_under_a_false_name_is_refused() {
     let PathEvidence::Blob { id, .. } = blob(b"other") else {
         panic!("a blob");
     };
-    assert_eq!(
-        says_of([PathEvidence::Blob { id, bytes }, envelope]),
-        "refused object-mismatch"
-    );
+    assert_eq!(says_of([PathEvidence::Blob { id, bytes }, envelope]), "refused object-mismatch");
 }
 
 #[test]
@@ -97,10 +81,7 @@ fn too_few_root_signatures_are_refused() {
 fn signatures_over_another_policy_do_not_count() {
     let [policy, _] = Law::version(2).signed();
     let [_, envelope] = Law::version(3).signed();
-    assert_eq!(
-        says_of([policy, envelope]),
-        "refused policy-below-threshold"
-    );
+    assert_eq!(says_of([policy, envelope]), "refused policy-below-threshold");
 }
 
 #[test]
@@ -124,17 +105,10 @@ fn an_envelope_of_another_type_or_shape_is_refused() {
 
 #[test]
 fn a_version_that_does_not_rise_is_refused() {
-    let same = Law {
-        expires: "2028-01-01T00:00:00Z",
-        ..Law::version(1)
-    };
+    let same = Law { expires: "2028-01-01T00:00:00Z", ..Law::version(1) };
     assert_eq!(says_of(same.signed()), "refused policy-version");
     let world = World::under(ObjectFormat::Sha1, Law::version(5).signed());
-    for (version, expected) in [
-        (4, "refused policy-version"),
-        (6, "accepted"),
-        (9, "accepted"),
-    ] {
+    for (version, expected) in [(4, "refused policy-version"), (6, "accepted"), (9, "accepted")] {
         let commit =
             Draft::on(&world.anchor, BEGINNING + HOUR).with(Law::version(version).signed());
         assert_eq!(world.says(&[&commit.commit()]), expected, "{version}");
@@ -154,9 +128,7 @@ fn a_policy_below_the_hosts_floor_governs_nothing() {
 fn more_signatures_over_the_same_policy_are_no_new_version() {
     let world = World::new();
     let more = Law::default().signed_by(&[1, 2, 9]);
-    let commit = Draft::on(&world.anchor, BEGINNING + HOUR)
-        .with(more)
-        .commit();
+    let commit = Draft::on(&world.anchor, BEGINNING + HOUR).with(more).commit();
     assert_eq!(world.says(&[&commit]), "accepted");
 }
 
@@ -168,10 +140,7 @@ fn a_signed_policy_that_cannot_be_read_is_refused() {
     for yaml in [
         bomb.to_owned(),
         good.replace("revoked:", "revokd:"),
-        good.lines()
-            .filter(|line| !line.starts_with("revoked"))
-            .collect::<Vec<_>>()
-            .join("\n"),
+        good.lines().filter(|line| !line.starts_with("revoked")).collect::<Vec<_>>().join("\n"),
         format!("{good}surprise: 1\n"),
         format!("{good}version: 3\n"),
         good.replace("[alice, bob]", "[alice, bobb]"),
@@ -182,11 +151,7 @@ fn a_signed_policy_that_cannot_be_read_is_refused() {
         String::new(),
     ] {
         assert_ne!(yaml, good);
-        assert_eq!(
-            says_of(sign_policy(&yaml, &[1, 2])),
-            "refused policy-malformed",
-            "{yaml}"
-        );
+        assert_eq!(says_of(sign_policy(&yaml, &[1, 2])), "refused policy-malformed", "{yaml}");
     }
 }
 
@@ -198,36 +163,19 @@ fn what_cannot_be_judged_yet_is_pending_and_named() {
             "gate \"staging\"",
         ),
         ("freshness: {signer: bob, maxAge: 6h}\n", "freshness"),
-        (
-            "emergency: {oncall: [alice, bob], threshold: 2, skips: [windows]}\n",
-            "emergency",
-        ),
+        ("emergency: {oncall: [alice, bob], threshold: 2, skips: [windows]}\n", "emergency"),
     ] {
         let world = World::new();
-        let law = Law {
-            more,
-            ..Law::version(2)
-        };
+        let law = Law { more, ..Law::version(2) };
         let before = Draft::on(&world.anchor, BEGINNING + HOUR).commit();
-        let asking = Draft::on(&before, BEGINNING + 2 * HOUR)
-            .with(law.signed())
-            .commit();
+        let asking = Draft::on(&before, BEGINNING + 2 * HOUR).with(law.signed()).commit();
         let verdict = world.judge(&world.bundle(&[&before, &asking]));
         assert_eq!(said(&verdict), "pending gate-unsupported");
-        let Verdict::Pending {
-            walked,
-            deployable,
-            detail,
-            ..
-        } = verdict
-        else {
+        let Verdict::Pending { walked, deployable, detail, .. } = verdict else {
             panic!("pending");
         };
         assert!(detail.contains(name), "{detail}");
-        assert_eq!(
-            walked.high_water.head, asking.id,
-            "the new policy binds at once"
-        );
+        assert_eq!(walked.high_water.head, asking.id, "the new policy binds at once");
         assert_eq!(deployable.map(|it| it.commit), Some(before.id));
     }
 }
@@ -242,14 +190,8 @@ fn asked_approvals_hold_the_next_commit_and_its_marks() {
     let commit = Draft::on(&world.anchor, BEGINNING + HOUR).commit();
     let verdict = world.judge(&world.bundle(&[&commit]));
     assert_eq!(said(&verdict), "pending gate-unsupported");
-    let Verdict::Pending {
-        walked, deployable, ..
-    } = verdict
-    else {
+    let Verdict::Pending { walked, deployable, .. } = verdict else {
         panic!("pending");
     };
-    assert_eq!(
-        (walked.high_water.head, deployable),
-        (world.anchor.id, None)
-    );
+    assert_eq!((walked.high_water.head, deployable), (world.anchor.id, None));
 }

@@ -19,11 +19,7 @@ fn says_of(world: &World, raw: impl Into<Vec<u8>>) -> String {
 fn a_commit_by_a_merger_is_accepted_in_both_object_formats() {
     for format in [ObjectFormat::Sha1, ObjectFormat::Sha256] {
         let world = World::under(format, Law::default().signed());
-        assert_eq!(
-            world.says(&[&draft(&world).commit()]),
-            "accepted",
-            "{format:?}"
-        );
+        assert_eq!(world.says(&[&draft(&world).commit()]), "accepted", "{format:?}");
     }
 }
 
@@ -33,14 +29,8 @@ fn unsigned_and_wrong_keys_are_refused() {
     let mut unsigned = draft(&world);
     unsigned.signer = None;
     assert_eq!(world.says(&[&unsigned.commit()]), "refused unsigned");
-    assert_eq!(
-        world.says(&[&draft(&world).by(9).commit()]),
-        "refused unknown-key"
-    );
-    assert_eq!(
-        world.says(&[&draft(&world).by(3).commit()]),
-        "refused not-a-merger"
-    );
+    assert_eq!(world.says(&[&draft(&world).by(9).commit()]), "refused unknown-key");
+    assert_eq!(world.says(&[&draft(&world).by(3).commit()]), "refused not-a-merger");
 }
 
 #[test]
@@ -52,10 +42,7 @@ fn no_byte_of_a_signed_commit_can_be_changed() {
             let mut changed = raw.clone();
             changed[place] ^= bit;
             let said = says_of(&world, changed);
-            assert!(
-                said.starts_with("refused "),
-                "byte {place} bit {bit}: {said}"
-            );
+            assert!(said.starts_with("refused "), "byte {place} bit {bit}: {said}");
         }
     }
 }
@@ -84,19 +71,14 @@ fn the_last_byte_belongs_to_what_is_signed() {
 fn bytes_after_a_nul_are_seen() {
     let world = World::new();
     let raw = draft(&world).raw();
-    assert_eq!(
-        says_of(&world, format!("{raw}\0evil")),
-        "refused malformed-commit"
-    );
+    assert_eq!(says_of(&world, format!("{raw}\0evil")), "refused malformed-commit");
 }
 
 #[test]
 fn a_signature_in_the_message_is_none() {
     let world = World::new();
     let payload = draft(&world).payload();
-    let signature = Signer::new(1)
-        .sign("git", payload.as_bytes())
-        .replace('\n', "\n ");
+    let signature = Signer::new(1).sign("git", payload.as_bytes()).replace('\n', "\n ");
     let (headers, message) = payload.split_once("\n\n").unwrap();
     let moved = format!("{headers}\n\ngpgsig {}\n{message}", signature.trim_end());
     assert_eq!(says_of(&world, moved), "refused unsigned");
@@ -126,15 +108,10 @@ fn look_alike_and_misplaced_headers_are_refused() {
     ] {
         let changed = raw.replacen(from, to, 1);
         assert_ne!(changed, raw, "{from:?}");
-        assert_eq!(
-            says_of(&world, changed),
-            "refused malformed-commit",
-            "{to:?}"
-        );
+        assert_eq!(says_of(&world, changed), "refused malformed-commit", "{to:?}");
     }
     let swapped =
-        raw.replacen(&parent, "", 1)
-            .replacen("\ncommitter ", &format!("\n{parent}committer "), 1);
+        raw.replacen(&parent, "", 1).replacen("\ncommitter ", &format!("\n{parent}committer "), 1);
     assert_eq!(says_of(&world, swapped), "refused malformed-commit");
 }
 
@@ -142,18 +119,12 @@ fn look_alike_and_misplaced_headers_are_refused() {
 fn unknown_headers_that_look_like_nothing_else_are_let_through() {
     let world = World::new();
     let mut payload = draft(&world).payload();
-    for (name, value) in [
-        ("change-id", "abc"),
-        ("HG:extra", "a:b"),
-        ("mergetag", "object 0\nx\r"),
-    ] {
+    for (name, value) in [("change-id", "abc"), ("HG:extra", "a:b"), ("mergetag", "object 0\nx\r")]
+    {
         payload = insert_header(&payload, name, value);
     }
     let signature = Signer::new(1).sign("git", payload.as_bytes());
-    assert_eq!(
-        says_of(&world, insert_header(&payload, "gpgsig", &signature)),
-        "accepted"
-    );
+    assert_eq!(says_of(&world, insert_header(&payload, "gpgsig", &signature)), "accepted");
 }
 
 #[test]
@@ -181,11 +152,7 @@ fn the_signature_of_the_other_object_format_is_stripped_and_ignored() {
         let both = insert_header(&insert_header(&payload, other, "junk"), own, &good);
         assert_eq!(says_of(&world, both), "accepted", "{format:?}");
         let only_other = insert_header(&payload, other, &good);
-        assert_eq!(
-            says_of(&world, only_other),
-            "refused unsigned",
-            "{format:?}"
-        );
+        assert_eq!(says_of(&world, only_other), "refused unsigned", "{format:?}");
     }
 }
 
@@ -194,10 +161,7 @@ fn says_of_blob(namespace: &str, twist: &Twist) -> String {
     let world = World::new();
     let payload = draft(&world).payload();
     let blob = Signer::new(1).blob(namespace, payload.as_bytes(), twist);
-    says_of(
-        &world,
-        insert_header(&payload, "gpgsig", &armor::put_on(&blob)),
-    )
+    says_of(&world, insert_header(&payload, "gpgsig", &armor::put_on(&blob)))
 }
 
 #[test]
@@ -231,19 +195,10 @@ fn twisted_signature_blobs_are_refused() {
 fn other_kinds_of_signature_are_not_supported_and_not_unsigned() {
     let world = World::new();
     let payload = draft(&world).payload();
-    for kind in [
-        "PGP SIGNATURE",
-        "PGP MESSAGE",
-        "SIGNED MESSAGE",
-        "SOMETHING",
-    ] {
+    for kind in ["PGP SIGNATURE", "PGP MESSAGE", "SIGNED MESSAGE", "SOMETHING"] {
         let signature = format!("-----BEGIN {kind}-----\nabc\n-----END {kind}-----");
         let raw = insert_header(&payload, "gpgsig", &signature);
-        assert_eq!(
-            says_of(&world, raw),
-            "refused unsupported-signature",
-            "{kind}"
-        );
+        assert_eq!(says_of(&world, raw), "refused unsupported-signature", "{kind}");
     }
 }
 

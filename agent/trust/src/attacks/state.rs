@@ -21,23 +21,11 @@ fn walked_world() -> (World, CommitEvidence) {
 fn marks_hold_everything_that_pins_the_head() {
     let (world, head) = walked_world();
     let marks = world.marks.clone().unwrap();
-    assert_eq!(
-        (marks.head, marks.head_sha256),
-        (head.id, Sha256::of(&head.raw))
-    );
-    assert_eq!(
-        (marks.policy_version, marks.highest_time),
-        (1, BEGINNING + HOUR)
-    );
-    assert_eq!(
-        marks.policy_sha256,
-        Sha256::of(Law::default().yaml().as_bytes())
-    );
+    assert_eq!((marks.head, marks.head_sha256), (head.id, Sha256::of(&head.raw)));
+    assert_eq!((marks.policy_version, marks.highest_time), (1, BEGINNING + HOUR));
+    assert_eq!(marks.policy_sha256, Sha256::of(Law::default().yaml().as_bytes()));
     assert!(marks_apply(&marks, world.root_sha256));
-    assert_eq!(
-        said(&world.judge(&world.bundle_from(&head, &[]))),
-        "accepted"
-    );
+    assert_eq!(said(&world.judge(&world.bundle_from(&head, &[]))), "accepted");
 }
 
 #[test]
@@ -64,10 +52,7 @@ fn a_state_that_disagrees_with_the_store_is_tampered() {
 fn a_state_below_the_floor_is_older_than_the_host() {
     let (mut world, head) = walked_world();
     world.root.floors.policy_version = 2;
-    assert_eq!(
-        said(&world.judge(&world.bundle_from(&head, &[]))),
-        "tampered state-older"
-    );
+    assert_eq!(said(&world.judge(&world.bundle_from(&head, &[]))), "tampered state-older");
 }
 
 #[test]
@@ -91,10 +76,9 @@ fn the_anchors_policy_must_be_root_signed_too() {
 fn a_clock_that_was_set_back_is_refused_and_a_little_skew_is_not() {
     let (mut world, head) = walked_world();
     let bundle = world.bundle_from(&head, &[]);
-    for (now, expected) in [
-        (BEGINNING + HOUR - 600, "accepted"),
-        (BEGINNING + HOUR - 601, "refused clock-behind"),
-    ] {
+    for (now, expected) in
+        [(BEGINNING + HOUR - 600, "accepted"), (BEGINNING + HOUR - 601, "refused clock-behind")]
+    {
         world.now = now;
         assert_eq!(said(&world.judge(&bundle)), expected, "{now}");
     }
@@ -113,10 +97,7 @@ fn the_time_of_verified_commits_stands_in_for_a_clock_within_the_skew() {
     // The clock was set back by nine minutes, to when Alice's key still counted.
     world.now = BEGINNING + HOUR - 540;
     let late = Draft::on(&head, BEGINNING + HOUR - 540).commit();
-    assert_eq!(
-        said(&world.judge(&world.bundle_from(&head, &[&late]))),
-        "refused key-expired"
-    );
+    assert_eq!(said(&world.judge(&world.bundle_from(&head, &[&late]))), "refused key-expired");
 }
 
 #[test]
@@ -132,13 +113,8 @@ fn the_newest_commit_must_reach_the_floor_of_time() {
 fn a_new_trust_file_makes_the_walk_begin_at_the_anchor_and_moves_no_host_back() {
     let (mut world, head) = walked_world();
     world.root_sha256 = Sha256::of(b"another trust file");
-    let sibling = Draft::on(&world.anchor, BEGINNING + 2 * HOUR)
-        .by(2)
-        .commit();
-    assert_eq!(
-        said(&world.judge(&world.bundle_from(&head, &[]))),
-        "refused trust-file-changed"
-    );
+    let sibling = Draft::on(&world.anchor, BEGINNING + 2 * HOUR).by(2).commit();
+    assert_eq!(said(&world.judge(&world.bundle_from(&head, &[]))), "refused trust-file-changed");
     assert_eq!(world.says(&[&head]), "accepted");
     assert_eq!(world.says(&[&sibling]), "refused not-fast-forward");
     assert_eq!(world.says(&[]), "refused not-fast-forward");
@@ -149,10 +125,7 @@ fn a_new_trust_file_makes_the_walk_begin_at_the_anchor_and_moves_no_host_back() 
     let anchor = moved.commit();
     world.root.anchor.commit = anchor.id;
     world.root.anchor.commit_sha256 = Sha256::of(&anchor.raw);
-    assert_eq!(
-        said(&world.judge(&anew.bundle_from(&anchor, &[]))),
-        "accepted"
-    );
+    assert_eq!(said(&world.judge(&anew.bundle_from(&anchor, &[]))), "accepted");
 }
 
 #[test]

@@ -47,10 +47,7 @@ impl Default for Law {
 
 impl Law {
     pub(crate) fn version(version: u64) -> Self {
-        Self {
-            version,
-            ..Self::default()
-        }
+        Self { version, ..Self::default() }
     }
 
     pub(crate) fn yaml(&self) -> String {
@@ -59,16 +56,7 @@ impl Law {
             format!("  {name}: {{kind: {kind}, keys: [{{type: ssh, key: \"{key}\"{more}}}]}}\n")
         });
         let principals = lines.collect::<Vec<_>>().concat();
-        let Self {
-            version,
-            expires,
-            uri,
-            branch,
-            mergers,
-            revoked,
-            more,
-            ..
-        } = self;
+        let Self { version, expires, uri, branch, mergers, revoked, more, .. } = self;
         format!(
             "version: {version}\nexpires: {expires}\nrepoUri: {uri}\nref: {branch}\n\
              principals:\n{principals}merge: {{mergers: {mergers}}}\n\
@@ -89,16 +77,12 @@ impl Law {
 
 pub(crate) fn sign_policy(yaml: &str, seeds: &[u8]) -> [PathEvidence; 2] {
     let bytes = policy_sign::bytes_to_sign(yaml.as_bytes());
-    let signatures: Vec<_> = (seeds.iter())
-        .map(|seed| Signer::new(*seed).sign("bowline-policy", &bytes))
-        .collect();
+    let signatures: Vec<_> =
+        (seeds.iter()).map(|seed| Signer::new(*seed).sign("bowline-policy", &bytes)).collect();
     let envelope = policy_sign::assemble(yaml.as_bytes(), &signatures).unwrap();
     [blob(yaml.as_bytes()), blob(&envelope)]
 }
 
 pub(crate) fn blob(bytes: &[u8]) -> PathEvidence {
-    PathEvidence::Blob {
-        id: object_id(ObjectFormat::Sha1, "blob", bytes),
-        bytes: Arc::from(bytes),
-    }
+    PathEvidence::Blob { id: object_id(ObjectFormat::Sha1, "blob", bytes), bytes: Arc::from(bytes) }
 }

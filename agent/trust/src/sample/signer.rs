@@ -76,12 +76,6 @@ pub(crate) struct Twist {
 
 impl Default for Twist {
     fn default() -> Self {
-        Self {
-            version: 1,
-            reserved: b"",
-            hash: b"sha512",
-            after_value: b"",
-            after_blob: b"",
-        }
+        Self { version: 1, reserved: b"", hash: b"sha512", after_value: b"", after_blob: b"" }
     }
 }

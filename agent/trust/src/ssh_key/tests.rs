@@ -38,11 +38,7 @@ fn rsa_key(bits: usize) -> Vec<u8> {
 #[test]
 fn a_line_is_read_with_or_without_comment() {
     let line = Signer::new(1).line();
-    for text in [
-        line.clone(),
-        format!("{line} alice@example.org at home"),
-        format!("  {line}\n"),
-    ] {
+    for text in [line.clone(), format!("{line} alice@example.org at home"), format!("  {line}\n")] {
         let key = SshKey::from_line(&text).unwrap();
         assert_eq!(key, Signer::new(1).key());
         assert_eq!(key.fingerprint().len(), "SHA256:".len() + 43);
@@ -62,10 +58,7 @@ fn lines_that_are_no_keys_are_malformed() {
         &line.replace("AAAA", "AAA"),
     ] {
         let found = SshKey::from_line(text);
-        assert!(
-            matches!(found, Err(BadKey::Malformed(_))),
-            "{text}: {found:?}"
-        );
+        assert!(matches!(found, Err(BadKey::Malformed(_))), "{text}: {found:?}");
     }
 }
 
@@ -87,10 +80,7 @@ fn wires_of_the_wrong_form_are_malformed() {
         strings(&[&[0xff]]),
     ] {
         let found = SshKey::from_wire(&wire);
-        assert!(
-            matches!(found, Err(BadKey::Malformed(_))),
-            "{wire:?}: {found:?}"
-        );
+        assert!(matches!(found, Err(BadKey::Malformed(_))), "{wire:?}: {found:?}");
     }
 }
 
@@ -156,10 +146,7 @@ fn a_security_key_must_have_been_touched() {
         // Flags and counter are part of what was signed, and nothing may follow them.
         let untouched = strings(&[name, value.as_ref()]);
         assert!(key.verify(&untouched, b"message").is_err());
-        assert!(
-            key.verify(&[signature, vec![0]].concat(), b"message")
-                .is_err()
-        );
+        assert!(key.verify(&[signature, vec![0]].concat(), b"message").is_err());
     }
 }
 
@@ -176,10 +163,7 @@ fn a_key_takes_its_own_algorithms_only() {
     ] {
         let signature = strings(&[algorithm.as_bytes(), &[0; 256]]);
         let found = key.verify(&signature, b"message");
-        assert!(
-            matches!(found, Err(BadSignature::Unsupported(_))),
-            "{algorithm}: {found:?}"
-        );
+        assert!(matches!(found, Err(BadSignature::Unsupported(_))), "{algorithm}: {found:?}");
     }
     let signature = strings(&[b"rsa-sha2-512", &[0; 256]]);
     let found = rsa.verify(&signature, b"message");

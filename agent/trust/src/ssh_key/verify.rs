@@ -25,10 +25,9 @@ impl SshKey {
         self.kind.check_algorithm(algorithm)?;
         let value = reader.string().ok_or_else(malformed)?;
         let touch = match self.kind {
-            Kind::SkEd25519 { .. } | Kind::SkP256 { .. } => Some((
-                reader.byte().ok_or_else(malformed)?,
-                reader.u32().ok_or_else(malformed)?,
-            )),
+            Kind::SkEd25519 { .. } | Kind::SkP256 { .. } => {
+                Some((reader.byte().ok_or_else(malformed)?, reader.u32().ok_or_else(malformed)?))
+            }
             _ => None,
         };
         reader.end().ok_or_else(malformed)?;
@@ -57,9 +56,7 @@ impl SshKey {
         if good {
             Ok(())
         } else {
-            Err(BadSignature::Invalid(
-                "the signature does not verify".to_owned(),
-            ))
+            Err(BadSignature::Invalid("the signature does not verify".to_owned()))
         }
     }
 }
@@ -78,10 +75,7 @@ impl Kind {
         if own.iter().any(|name| name.as_bytes() == algorithm) {
             return Ok(());
         }
-        let shown: String = String::from_utf8_lossy(algorithm)
-            .chars()
-            .take(64)
-            .collect();
+        let shown: String = String::from_utf8_lossy(algorithm).chars().take(64).collect();
         Err(BadSignature::Unsupported(format!(
             "signature algorithm {shown:?} is not supported with this key"
         )))
@@ -115,9 +109,7 @@ fn touched(application: &[u8], touch: (u8, u32), signed: &[u8]) -> Result<Vec<u8
 }
 
 fn fits(how: &'static dyn VerificationAlgorithm, key: &[u8], signed: &[u8], value: &[u8]) -> bool {
-    UnparsedPublicKey::new(how, key)
-        .verify(signed, value)
-        .is_ok()
+    UnparsedPublicKey::new(how, key).verify(signed, value).is_ok()
 }
 
 fn rsa_fits(n: &[u8], e: &[u8], algorithm: &[u8], signed: &[u8], value: &[u8]) -> bool {
@@ -126,7 +118,5 @@ fn rsa_fits(n: &[u8], e: &[u8], algorithm: &[u8], signed: &[u8], value: &[u8]) -
     } else {
         &RSA_PKCS1_2048_8192_SHA512
     };
-    RsaPublicKeyComponents { n, e }
-        .verify(how, signed, value)
-        .is_ok()
+    RsaPublicKeyComponents { n, e }.verify(how, signed, value).is_ok()
 }
