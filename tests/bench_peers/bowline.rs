@@ -1,0 +1,101 @@
+//! Bowline as a contender: `bowline-agent --once` with a repository, a root and a state of its own.
+//!
+//! **Invariant:** full trust checks, full durability, full content hashes: the settings are the
+//! defaults but for paths.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::contender::Contender;
+use crate::repository::Repository;
+use crate::weigh::{Weight, weigh};
+
+/// Bowline in one of its forms.
+#[derive(Debug)]
+pub(crate) struct Bowline {
+    name: &'static str,
+    agent: PathBuf,
+    home: PathBuf,
+    root: PathBuf,
+}
+
+impl Bowline {
+    /// Prepares settings in a folder of its own.
+    pub(crate) fn new(
+        name: &'static str,
+        agent: &Path,
+        home: &Path,
+        repository: &Repository,
+    ) -> Result<Self> {
+        fs::create_dir_all(home).with_context(|| format!("make {}", home.display()))?;
+        let settings = format!(
+            "[source]\nurl = \"{}\"\ninterval = \"0s\"\n[host]\nname = \"bench\"\nkey = \"host.key\"\n\
+             [state]\ndir = \"state\"\n[trust]\nfile = \"{}\"\n[api]\nsocket = \"agent.sock\"\n\
+             [log]\nformat = \"text\"\n",
+            repository.folder.display(),
+            repository.trust.display()
+        );
+        fs::write(home.join("agent.toml"), settings)?;
+        let root = home.join("root");
+        Ok(Self { name, agent: agent.to_owned(), home: home.to_owned(), root })
+    }
+
+    /// The settings file.
+    pub(crate) fn settings(&self) -> PathBuf {
+        self.home.join("agent.toml")
+    }
+
+    /// The local API's socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.home.join("agent.sock")
+    }
+
+    /// The agent's program.
+    pub(crate) fn agent(&self) -> &Path {
+        &self.agent
+    }
+
+    /// The words that name settings and root.
+    pub(crate) fn words(&self) -> Vec<PathBuf> {
+        ["--config".into(), self.settings(), "--root".into(), self.root.clone()].into()
+    }
+
+    /// One run that must end with an outcome.
+    pub(crate) fn run_to(&self, outcome: &str, code: i32) -> Result<Weight> {
+        let words = self.words();
+        let mut words: Vec<&OsStr> = words.iter().map(AsRef::as_ref).collect();
+        words.push("--once".as_ref());
+        let weight = weigh(&self.agent, &words, &[code])?;
+        let said = weight.stdout.lines().next().unwrap_or_default();
+        ensure!(said.starts_with(outcome), "{} says {said:?}, not {outcome}", self.name);
+        Ok(weight)
+    }
+}
+
+impl Contender for Bowline {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn reset(&self) -> Result<()> {
+        for folder in [&self.root, &self.home.join("state")] {
+            if folder.exists() {
+                fs::remove_dir_all(folder)
+                    .with_context(|| format!("empty {}", folder.display()))?;
+            }
+        }
+        fs::create_dir_all(&self.root)?;
+        Ok(())
+    }
+
+    fn run(&self) -> Result<Weight> {
+        self.run_to("", 0)
+    }
+}
