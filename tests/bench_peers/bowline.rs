@@ -85,6 +85,11 @@ impl Contender for Bowline {
     }
 
     fn reset(&self) -> Result<()> {
+        // The witness beside the key would notice that the state is gone.
+        let witness = self.home.join("host.key.witness");
+        if witness.exists() {
+            fs::remove_file(witness)?;
+        }
         for folder in [&self.root, &self.home.join("state")] {
             if folder.exists() {
                 fs::remove_dir_all(folder)

@@ -16,7 +16,7 @@ fn plan(sealed: &Sealed, more: &[&str]) -> Said {
 }
 
 const NO_HOST: &str = "warning: no hosts/*.yaml has this host's key (made at the agent's first start): \
-                       only manifests without labels apply\n";
+                       only manifests without a target apply\n";
 
 #[test]
 fn on_a_fresh_root_everything_is_created_and_nothing_is_touched() {

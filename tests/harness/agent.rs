@@ -15,7 +15,7 @@ use crate::binaries;
 use crate::workshop::Workshop;
 
 /// Longer than anything here should take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What one cycle told.
 #[derive(Debug)]

@@ -50,6 +50,7 @@ impl Workshop {
     }
 
     /// The same again, in a folder of its own.
+    #[must_use]
     pub fn copy(&self) -> Self {
         let folder = fresh();
         let from = format!("{}/.", self.folder.display());

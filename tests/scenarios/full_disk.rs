@@ -119,7 +119,7 @@ fn fault_07_a_full_disk_under_the_state_delays_the_end_and_loses_nothing() {
 }
 
 #[test]
-fn fault_07_bad_input_that_does_not_fit_on_the_disk_is_refused_room_and_tried_again() {
+fn bad_input_of_a_file_that_does_not_fit_on_the_disk_is_tried_again() {
     let shop = settled("");
     let before = Picture::whole(&shop.root());
     shop.write("apps/files/large", vec![b'x'; 14 << 20]);

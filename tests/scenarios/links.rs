@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -93,13 +93,17 @@ fn fault_11_a_link_on_the_way_is_refused() {
 
 #[test]
 fn fault_11_a_folder_that_others_may_write_is_refused() {
-    for mode in [0o777, 0o1777, 0o775] {
+    // The last one belongs to somebody else, as far as the tests may give it away.
+    for (mode, owner) in [(0o777, 0), (0o1777, 0), (0o775, 0), (0o755, 12_345)] {
         let shop = settled("");
         revision(&shop, 0);
         shop.once().ended(Outcome::Committed);
         let folder = "---\napiVersion: bowline/v1\nkind: File\nmetadata: {name: more}\nspec: {path: /etc/open/more, content: x}\n";
         fs::create_dir(shop.on_host("/etc/open")).unwrap();
         fs::set_permissions(shop.on_host("/etc/open"), fs::Permissions::from_mode(mode)).unwrap();
+        if owner != 0 && chown(shop.on_host("/etc/open"), Some(owner), None).is_err() {
+            continue;
+        }
         shop.write("apps/more.yaml", folder);
         shop.commit("more");
         let told = shop.once();

@@ -3,9 +3,10 @@
 //! **Invariant:** the host ends all old or all new, says why, and the next cycle goes on by itself.
 
 use bowline_api::outcome::Outcome;
+use tests::picture::Picture;
 use tests::strace::{self, Call, Strike};
 
-use crate::aftermath::{goes_on, is_settled, nothing_is_lost, recover_alone};
+use crate::aftermath::{goes_on, is_settled, journals, nothing_is_lost, recover_alone};
 use crate::killed::points;
 use crate::story::Story;
 
@@ -92,10 +93,31 @@ fn fault_07_no_space_from_one_write_of_the_journal_on() {
 }
 
 #[test]
-fn fault_08_a_disk_that_is_read_only_from_some_call_on() {
+fn fault_25_an_exchange_that_fails_for_good_strands_the_host_and_keeps_everything() {
+    if !strace::is_here() {
+        return;
+    }
+    let story = Story::taken_back();
+    let exchanges = within(&story, &["renameat2"]);
+    // The first half of them applies, the other takes back.
+    let undo = &exchanges[exchanges.len() / 2];
+    let shop = story.shop.copy();
+    let struck = strace::strike(&shop, &undo.name, undo.nth, Strike::FailOnwards("EPERM"));
+    struck.told.ended_for(Outcome::Stranded, "stranded");
+    nothing_is_lost(&story, &shop, "stranded");
+    let stranded = Picture::whole(&shop.root());
+    assert!(stranded.has_stage() && journals(&shop).len() >= 2, "{stranded:#?}");
+    // It stays so, although an exchange would come off now: a person decides.
+    shop.once().ended_for(Outcome::Stranded, "stranded");
+    assert_eq!(Picture::whole(&shop.root()), stranded);
+}
+
+#[test]
+fn fault_08_a_disk_that_is_read_only_at_some_call() {
     if strace::is_here() {
         let story = Story::kept();
         let names = &[
+            "openat",
             "mkdir",
             "mkdirat",
             "renameat2",

@@ -15,6 +15,9 @@ use crate::story::command;
 
 use super::{evil, good, host, refused, unmoved};
 
+/// A change to the marks, and what it is called.
+type Change = (&'static str, Box<dyn Fn(&mut Value)>);
+
 /// Changes the marks of how far was verified.
 fn rewrite(shop: &Workshop, change: impl FnOnce(&mut Value)) {
     let path = shop.state().join("verify.json");
@@ -29,10 +32,10 @@ fn attack_29_marks_that_somebody_else_wrote_strand_the_host() {
     let older = shop.git(&["rev-parse", "HEAD~1"]);
     good(&shop);
     shop.commit("two");
-    let changes: [(&str, &dyn Fn(&mut Value)); 3] = [
-        ("the head", &|it| it["head"] = older.clone().into()),
-        ("the head's digest", &|it| it["headSha256"] = "0".repeat(64).into()),
-        ("the policy's digest", &|it| it["policySha256"] = "0".repeat(64).into()),
+    let changes: [Change; 3] = [
+        ("the head", Box::new(move |it| it["head"] = older.clone().into())),
+        ("the head's digest", Box::new(move |it| it["headSha256"] = "0".repeat(64).into())),
+        ("the policy's digest", Box::new(move |it| it["policySha256"] = "0".repeat(64).into())),
     ];
     for (what, change) in changes {
         let shop = shop.copy();

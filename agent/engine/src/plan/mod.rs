@@ -1,7 +1,7 @@
 //! Works out the way from the host as it was seen to the host as it should be.
 //!
 //! **Invariant:** deterministic: equal input, equal plan; and the plan leaves nothing to choose.
-//! **Invariant:** a [`Plan`] is made only here, out of a [`Cleared`] revision.
+//! **Invariant:** a [`Plan`] is made only here, out of a [`Cleared`](crate::gate::Cleared) revision.
 
 mod survey;
 mod difference;

@@ -11,7 +11,7 @@ use bowline_model::bundle::{Bundle, CommitEvidence, PathEvidence};
 use bowline_model::digest::{Sha256, Sha256Stream};
 use bowline_model::object_id::ObjectId;
 use bowline_trust::commit::{Commit, LARGEST_COMMIT};
-use git2::{ObjectType, Odb, Oid};
+use git2::{ObjectType, Odb, OdbObject, Oid};
 use thiserror::Error;
 
 use super::objects::{Mode, NoObject, RawEntry, entries, read, read_tree};
@@ -223,7 +223,10 @@ impl<'o> Trees<'o> {
         if let Some(found) = self.tops.get(&id) {
             return Ok(Rc::clone(found));
         }
-        let object = read_tree(self.odb, id).map_err(|why| object_failure(id, &why))?;
+        let Some(object) = self.tree(id)? else {
+            let folder = Some(Folder::malformed(id.as_bytes()));
+            return Ok(Rc::new(Top { rest: Sha256::of(id.as_bytes()), folder }));
+        };
         let mut rest = Sha256Stream::new();
         let mut folder = None;
         for entry in entries(object.data()) {
@@ -245,12 +248,22 @@ impl<'o> Trees<'o> {
         Ok(top)
     }
 
+    /// A tree; `None` when the id names something else, or something too large: that is the
+    /// revision's fault, and no fetch would change it.
+    fn tree(&self, id: Oid) -> Result<Option<OdbObject<'o>>, HistoryFailure> {
+        match read_tree(self.odb, id) {
+            Ok(object) => Ok(Some(object)),
+            Err(NoObject::Kind(_) | NoObject::TooLarge(_)) => Ok(None),
+            Err(why) => Err(object_failure(id, &why)),
+        }
+    }
+
     /// Looks at a `.bowline` folder, once.
     fn folder(&mut self, id: Oid) -> Result<Rc<Folder>, HistoryFailure> {
         if let Some(found) = self.folders.get(&id) {
             return Ok(Rc::clone(found));
         }
-        let object = read_tree(self.odb, id).map_err(|why| object_failure(id, &why))?;
+        let Some(object) = self.tree(id)? else { return Ok(Folder::malformed(id.as_bytes())) };
         let mut rest = Sha256Stream::new();
         let (mut policy, mut envelope) = (PathEvidence::Missing, PathEvidence::Missing);
         for entry in entries(object.data()) {
@@ -281,12 +294,7 @@ impl<'o> Trees<'o> {
 
     fn path_evidence(&mut self, entry: &RawEntry<'_>) -> Result<PathEvidence, HistoryFailure> {
         let what = match entry.mode {
-            Mode::File { .. } => {
-                return Ok(match self.blob(entry.id)? {
-                    Some(bytes) => PathEvidence::Blob { id: object_id(entry.id), bytes },
-                    None => PathEvidence::Other { what: "too large" },
-                });
-            }
+            Mode::File { .. } => return self.blob(entry.id),
             Mode::Symlink => "symlink",
             Mode::Folder => "folder",
             Mode::Submodule => "submodule",
@@ -297,10 +305,11 @@ impl<'o> Trees<'o> {
 }
 
 impl Trees<'_> {
-    /// A policy file's content, read once; `None` when it is too large.
-    fn blob(&mut self, id: Oid) -> Result<Option<Arc<[u8]>>, HistoryFailure> {
+    /// A policy file, read once.
+    fn blob(&mut self, id: Oid) -> Result<PathEvidence, HistoryFailure> {
+        let evidence = |bytes| PathEvidence::Blob { id: object_id(id), bytes };
         if let Some(found) = self.blobs.get(&id) {
-            return Ok(Some(Arc::clone(found)));
+            return Ok(evidence(Arc::clone(found)));
         }
         let limit = POLICY_BYTES_MAX.min(POLICIES_BYTES_MAX.saturating_sub(self.bytes));
         match read(self.odb, id, ObjectType::Blob, limit) {
@@ -308,9 +317,10 @@ impl Trees<'_> {
                 let bytes: Arc<[u8]> = Arc::from(blob.data());
                 self.bytes += bytes.len() as u64;
                 self.blobs.insert(id, Arc::clone(&bytes));
-                Ok(Some(bytes))
+                Ok(evidence(bytes))
             }
-            Err(NoObject::TooLarge(_)) => Ok(None),
+            Err(NoObject::TooLarge(_)) => Ok(PathEvidence::Other { what: "too large" }),
+            Err(NoObject::Kind(_)) => Ok(PathEvidence::Other { what: "named as a file" }),
             Err(why) => Err(object_failure(id, &why)),
         }
     }

@@ -304,5 +304,11 @@ fn too_large(path: &str, what: &str, limit: u64) -> TreeFailure {
 }
 
 fn object_failure(path: &str, id: Oid, why: &NoObject) -> TreeFailure {
-    TreeFailure::Object { path: path.to_owned(), id: object_id(id), why: why.to_string() }
+    match why {
+        // Kind and size are part of what the id names: fetching it again would not change them.
+        NoObject::Kind(_) | NoObject::TooLarge(_) => {
+            hostile(path, &format!("the object {} {why}", object_id(id)))
+        }
+        _ => TreeFailure::Object { path: path.to_owned(), id: object_id(id), why: why.to_string() },
+    }
 }
