@@ -89,6 +89,8 @@ impl Journal {
         if capacity > JOURNAL_BYTES_MAX {
             return Err(JournalFailure::TooLarge { path });
         }
+        // An earlier journal whose removal a power cut took back would stand beside this one.
+        barrier::whole(files::open_folder(folder)?, folder)?;
         let file = files::create(&path, 0o600)?;
         let length = i64::try_from(capacity).unwrap_or(i64::MAX);
         fallocate(&file, FallocateFlags::empty(), 0, length)

@@ -13,11 +13,19 @@ use git2::{Config, Indexer, ObjectType, Odb, Oid};
 
 pub use super::fetch_failure::FetchFailure;
 use super::source::Remote;
-use super::{Repository, object_id, oid};
-use crate::door::clock;
+use super::{Repository, RepositoryFailure, object_id, oid};
+use crate::door::{clock, files};
 
 /// Far more than any repository of manifests holds.
 const OBJECTS_MAX: usize = 2_000_000;
+
+/// Bytes up to which objects are packed whole. Looking for deltas costs ten times the copying of a
+/// first fetch, and pays only where a long history repeats itself.
+const WHOLE_BYTES_MAX: u64 = 32 << 20;
+
+/// Settings under which libgit2 looks for no deltas: it takes the size from which on objects are left
+/// whole from this key, and not from `core.bigFileThreshold`.
+const WHOLE: &str = "[pack]\n\tdeltaCacheSize = 1\n";
 
 /// How much a fetch may take.
 #[derive(Debug, Clone, Copy)]
@@ -80,27 +88,31 @@ impl Repository {
             let (reference, found) = (reference.to_owned(), found.to_string());
             return Err(FetchFailure::NotACommit { url: url.to_owned(), reference, found });
         }
-        self.copy(theirs, tip, before, watch)?;
+        let known = before.filter(|it| theirs.exists(*it) && self.odb.exists(*it));
+        let span = Span { tip, known };
+        if self.copy(theirs, &span, Packing::Whole, watch)? == Copied::TooMuch {
+            watch.bytes.set(0);
+            self.copy(remote.objects()?, &span, Packing::Deltas, watch)?;
+        }
         self.keep_tip(tip)?;
         Ok(tip)
     }
 
-    /// Packs what is reachable from `tip` and not from `before` there, and unpacks it here.
+    /// Packs what a span holds there, and unpacks it here.
     fn copy(
         &self,
         theirs: Odb<'static>,
-        tip: Oid,
-        before: Option<Oid>,
+        span: &Span,
+        packing: Packing,
         watch: &Watch<'_>,
-    ) -> Result<(), FetchFailure> {
+    ) -> Result<Copied, FetchFailure> {
         let remote = |source| watch.failure("read objects of", source);
-        let known = before.filter(|it| theirs.exists(*it) && self.odb.exists(*it));
         let there = git2::Repository::from_odb(theirs).map_err(remote)?;
         // Without this libgit2 would read the account's configuration.
-        there.set_config(&Config::new().map_err(remote)?).map_err(remote)?;
+        there.set_config(&self.config_for(packing)?).map_err(remote)?;
         let mut walk = there.revwalk().map_err(remote)?;
-        walk.push(tip).map_err(remote)?;
-        if let Some(known) = known {
+        walk.push(span.tip).map_err(remote)?;
+        if let Some(known) = span.known {
             walk.hide(known).map_err(remote)?;
         }
         let mut pack = there.packbuilder().map_err(remote)?;
@@ -112,17 +124,57 @@ impl Repository {
         // Read by the agent alone, and complete in itself: no base is looked for elsewhere.
         let mut index = Indexer::new(None, &packs, 0o400, false).map_err(local)?;
         let mut refused = None;
+        let fits = || packing == Packing::Deltas || watch.bytes.get() <= WHOLE_BYTES_MAX;
         let read = pack.foreach(|bytes| {
             refused = index.write_all(bytes).err();
-            refused.is_none() && watch.go_on(bytes.len() as u64, 0)
+            refused.is_none() && watch.go_on(bytes.len() as u64, 0) && fits()
         });
+        if !fits() {
+            return Ok(Copied::TooMuch);
+        }
         if let Some(error) = refused {
             return Err(local(git2::Error::from_str(&error.to_string())).into());
         }
         read.map_err(remote)?;
         watch.check()?;
-        index.commit().and_then(|_| self.odb.refresh()).map_err(|source| local(source).into())
+        index.commit().and_then(|_| self.odb.refresh()).map_err(local)?;
+        Ok(Copied::All)
     }
+
+    /// The only configuration that counts for packing.
+    fn config_for(&self, packing: Packing) -> Result<Config, FetchFailure> {
+        let fail = |source| self.failure("set how to pack", source);
+        if packing == Packing::Deltas {
+            return Ok(Config::new().map_err(fail)?);
+        }
+        let path = self.folder.join("packing");
+        files::replace_cheaply(&path, WHOLE.as_bytes(), 0o600).map_err(RepositoryFailure::from)?;
+        Ok(Config::open(&path).map_err(fail)?)
+    }
+}
+
+/// What a fetch brings: everything below the tip that is not below what is known.
+struct Span {
+    tip: Oid,
+    known: Option<Oid>,
+}
+
+/// How objects are packed on their way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Packing {
+    /// Each by itself.
+    Whole,
+    /// As differences, where that saves bytes.
+    Deltas,
+}
+
+/// How far a copy came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Copied {
+    /// Everything is here.
+    All,
+    /// Whole objects take too many bytes; nothing is here.
+    TooMuch,
 }
 
 /// Watches over a fetch while it runs.
