@@ -21,9 +21,9 @@ use bowline_host::lock::{self, Lock};
 use bowline_host::probe::Prober;
 use bowline_host::record::RecordLog;
 use bowline_host::repository::Repository;
-use bowline_host::repository::blobs::BlobCache;
 use bowline_host::service::ServiceManager;
 use bowline_host::settings::Settings;
+use bowline_host::stat_cache::StatCache;
 use bowline_host::state::State;
 use bowline_host::trust_file::{self, TrustFile};
 use bowline_host::witness::{self, Said, Standing, Witness};
@@ -145,8 +145,8 @@ pub fn compose(
     let quest = Quest { now: clock::since_boot(), wall: clock::wall(), ..Quest::default() };
     introduce(&board, &settings, name);
     let host = Host {
-        blobs: BlobCache::open(&state.folder().join("cache/blobs")),
-        stat_cache: bowline_host::stat_cache::StatCache::default(),
+        blobs: state.folder().join("cache/blobs"),
+        stat_cache: if once { StatCache::of_nothing() } else { StatCache::default() },
         services: ServiceManager::named(&settings.service_manager),
         prober: Prober::default(),
         trust: trust.root,
@@ -160,6 +160,7 @@ pub fn compose(
         witness,
         facts,
         staged: None,
+        standing: memory.generation.clone(),
         board,
         stop,
         run: if once { Run::Once { recovering } } else { Run::Always },

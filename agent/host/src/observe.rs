@@ -76,13 +76,15 @@ impl<'a> Observer<'a> {
                 let held = match known.flatten() {
                     Some(held) => held,
                     None => match read_held(&folder, name, stat.st_size, &mut self.buffer) {
-                        Ok(held) => held,
+                        Ok(held) => {
+                            self.cache.keep(path, &stat, self.wall, held);
+                            held
+                        }
                         // Gone, or a link now: between two looks, so look again next time.
                         Err(Errno::ENOENT | Errno::ELOOP) => return Ok(absent(None)),
                         Err(errno) => return Err(fail(errno)),
                     },
                 };
-                self.cache.keep(path, &stat, self.wall, held);
                 file_form(&stat, held)
             }
             SFlag::S_IFLNK => Form::Symlink { target: link_target(&folder, name).map_err(fail)? },

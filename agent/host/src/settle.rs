@@ -37,14 +37,31 @@ pub fn commit_generation(state: &State, deployment: &str) -> Result<Generation, 
             _ => Err(lost(state, deployment).into()),
         };
     };
+    if promote(state, deployment, generation.number)? {
+        return Ok(generation);
+    }
+    Err(lost(state, deployment).into())
+}
+
+/// As [`commit_generation`], by the process that staged it and so need not read it again.
+pub fn commit_staged(state: &State, staged: &Generation) -> Result<(), StateFailure> {
+    if promote(state, &staged.deployment, staged.number)? {
+        return Ok(());
+    }
+    // Renamed already, by an earlier try.
+    commit_generation(state, &staged.deployment).map(drop)
+}
+
+/// Gives a staged generation its number. `false`: it is not there.
+fn promote(state: &State, deployment: &str, number: u64) -> Result<bool, StateFailure> {
     let from = state.folder().join(candidate(deployment));
-    let to = state.folder().join(State::generation_name(generation.number));
+    let to = state.folder().join(State::generation_name(number));
     if !files::rename(&from, &to)? {
-        return Err(lost(state, deployment).into());
+        return Ok(false);
     }
     discard_generations(state)?;
     state.drop_surplus()?;
-    Ok(generation)
+    Ok(true)
 }
 
 /// Removes staged generations that never stood.
@@ -113,6 +130,19 @@ mod tests {
             assert_eq!(commit_generation(&state, "d1").unwrap(), generation(1, "d1"));
         }
         assert!(commit_generation(&state, "d2").is_err(), "d2 was never staged");
+    }
+
+    #[test]
+    fn what_this_process_staged_is_committed_without_reading_it() {
+        let scratch = Scratch::new();
+        let state = State::open(scratch.path()).unwrap();
+        let staged = generation(1, "d1");
+        stage_generation(&state, &staged, "d1").unwrap();
+        for _ in 0..2 {
+            commit_staged(&state, &staged).unwrap();
+            assert_eq!(state.generation().unwrap().as_ref(), Some(&staged));
+        }
+        assert!(commit_staged(&state, &generation(2, "d2")).is_err(), "d2 was never staged");
     }
 
     #[test]

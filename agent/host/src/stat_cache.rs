@@ -11,15 +11,22 @@ use bowline_model::host_path::HostPath;
 use nix::sys::stat::FileStat;
 
 /// Two seconds: the coarsest timestamps in use (vfat), and more than any kernel's clock grain.
-const GRAIN_NS: i128 = 2_000_000_000;
+const GRAIN_NS: i64 = 2_000_000_000;
 
 /// Entries kept; beyond this, files are read each time.
 const ENTRIES_MAX: usize = 250_000;
 
 /// What files held.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct StatCache {
     entries: HashMap<HostPath, Entry>,
+    most: usize,
+}
+
+impl Default for StatCache {
+    fn default() -> Self {
+        Self { entries: HashMap::new(), most: ENTRIES_MAX }
+    }
 }
 
 /// What one file held.
@@ -34,8 +41,10 @@ pub struct Held {
 #[derive(Debug)]
 struct Entry {
     stamp: Stamp,
-    read_at_ns: i128,
-    held: Held,
+    read_at_ns: i64,
+    sha256: Sha256,
+    // Few files have any, and there may be ten thousands of entries.
+    xattrs: Option<Box<Sha256>>,
 }
 
 /// The metadata that changes when a file does.
@@ -48,13 +57,13 @@ struct Stamp {
     uid: u32,
     gid: u32,
     links: u64,
-    modified_ns: i128,
-    changed_ns: i128,
+    modified_ns: i64,
+    changed_ns: i64,
 }
 
 impl Stamp {
     fn of(stat: &FileStat) -> Self {
-        let whole = |seconds: i64, ns: i64| i128::from(seconds) * 1_000_000_000 + i128::from(ns);
+        let whole = |seconds: i64, ns: i64| nanoseconds(seconds).saturating_add(ns);
         Self {
             dev: stat.st_dev,
             ino: stat.st_ino,
@@ -69,26 +78,40 @@ impl Stamp {
     }
 }
 
+/// Seconds since 1970 in nanoseconds. A file from beyond the year 2262 looks newer than any reading,
+/// and is read each time.
+fn nanoseconds(seconds: i64) -> i64 {
+    seconds.saturating_mul(1_000_000_000)
+}
+
 impl StatCache {
+    /// A cache that remembers nothing: for a process that looks only once.
+    pub fn of_nothing() -> Self {
+        Self { entries: HashMap::new(), most: 0 }
+    }
+
     /// What the file held when it was last read, if it cannot have changed since.
     pub fn look(&self, path: &HostPath, stat: &FileStat, wall_seconds: i64) -> Option<Held> {
         let entry = self.entries.get(path)?;
         let stamp = Stamp::of(stat);
         let latest = stamp.modified_ns.max(stamp.changed_ns);
-        let settled = latest + GRAIN_NS < entry.read_at_ns;
+        let settled = latest.saturating_add(GRAIN_NS) < entry.read_at_ns;
         // A clock that went back makes every time in the cache meaningless.
-        let clock_went_on =
-            i128::from(wall_seconds) * 1_000_000_000 + 999_999_999 >= entry.read_at_ns;
-        (entry.stamp == stamp && settled && clock_went_on).then_some(entry.held)
+        let now = nanoseconds(wall_seconds).saturating_add(999_999_999);
+        let clock_went_on = now >= entry.read_at_ns;
+        let held = || Held { sha256: entry.sha256, xattrs: entry.xattrs.as_deref().copied() };
+        (entry.stamp == stamp && settled && clock_went_on).then(held)
     }
 
     /// Remembers what a file held that was read at `wall_seconds`.
     pub fn keep(&mut self, path: &HostPath, stat: &FileStat, wall_seconds: i64, held: Held) {
-        let read_at_ns = i128::from(wall_seconds) * 1_000_000_000;
-        if self.entries.len() >= ENTRIES_MAX && !self.entries.contains_key(path) {
+        let read_at_ns = nanoseconds(wall_seconds);
+        if self.entries.len() >= self.most && !self.entries.contains_key(path) {
             return;
         }
-        self.entries.insert(path.clone(), Entry { stamp: Stamp::of(stat), read_at_ns, held });
+        let (sha256, xattrs) = (held.sha256, held.xattrs.map(Box::new));
+        let entry = Entry { stamp: Stamp::of(stat), read_at_ns, sha256, xattrs };
+        self.entries.insert(path.clone(), entry);
     }
 
     /// Forgets everything: after a boot, a restore, or a change of the clock.

@@ -33,6 +33,23 @@ impl Sha256 {
         Ok(Self::of(&canonical(value)?))
     }
 
+    /// Digests a list as [`Self::of_value`] does, one item at a time: lists may be long.
+    ///
+    /// # Errors
+    /// When an item has no JSON form.
+    pub fn of_list<T: Serialize>(items: &[T]) -> Result<Self, serde_json::Error> {
+        let mut stream = Sha256Stream::new();
+        stream.update(b"[");
+        for (at, item) in items.iter().enumerate() {
+            if at > 0 {
+                stream.update(b",");
+            }
+            stream.update(&canonical(item)?);
+        }
+        stream.update(b"]");
+        Ok(stream.finish())
+    }
+
     /// Takes bytes that are a digest already.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
@@ -180,6 +197,17 @@ mod tests {
             Sha256::of_value(&one).unwrap(),
             Sha256::of_value(&json!({"a":[2],"b":1})).unwrap()
         );
+    }
+
+    #[test]
+    fn a_list_has_the_digest_of_its_value() {
+        for list in [vec![], vec![json!({"b":1,"a":2})], vec![json!(1), json!([2]), json!("x")]] {
+            assert_eq!(
+                Sha256::of_list(&list).unwrap(),
+                Sha256::of_value(&list).unwrap(),
+                "{list:?}"
+            );
+        }
     }
 
     #[test]

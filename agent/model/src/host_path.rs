@@ -80,13 +80,13 @@ impl HostPath {
     pub fn parent(&self) -> Option<Self> {
         match self.0.rsplit_once('/') {
             None | Some(("", _)) => None,
-            Some((parent, _)) => Some(Self(parent.to_owned())),
+            Some((parent, _)) => Some(Self(parent.into())),
         }
     }
 
     /// The last part.
     pub fn file_name(&self) -> &str {
-        self.0.rsplit_once('/').map_or(self.0.as_str(), |(_, name)| name)
+        self.0.rsplit_once('/').map_or(self.as_str(), |(_, name)| name)
     }
 
     /// The path of something below it.
@@ -104,7 +104,7 @@ impl HostPath {
 
     /// The path as the standard library's.
     pub fn as_path(&self) -> &Path {
-        Path::new(&self.0)
+        Path::new(self.as_str())
     }
 }
 
@@ -112,7 +112,7 @@ impl RepoPath {
     /// Its place below a folder: `None` when it is the folder itself or lies elsewhere.
     pub fn below(&self, folder: &Self) -> Option<Self> {
         let rest = self.0.strip_prefix(folder.as_str())?.strip_prefix('/')?;
-        Some(Self(rest.to_owned()))
+        Some(Self(rest.into()))
     }
 }
 

@@ -119,7 +119,7 @@ word!(
 impl Account {
     /// Who owns what says nothing else.
     pub fn root() -> Self {
-        Self("root".to_owned())
+        Self("root".into())
     }
 }
 

@@ -56,11 +56,13 @@ pub(crate) fn deserialize<'de, W: Word, D: Deserializer<'de>>(source: D) -> Resu
 }
 
 /// Makes a checked text type: its name, what to write, its pattern for editors, its check.
+///
+/// Copies share one text: a path stands in manifest, plan, steps and inventory at once.
 macro_rules! word {
     ($(#[$doc:meta])* $name:ident, $expected:literal, $pattern:literal, $check:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
+        pub struct $name(std::sync::Arc<str>);
 
         impl $name {
             /// The text.
@@ -79,7 +81,7 @@ macro_rules! word {
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 let check: fn(&str) -> Result<(), &'static str> = $check;
                 match check(text) {
-                    Ok(()) => Ok(Self(text.to_owned())),
+                    Ok(()) => Ok(Self(text.into())),
                     Err(why) => Err($crate::word::NotAWord::new(text, why, $expected)),
                 }
             }

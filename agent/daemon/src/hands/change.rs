@@ -170,9 +170,15 @@ impl Host {
         or_tell!(self.state.keep_ledger(ledger));
         let standing = match settlement {
             Settlement::Commit { deployment, .. } => {
-                let generation = or_tell!(settle::commit_generation(&self.state, &deployment));
                 let staged = self.staged.take().filter(|it| it.deployment == deployment);
-                Some(staged.unwrap_or_else(|| Arc::new(generation)))
+                Some(match staged {
+                    Some(staged) => {
+                        or_tell!(settle::commit_staged(&self.state, &staged));
+                        staged
+                    }
+                    // Staged by a process that ended since.
+                    None => Arc::new(or_tell!(settle::commit_generation(&self.state, &deployment))),
+                })
             }
             Settlement::Adopt { generation, .. } => {
                 or_tell!(self.state.keep_generation(&generation));
@@ -184,6 +190,7 @@ impl Host {
             }
         };
         if let Some(generation) = &standing {
+            self.standing = Some(Arc::clone(generation));
             let high_water = or_tell!(self.state.high_water());
             or_tell!(self.witness.tell(&Said { generation: generation.number, high_water }));
         }

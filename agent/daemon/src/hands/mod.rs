@@ -8,6 +8,7 @@ mod source;
 mod change;
 mod rest;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -22,7 +23,6 @@ use bowline_host::journal::Journal;
 use bowline_host::probe::Prober;
 use bowline_host::record::RecordLog;
 use bowline_host::repository::Repository;
-use bowline_host::repository::blobs::BlobCache;
 use bowline_host::service::ServiceManager;
 use bowline_host::settings::Settings;
 use bowline_host::stat_cache::StatCache;
@@ -46,7 +46,7 @@ pub struct Host {
     pub(crate) root: Root,
     pub(crate) state: State,
     pub(crate) repository: Repository,
-    pub(crate) blobs: BlobCache,
+    pub(crate) blobs: PathBuf,
     pub(crate) stat_cache: StatCache,
     pub(crate) records: RecordLog,
     pub(crate) services: ServiceManager,
@@ -56,6 +56,7 @@ pub struct Host {
     pub(crate) witness: Witness,
     pub(crate) facts: Facts,
     pub(crate) staged: Option<Arc<Generation>>,
+    pub(crate) standing: Option<Arc<Generation>>,
     pub(crate) board: Arc<Board>,
     pub(crate) stop: Arc<AtomicBool>,
     pub(crate) run: Run,

@@ -101,10 +101,10 @@ impl Host {
 
     /// Tells what stands, from what is durable.
     fn tell_standing(&self) {
-        let standing = self.state.generation().ok().flatten();
+        let standing = self.standing.as_ref();
         let ledger = self.state.ledger().unwrap_or_default();
         self.board.tell(|status| {
-            status.last_applied_revision = standing.as_ref().map(|it| it.revision.to_string());
+            status.last_applied_revision = standing.map(|it| it.revision.to_string());
             status.committed = standing.map(|it| Committed {
                 generation: it.number,
                 revision: it.revision.to_string(),

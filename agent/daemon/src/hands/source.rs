@@ -6,6 +6,7 @@ use bowline_engine::phase::{Effect, Event, Means};
 use bowline_host::command::Commands;
 use bowline_host::observe::Observer;
 use bowline_host::repository::Repository;
+use bowline_host::repository::blobs::BlobCache;
 use bowline_host::repository::fetch::FetchLimits;
 use bowline_model::host_path::HostPath;
 use bowline_model::object_id::ObjectId;
@@ -65,8 +66,10 @@ impl Host {
     }
 
     fn export(&mut self, commit: &ObjectId) -> Result<Event, Halt> {
-        let tree = or_tell!(self.repository.tree(commit, &mut self.blobs));
-        if let Err(error) = self.blobs.save() {
+        // Known for one listing only: there may be ten thousands, and the next may be hours away.
+        let mut blobs = BlobCache::open(&self.blobs);
+        let tree = or_tell!(self.repository.tree(commit, &mut blobs));
+        if let Err(error) = blobs.save() {
             // The cache only saves work; its loss is no failure of the cycle.
             tracing::warn!(error = %bowline_host::failure::chain(&error), "the blob cache is not kept");
         }

@@ -186,7 +186,7 @@ pub(super) fn proved(memory: Memory, quest: Quest, tx: Box<Transaction>, seen: &
         let detail = format!("the host is not as it was: {different}");
         return finish::strand(memory, tx, &detail);
     }
-    let digest = |forms: &[(&str, &Form)]| Sha256::of_value(&forms).unwrap_or_default().to_string();
+    let digest = |forms: &[(&str, &Form)]| Sha256::of_list(forms).unwrap_or_default().to_string();
     let proof = Proof { before: digest(&before), after: digest(&after) };
     let Some((_, why)) = tx.decision.as_ref() else {
         return finish::strand(memory, tx, "it was taken back without a decision");

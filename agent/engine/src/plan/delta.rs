@@ -42,7 +42,7 @@ pub(super) fn delta(given: &Given<'_>) -> (Vec<Change>, Vec<Change>) {
         .map(|(resource, forms)| change(resource, forms))
         .collect();
     let gone = stood.keys().filter(|it| !wanted.contains_key(*it));
-    changed.extend(gone.map(|resource| change(resource, &Vec::new())));
+    changed.extend(gone.map(|resource| change(resource, &[])));
     let before = given.generation.map(|it| it.commands.as_slice()).unwrap_or_default();
     let is_new = |it: &&Change| !before.contains(it) || it.resource.starts_with("Probe/");
     changed.extend(programs.iter().filter(is_new).cloned());
@@ -67,8 +67,8 @@ fn programs(given: &Given<'_>) -> Vec<Change> {
     programs
 }
 
-fn change(resource: &str, forms: &Vec<(&str, &Form)>) -> Change {
+fn change(resource: &str, forms: &[(&str, &Form)]) -> Change {
     // Paths and forms are plain data, which always has a JSON form.
-    let digest = Sha256::of_value(forms).unwrap_or_default();
+    let digest = Sha256::of_list(forms).unwrap_or_default();
     Change { resource: resource.to_owned(), digest }
 }

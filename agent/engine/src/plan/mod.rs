@@ -225,6 +225,7 @@ fn digest(given: &Given<'_>, steps: &[Step], handlers: &[Handler]) -> Sha256 {
     }
     let revision = given.compiled.cleared.verified().revision();
     // Steps and handlers are plain data with text keys, which always have a JSON form.
+    let steps = Sha256::of_list(steps).unwrap_or_default();
     Sha256::of_value(&(revision, steps, handlers)).unwrap_or_default()
 }
 
