@@ -4,12 +4,13 @@
 //! defaults but for paths.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::contender::Contender;
+use crate::contender::{Contender, put_away};
 use crate::repository::Repository;
 use crate::weigh::{Weight, weigh};
 
@@ -63,6 +64,16 @@ impl Bowline {
         ["--config".into(), self.settings(), "--root".into(), self.root.clone()].into()
     }
 
+    /// Forgets every earlier run but for the objects that were fetched.
+    pub(crate) fn reset_but_objects(&self) -> Result<()> {
+        let (objects, aside) = (self.home.join("state/objects.git"), self.home.join("fetched.git"));
+        fs::rename(&objects, &aside).context("keep what was fetched")?;
+        self.reset()?;
+        fs::create_dir_all(self.home.join("state"))?;
+        fs::set_permissions(self.home.join("state"), Permissions::from_mode(0o700))?;
+        fs::rename(&aside, &objects).context("bring back what was fetched")
+    }
+
     /// One run that must end with an outcome.
     pub(crate) fn run_to(&self, outcome: &str, code: i32) -> Result<Weight> {
         let words = self.words();
@@ -85,19 +96,18 @@ impl Contender for Bowline {
     }
 
     fn reset(&self) -> Result<()> {
-        // The witness beside the key would notice that the state is gone.
-        let witness = self.home.join("host.key.witness");
-        if witness.exists() {
-            fs::remove_file(witness)?;
+        let state = self.home.join("state");
+        if state.exists() {
+            fs::remove_dir_all(&state).with_context(|| format!("empty {}", state.display()))?;
         }
-        for folder in [&self.root, &self.home.join("state")] {
-            if folder.exists() {
-                fs::remove_dir_all(folder)
-                    .with_context(|| format!("empty {}", folder.display()))?;
+        // The witness beside the key would notice that the state is gone.
+        for name in ["host.key", "host.key.pub", "host.key.witness"] {
+            let path = self.home.join(name);
+            if path.exists() {
+                fs::remove_file(path)?;
             }
         }
-        fs::create_dir_all(&self.root)?;
-        Ok(())
+        put_away(&self.root)
     }
 
     fn run(&self) -> Result<Weight> {

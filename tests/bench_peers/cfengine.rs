@@ -15,7 +15,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::contender::Contender;
+use crate::contender::{Contender, put_away};
 use crate::desired::{Desired, SITE};
 use crate::repository::Form;
 use crate::weigh::{Weight, weigh};
@@ -122,11 +122,7 @@ impl Contender for Cfengine {
     }
 
     fn reset(&self) -> Result<()> {
-        if self.root.exists() {
-            fs::remove_dir_all(&self.root)?;
-        }
-        fs::create_dir_all(&self.root)?;
-        Ok(())
+        put_away(&self.root)
     }
 
     fn run(&self) -> Result<Weight> {

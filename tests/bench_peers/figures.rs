@@ -10,7 +10,7 @@ use crate::weigh::{Weight, seconds};
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
     cpu_us: BTreeMap<(String, &'static str), Vec<i64>>,
-    peak_kib: BTreeMap<String, i64>,
+    peak_kib: BTreeMap<(String, &'static str), i64>,
     notes: Vec<(&'static str, f64)>,
 }
 
@@ -18,7 +18,7 @@ impl Figures {
     /// Adds one run.
     pub(crate) fn add(&mut self, name: &str, phase: &'static str, weight: &Weight) {
         self.add_us(name, phase, weight.cpu_us);
-        let peak = self.peak_kib.entry(name.to_owned()).or_default();
+        let peak = self.peak_kib.entry((name.to_owned(), phase)).or_default();
         *peak = weight.peak_kib.max(*peak);
     }
 
@@ -49,10 +49,11 @@ impl Figures {
         all.iter().min().map(|it| seconds(*it))
     }
 
-    /// The peak memory of any run, in MiB.
-    pub(crate) fn peak_mib(&self, name: &str) -> Option<f64> {
+    /// The largest peak memory of a phase, in MiB.
+    pub(crate) fn peak_mib(&self, name: &str, phase: &'static str) -> Option<f64> {
+        let peak = self.peak_kib.get(&(name.to_owned(), phase))?;
         // KiB over 1024, as microseconds over a million: both are small counts.
-        self.peak_kib.get(name).map(|it| seconds(*it) * 1e6 / 1024.0)
+        Some(seconds(*peak) * 1e6 / 1024.0)
     }
 
     /// Contenders and phases, sorted.

@@ -71,6 +71,7 @@ impl Bench<'_> {
             lap(&bowline, desired, figures)?;
             self.limits(&bowline, desired, figures)?;
             revert(&bowline, &doomed, figures)?;
+            fetched(&bowline, desired, figures)?;
             for contender in &contenders {
                 lap(contender.as_ref(), desired, figures)?;
             }
@@ -110,6 +111,15 @@ fn lap(contender: &dyn Contender, desired: Desired, figures: &mut Figures) -> Re
     phase("no-op")?;
     desired.disturb(contender.root())?;
     phase("drift")
+}
+
+/// A first apply whose objects are here already: what peers do whose source lies beside them.
+fn fetched(bowline: &Bowline, desired: Desired, figures: &mut Figures) -> Result<()> {
+    bowline.reset_but_objects()?;
+    let weight = bowline.run_to("committed", 0)?;
+    desired.check(bowline.root())?;
+    figures.add(bowline.name(), "first, fetched before", &weight);
+    Ok(())
 }
 
 /// Apply alone and apply with revert, in turn: what the second takes more is the revert, with its
