@@ -23,6 +23,9 @@ const PLACES: [u64; 2] = [0, 512];
 pub(super) struct Tail {
     file: File,
     path: PathBuf,
+    /// Which place holds the newest mark: the other one is written next. Batches of records raise the
+    /// sequence by more than one, so it does not tell.
+    newest: usize,
 }
 
 /// What the tail mark says.
@@ -37,29 +40,38 @@ pub(super) struct Said {
 impl Tail {
     pub(super) fn create(path: &Path) -> Result<Self, OsFailure> {
         let file = files::create(path, 0o600)?;
-        Ok(Self { file, path: path.to_owned() })
+        Ok(Self { file, path: path.to_owned(), newest: 0 })
     }
 
     pub(super) fn open(path: &Path) -> Result<Option<Self>, OsFailure> {
-        Ok(files::edit(path)?.map(|file| Self { file, path: path.to_owned() }))
+        let Some(file) = files::edit(path)? else { return Ok(None) };
+        let mut tail = Self { file, path: path.to_owned(), newest: 0 };
+        tail.newest = tail.places().max_by_key(|(_, said)| said.seq).map_or(0, |(at, _)| at);
+        Ok(Some(tail))
     }
 
-    pub(super) fn set(&self, seq: u64, digest: &Sha256) -> Result<(), OsFailure> {
+    pub(super) fn set(&mut self, seq: u64, digest: &Sha256) -> Result<(), OsFailure> {
         let mut bytes = seq.to_le_bytes().to_vec();
         bytes.extend_from_slice(digest.as_bytes());
         let check = Sha256::of(&bytes);
         bytes.extend(check.as_bytes().iter().take(MARK - bytes.len()));
-        let [even, odd] = PLACES;
-        let place = if seq.is_multiple_of(2) { even } else { odd };
+        let next = (self.newest + 1) % PLACES.len();
+        let place = PLACES.get(next).copied().unwrap_or_default();
         self.file
             .write_all_at(&bytes, place)
             .map_err(|source| OsFailure::new("write", &self.path, source))?;
-        barrier::data(&self.file, &self.path)
+        barrier::data(&self.file, &self.path)?;
+        self.newest = next;
+        Ok(())
     }
 
     /// What it says; `None` when it says nothing yet.
     pub(super) fn read(&self) -> Option<Said> {
-        PLACES.iter().filter_map(|place| self.read_at(*place)).max_by_key(|said| said.seq)
+        self.places().map(|(_, said)| said).max_by_key(|said| said.seq)
+    }
+
+    fn places(&self) -> impl Iterator<Item = (usize, Said)> {
+        PLACES.iter().enumerate().filter_map(|(at, place)| Some((at, self.read_at(*place)?)))
     }
 
     fn read_at(&self, place: u64) -> Option<Said> {
@@ -75,5 +87,34 @@ impl Tail {
             seq: u64::from_le_bytes(seq.try_into().ok()?),
             digest: Sha256::from_bytes(digest.try_into().ok()?),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scratch::Scratch;
+
+    #[test]
+    fn a_torn_write_leaves_the_mark_before_it_whatever_the_batches_were() {
+        for step in 1..=4_u64 {
+            let scratch = Scratch::new();
+            let path = scratch.path().join("d.tail");
+            let mut tail = Tail::create(&path).unwrap();
+            for round in 1..=6 {
+                let (seq, digest) = (round * step, Sha256::of(&round.to_le_bytes()));
+                let before = tail.read();
+                tail.set(seq, &digest).unwrap();
+                assert_eq!(tail.read(), Some(Said { seq, digest }));
+                // Torn: half of what was written last is not there.
+                let place = PLACES[tail.newest];
+                let mut whole = [0; MARK];
+                tail.file.read_exact_at(&mut whole, place).unwrap();
+                tail.file.write_all_at(&[0; MARK / 2], place).unwrap();
+                assert_eq!(tail.read(), before, "step {step}, round {round}");
+                tail.file.write_all_at(&whole, place).unwrap();
+                tail = Tail::open(&path).unwrap().unwrap();
+            }
+        }
     }
 }
