@@ -100,10 +100,10 @@ impl Hands for Ahead {
         }
         let event = self.host.perform(effect)?;
         Ok(match event {
-            Event::Woke { now, wall, facts, next_deployment, .. } if rests => {
+            Event::Woke { settings, now, wall, facts, next_deployment, .. } if rests => {
                 let ahead = u32::try_from(self.spent.len()).unwrap_or(u32::MAX);
                 let now = now + LOOK_EVERY.saturating_mul(ahead);
-                Event::Woke { now, wall, facts, next_deployment, thorough: false }
+                Event::Woke { settings, now, wall, facts, next_deployment, thorough: false }
             }
             other => other,
         })

@@ -8,7 +8,6 @@ use bowline_agent::driver;
 use bowline_engine::memory::{Durable, Memory};
 use bowline_engine::phase::Quest;
 use bowline_engine::recover::{Left, recover};
-use bowline_engine::settings::Settings;
 use bowline_model::facts::Facts;
 
 use crate::sim_host::SimHost;
@@ -36,22 +35,10 @@ pub fn live(host: &mut SimHost, cycles: u32) {
 }
 
 fn memory_of(host: &SimHost) -> Memory {
-    let (trust, trust_sha256) = host.village.trust();
-    let settings = Settings {
-        host: "sim".to_owned(),
-        fingerprint: host.fingerprint.clone(),
-        folder: String::new(),
-        local_labels: std::collections::BTreeMap::new(),
-        version: (0, 1, 0),
-        trust,
-        trust_sha256,
-        reserved: Vec::new(),
-        interval: Duration::from_mins(1),
-    };
     let durable = Durable {
         high_water: host.disk.high_water.clone(),
         generation: host.disk.generation.clone(),
         ledger: host.disk.ledger.clone(),
     };
-    Memory::at_start(settings, durable, Facts::default())
+    Memory::at_start("sim".to_owned(), Duration::from_mins(1), durable, Facts::default())
 }

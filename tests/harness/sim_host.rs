@@ -10,6 +10,7 @@ use bowline_agent::driver::Halt;
 use bowline_api::record::{Conflict, Record};
 use bowline_engine::ending::Ending;
 use bowline_engine::phase::{Effect, Event, Failure, Settlement, Staging, Weight};
+use bowline_engine::settings::Settings;
 use bowline_model::digest::Sha256;
 use bowline_model::facts::Facts;
 use bowline_model::form::{Form, Inode};
@@ -189,7 +190,18 @@ impl SimHost {
         }
         self.cycles -= 1;
         self.clock += Duration::from_hours(7);
+        let (trust, trust_sha256) = self.village.trust();
+        let settings = Settings {
+            fingerprint: self.fingerprint.clone(),
+            folder: String::new(),
+            local_labels: BTreeMap::new(),
+            version: (0, 1, 0),
+            trust,
+            trust_sha256,
+            reserved: Vec::new(),
+        };
         Ok(Event::Woke {
+            settings: Arc::new(settings),
             now: self.clock,
             wall: self.wall,
             facts: Self::facts(),

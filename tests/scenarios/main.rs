@@ -16,6 +16,7 @@ mod story;
 mod aftermath;
 mod killed;
 mod killed_again;
+mod bereft;
 mod journal;
 mod syncs;
 mod no_room;

@@ -2,88 +2,34 @@
 //!
 //! **Invariant:** nothing is written outside the state folder before the lock is held.
 //! **Invariant:** what an earlier process left is read before anything new is begun.
+//! **Invariant:** an open transaction is ended before root of trust, key, records or repository are
+//! asked for: nothing of that is needed to go back.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use bowline_engine::memory::{Durable, Memory};
 use bowline_engine::phase::{Quest, Turn};
 use bowline_engine::recover::{Left, recover};
-use bowline_engine::settings::Settings as Known;
 use bowline_host::clean;
 use bowline_host::door::root::Root;
 use bowline_host::door::{clock, files};
 use bowline_host::failure::chain;
 use bowline_host::journal::{self, Found, Journal};
-use bowline_host::key::HostKey;
 use bowline_host::lock::{self, Lock};
 use bowline_host::probe::Prober;
-use bowline_host::record::RecordLog;
-use bowline_host::repository::Repository;
 use bowline_host::service::ServiceManager;
 use bowline_host::settings::Settings;
 use bowline_host::stat_cache::StatCache;
 use bowline_host::state::State;
-use bowline_host::trust_file::{self, TrustFile};
 use bowline_host::witness::{self, Said, Standing, Witness};
-use bowline_model::host_path::HostPath;
+use bowline_model::facts::Facts;
 use bowline_model::mark::Mark;
-use thiserror::Error;
 
 use crate::board::Board;
+use crate::cannot_start::{CannotStart, damaged, opening};
+use crate::gear::{self, Gear};
 use crate::hands::{Host, Run, no_control};
-
-/// The agent could not be put together.
-#[derive(Debug, Error)]
-pub enum CannotStart {
-    /// Settings and trust file do not fit.
-    #[error("{0}")]
-    Settings(String),
-    /// What the agent keeps is not as it was kept.
-    #[error("{doing}")]
-    Damaged {
-        /// What was being done.
-        doing: &'static str,
-        /// What is wrong.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// Something could not be opened.
-    #[error("{doing}")]
-    Open {
-        /// What was being done.
-        doing: &'static str,
-        /// Why it failed.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-}
-
-impl CannotStart {
-    /// The exit code: usage, a person, or anything else.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Settings(_) => 2,
-            Self::Damaged { .. } => 3,
-            Self::Open { .. } => 1,
-        }
-    }
-}
-
-fn damaged<E>(doing: &'static str) -> impl FnOnce(E) -> CannotStart
-where
-    E: std::error::Error + Send + Sync + 'static,
-{
-    move |source| CannotStart::Damaged { doing, source: Box::new(source) }
-}
-
-fn opening<E>(doing: &'static str) -> impl FnOnce(E) -> CannotStart
-where
-    E: std::error::Error + Send + Sync + 'static,
-{
-    move |source| CannotStart::Open { doing, source: Box::new(source) }
-}
 
 /// Everything the loop needs.
 #[derive(Debug)]
@@ -96,20 +42,6 @@ pub struct Agent {
     pub lock: Lock,
 }
 
-/// Checks that settings and trust file can be used, without touching anything.
-pub fn check(settings: &Settings) -> Result<TrustFile, CannotStart> {
-    let trust =
-        trust_file::load(&settings.trust).map_err(|error| CannotStart::Settings(chain(&error)))?;
-    let trusted = trust.root.repo.ref_name.as_str();
-    if trusted != settings.ref_name {
-        let (file, ref_name) = (settings.file.display(), &settings.ref_name);
-        return Err(CannotStart::Settings(format!(
-            "source.ref in {file} is {ref_name}, and the trust file vouches for {trusted}"
-        )));
-    }
-    Ok(trust)
-}
-
 /// Puts the agent together.
 pub fn compose(
     settings: Settings,
@@ -117,7 +49,10 @@ pub fn compose(
     stop: Arc<AtomicBool>,
     once: bool,
 ) -> Result<Agent, CannotStart> {
-    let trust = check(&settings)?;
+    if !settings.state.exists() {
+        // Nothing is made on a host for settings that cannot be used.
+        gear::check(&settings)?;
+    }
     let state = State::open(&settings.state).map_err(opening("open the state folder"))?;
     let lock = lock::take(state.folder()).map_err(opening("take the state folder's lock"))?;
     let root = Root::open(&settings.root).map_err(|error| {
@@ -126,22 +61,23 @@ pub fn compose(
             chain(&error)
         ))
     })?;
-    let key = HostKey::open(&settings.key).map_err(opening("open the host's key"))?;
-    let fingerprint = key.fingerprint();
     let (left, journal) = left_behind(&state, &root)?;
-    let records = RecordLog::open(&state.folder().join("records"), Arc::new(key))
-        .map_err(damaged("open the records"))?;
-    let objects = state.folder().join("objects.git");
-    let repository = Repository::open(&objects).map_err(opening("open the fetched repository"))?;
-    let facts = bowline_host::facts::read(&root).map_err(opening("read the host's facts"))?;
-    let name = Some(settings.host.clone()).filter(|it| !it.is_empty());
-    let name = name.or_else(|| facts.values.get("hostname").cloned()).unwrap_or_default();
-    let known = known(&settings, &root, &trust, name.clone(), fingerprint);
     let witness = Witness::beside(&settings.key);
     let mut durable = durable(&state)?;
     let left = heard(&state, &witness, &mut durable)?.unwrap_or(left);
-    let memory = Memory::at_start(known, durable, facts.clone());
     let recovering = matches!(left, Left::Marks(_));
+    let gear = match left {
+        Left::Nothing => Some(Gear::open(&settings, &root, &state)?),
+        Left::Marks(_) | Left::Damage { .. } => None,
+    };
+    let facts = match bowline_host::facts::read(&root) {
+        Ok(facts) => facts,
+        Err(_) if recovering => Facts::default(),
+        Err(error) => return Err(opening("read the host's facts")(error)),
+    };
+    let name = Some(settings.host.clone()).filter(|it| !it.is_empty());
+    let name = name.or_else(|| facts.values.get("hostname").cloned()).unwrap_or_default();
+    let memory = Memory::at_start(name.clone(), settings.interval, durable, facts.clone());
     let quest = Quest { now: clock::since_boot(), wall: clock::wall(), ..Quest::default() };
     introduce(&board, &settings, name);
     let host = Host {
@@ -149,12 +85,10 @@ pub fn compose(
         stat_cache: if once { StatCache::of_nothing() } else { StatCache::default() },
         services: ServiceManager::named(&settings.service_manager),
         prober: Prober::default(),
-        trust: trust.root,
         settings,
         root,
         state,
-        repository,
-        records,
+        gear,
         journal,
         unopened: None,
         witness,
@@ -254,54 +188,4 @@ fn deployment_of(marks: &[Mark]) -> Option<String> {
         Some(Mark::Open(opening)) => Some(opening.deployment.clone()),
         _ => None,
     }
-}
-
-fn known(
-    settings: &Settings,
-    root: &Root,
-    trust: &TrustFile,
-    host: String,
-    fingerprint: String,
-) -> Known {
-    let number = |text: &str| text.parse().unwrap_or_default();
-    Known {
-        host,
-        fingerprint,
-        folder: settings.folder.clone(),
-        local_labels: settings.labels.clone(),
-        version: (
-            number(env!("CARGO_PKG_VERSION_MAJOR")),
-            number(env!("CARGO_PKG_VERSION_MINOR")),
-            number(env!("CARGO_PKG_VERSION_PATCH")),
-        ),
-        trust: Arc::clone(&trust.root),
-        trust_sha256: trust.sha256,
-        reserved: reserved(settings, root),
-        interval: settings.interval,
-    }
-}
-
-/// The agent's own paths, as paths below the root: no manifest may target them.
-fn reserved(settings: &Settings, root: &Root) -> Vec<HostPath> {
-    let own: Vec<PathBuf> = [
-        Some(settings.state.clone()),
-        Some(settings.trust.clone()),
-        Some(settings.key.clone()),
-        Some(Witness::beside(&settings.key).path().to_owned()),
-        Some(settings.file.clone()),
-        settings.socket.clone(),
-        std::env::current_exe().ok(),
-        Some(root.outside(bowline_host::exchange::STAGE)),
-        Some(root.outside("/etc/systemd/system/bowline-agent.service")),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    let below = |path: &PathBuf| {
-        let whole = std::path::absolute(path).ok()?;
-        let top = std::path::absolute(root.path()).ok()?;
-        let inner = whole.strip_prefix(top).ok().filter(|it| *it != Path::new(""))?;
-        format!("/{}", inner.display()).parse().ok()
-    };
-    own.iter().filter_map(below).collect()
 }

@@ -8,6 +8,8 @@ use bowline_engine::phase::{Effect, Event, Turn};
 use bowline_model::mark::Mark;
 use thiserror::Error;
 
+use crate::cannot_start::CannotStart;
+
 /// Everything the engine can ask of the world. The real host and the simulated one fit here.
 pub trait Hands {
     /// Makes marks durable.
@@ -27,6 +29,9 @@ pub enum Halt {
     /// Nothing may be written after this.
     #[error("{0}; nothing more is written by this process")]
     Fatal(String),
+    /// A cycle cannot begin.
+    #[error(transparent)]
+    Start(#[from] CannotStart),
     /// A bug.
     #[error(transparent)]
     Bug(#[from] OutOfTurn),

@@ -8,6 +8,8 @@ pub mod logs;
 pub mod board;
 pub mod driver;
 pub mod hands;
+pub mod cannot_start;
+pub mod gear;
 pub mod compose;
 pub mod api;
 pub mod serve;

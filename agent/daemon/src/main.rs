@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use bowline_agent::arguments::Arguments;
 use bowline_agent::serve::Ended;
-use bowline_agent::{compose, logs, serve};
+use bowline_agent::{gear, logs, serve};
 use bowline_api::cycle::Cycle;
 use bowline_api::outcome::Outcome;
 use bowline_host::door::guardian;
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     };
     logs::start(settings.log, std::env::var_os("JOURNAL_STREAM").is_some());
     if arguments.check_config {
-        return match compose::check(&settings) {
+        return match gear::check(&settings) {
             Ok(_) => ExitCode::SUCCESS,
             Err(error) => complain(&error, USAGE),
         };

@@ -14,7 +14,8 @@ use tokio::sync::oneshot;
 
 use crate::api::{self, CannotListen, Served};
 use crate::board::Board;
-use crate::compose::{Agent, CannotStart, compose};
+use crate::cannot_start::CannotStart;
+use crate::compose::{Agent, compose};
 use crate::driver::{self, Halt};
 
 /// How the agent ended.
@@ -73,6 +74,7 @@ fn drive(agent: Agent) -> Result<Ended, Fell> {
             Some(ending) => Ended::Cycle(Box::new(ending.cycle.clone())),
             None => Ended::Stopped,
         }),
+        Halt::Start(error) => Err(Fell::Start(error)),
         other => Err(Fell::Halt(other)),
     }
 }

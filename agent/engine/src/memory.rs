@@ -18,8 +18,13 @@ use crate::settings::Settings;
 /// What the engine remembers.
 #[derive(Debug, Clone)]
 pub struct Memory {
-    /// What it was told.
-    pub settings: Arc<Settings>,
+    /// The host's name.
+    pub host: String,
+    /// How often the repository is asked.
+    pub interval: Duration,
+    /// What it was told for its cycles; `None` while an earlier process's transaction is ended, for
+    /// which neither root of trust nor key is needed.
+    pub settings: Option<Arc<Settings>>,
     /// How far this host has verified.
     pub high_water: Option<HighWater>,
     /// What it last committed.
@@ -59,9 +64,11 @@ pub struct Durable {
 
 impl Memory {
     /// The memory of an agent that starts.
-    pub fn at_start(settings: Settings, durable: Durable, facts: Facts) -> Self {
+    pub fn at_start(host: String, interval: Duration, durable: Durable, facts: Facts) -> Self {
         Self {
-            settings: Arc::new(settings),
+            host,
+            interval,
+            settings: None,
             high_water: durable.high_water,
             generation: durable.generation.map(Arc::new),
             ledger: Arc::new(durable.ledger),

@@ -23,6 +23,7 @@ use bowline_model::tree::{Content, Contents, Tree};
 use crate::ending::Ending;
 use crate::memory::Memory;
 use crate::plan::{Plan, Validation};
+use crate::settings::Settings;
 use crate::transaction::Transaction;
 use crate::trial::Trial;
 use crate::verify::{Judged, Verified};
@@ -116,6 +117,8 @@ pub enum Phase {
 pub enum Event {
     /// A cycle is asked for.
     Woke {
+        /// What the agent was told.
+        settings: Arc<Settings>,
         /// Now, since boot.
         now: Duration,
         /// Now, in seconds since 1970.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use bowline_api::cycle::Cycle;
 use bowline_api::outcome::Outcome;
 use bowline_api::record::{self, Kind, PolicyMark, ProbeWord, Record, StepCount};
+use bowline_model::digest::Sha256;
 use bowline_model::mark::{Cause, Why};
 use bowline_model::revision::Revision;
 
@@ -38,6 +39,7 @@ pub(crate) fn record_of(memory: &Memory, tx: &Transaction, outcome: Outcome) -> 
         probes: tx.probes.iter().map(probe).collect(),
         conflicts: tx.conflicts.clone(),
         proof: tx.end.as_ref().and_then(|(_, proof)| proof.clone()),
+        trust_sha256: tx.opening.trust.to_string(),
         ..blank(memory, kind, Some(tx.opening.revision.to_string()), outcome, &why)
     }
 }
@@ -49,6 +51,11 @@ pub(crate) fn alarm(memory: &Memory, cycle: &Cycle) -> Record {
     Record { base, ..blank(memory, Kind::Alarm, cycle.revision.clone(), cycle.outcome, &why) }
 }
 
+/// The trust file in force; zeros before one was read.
+pub(crate) fn trust_of(memory: &Memory) -> Sha256 {
+    memory.settings.as_ref().map(|it| it.trust_sha256).unwrap_or_default()
+}
+
 fn blank(
     memory: &Memory,
     kind: Kind,
@@ -58,7 +65,7 @@ fn blank(
 ) -> Record {
     Record {
         v: record::VERSION,
-        host: memory.settings.host.clone(),
+        host: memory.host.clone(),
         seq: 0,
         prev: String::new(),
         at: String::new(),
@@ -69,7 +76,7 @@ fn blank(
         outcome,
         reason: reason.clone(),
         detail: detail.clone(),
-        trust_sha256: memory.settings.trust_sha256.to_string(),
+        trust_sha256: trust_of(memory).to_string(),
         policy: memory.high_water.as_ref().map(|it| PolicyMark {
             version: it.policy_version,
             sha256: it.policy_sha256.to_string(),

@@ -1,21 +1,18 @@
-//! What the engine was told once, before its first turn.
+//! What the engine is told when a cycle begins.
 //!
-//! **Invariant:** plain values; nothing here changes while the agent runs.
+//! **Invariant:** plain values; nothing here changes while a cycle runs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bowline_model::digest::Sha256;
 use bowline_model::host_path::HostPath;
 use bowline_model::name::{Key, Label};
 use bowline_model::trust_root::TrustRoot;
 
-/// What the agent was told once.
+/// What the agent was told for its cycles.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The host's name.
-    pub host: String,
     /// The fingerprint of the host's key, as `SHA256:…`; it finds the host in `hosts/*.yaml`.
     pub fingerprint: String,
     /// The folder of the repository in which `bowline.yaml` lies; empty for its root.
@@ -30,6 +27,4 @@ pub struct Settings {
     pub trust_sha256: Sha256,
     /// The agent's own paths: no targets.
     pub reserved: Vec<HostPath>,
-    /// How often the repository is asked.
-    pub interval: Duration,
 }

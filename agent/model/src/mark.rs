@@ -109,6 +109,8 @@ pub struct Opening {
     pub generation: u64,
     /// Digest of the plan.
     pub plan: Sha256,
+    /// SHA-256 of the trust file by which it was verified.
+    pub trust: Sha256,
     /// The boot in which it began.
     pub boot: String,
     /// Which try of this plan it is, from 1.

@@ -68,7 +68,6 @@ impl Here {
         let state = State::view(&settings.state);
         Ok(Self {
             known: Known {
-                host: settings.host.clone(),
                 fingerprint,
                 folder: settings.folder.clone(),
                 local_labels: settings.labels.clone(),
@@ -80,7 +79,6 @@ impl Here {
                 trust: Arc::clone(&trust.root),
                 trust_sha256: trust.sha256,
                 reserved: reserved(&settings, &root),
-                interval: settings.interval,
             },
             marks: state.high_water().map_err(Failure::failed)?,
             generation: state.generation().map_err(Failure::failed)?,

@@ -23,6 +23,7 @@ use super::Host;
 use super::failures::{failure, fatal, told};
 use super::source::or_tell;
 use crate::driver::Halt;
+use crate::gear::Gear;
 
 /// What the slots of a finished transaction hold, in the host's words.
 pub(super) fn ended(slots: Slots) -> Ended {
@@ -39,8 +40,9 @@ impl Host {
             return Ok(Event::Failed(failure));
         }
         let steps: Vec<_> = staging.steps.iter().zip(&staging.contents).collect();
+        let gear = Gear::of(&mut self.gear, &self.settings, &self.root, &self.state)?;
         let staged =
-            or_tell!(stage::stage(&self.root, &staging.deployment, &steps, &self.repository));
+            or_tell!(stage::stage(&self.root, &staging.deployment, &steps, &gear.repository));
         if let Some(failure) = self.validate(staging, &staged)? {
             return Ok(Event::Failed(failure));
         }
@@ -201,7 +203,7 @@ impl Host {
     pub(super) fn keep_record(&mut self, record: Record) -> Result<Event, Halt> {
         let is_deployment = !record.deployment.is_empty();
         let stranded = record.outcome == bowline_api::outcome::Outcome::Stranded;
-        let kept = or_tell!(self.records.append(record));
+        let kept = or_tell!(self.gear()?.records.append(record));
         tracing::info!(seq = kept.seq, outcome = %kept.outcome, reason = kept.reason, "recorded");
         if is_deployment
             && !stranded

@@ -21,8 +21,6 @@ use bowline_host::door::root::Root;
 use bowline_host::exchange::Stages;
 use bowline_host::journal::Journal;
 use bowline_host::probe::Prober;
-use bowline_host::record::RecordLog;
-use bowline_host::repository::Repository;
 use bowline_host::service::ServiceManager;
 use bowline_host::settings::Settings;
 use bowline_host::stat_cache::StatCache;
@@ -31,10 +29,10 @@ use bowline_host::witness::Witness;
 use bowline_model::facts::Facts;
 use bowline_model::generation::Generation;
 use bowline_model::mark::Mark;
-use bowline_model::trust_root::TrustRoot;
 
 use crate::board::Board;
 use crate::driver::{Halt, Hands};
+use crate::gear::Gear;
 use failures::{fatal, told};
 pub(crate) use rest::no_control;
 
@@ -42,13 +40,11 @@ pub(crate) use rest::no_control;
 #[derive(Debug)]
 pub struct Host {
     pub(crate) settings: Settings,
-    pub(crate) trust: Arc<TrustRoot>,
     pub(crate) root: Root,
     pub(crate) state: State,
-    pub(crate) repository: Repository,
     pub(crate) blobs: PathBuf,
     pub(crate) stat_cache: StatCache,
-    pub(crate) records: RecordLog,
+    pub(crate) gear: Option<Gear>,
     pub(crate) services: ServiceManager,
     pub(crate) prober: Prober,
     pub(crate) journal: Option<Journal>,
@@ -79,6 +75,11 @@ impl Host {
     /// How the last cycle ended.
     pub fn ending(&self) -> Option<&Ending> {
         self.ending.as_deref()
+    }
+
+    /// What cycles need, opened when it is first asked for.
+    fn gear(&mut self) -> Result<&mut Gear, Halt> {
+        Ok(Gear::of(&mut self.gear, &self.settings, &self.root, &self.state)?)
     }
 
     fn stages(&self, deployment: &str, stages: &[String]) -> Result<Stages, Failure> {

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** what is waited for is in the status, with its end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_api::outcome::Outcome;
@@ -36,14 +37,14 @@ impl Host {
             Run::Once { recovering: true } if !stranded => {
                 self.run = Run::Once { recovering: false };
                 self.ending = None;
-                return Ok(self.wake(true));
+                return self.wake(true);
             }
             Run::Once { .. } if is_end => return Err(Halt::Stop),
-            Run::Once { .. } => return Ok(self.wake(true)),
+            Run::Once { .. } => return self.wake(true),
             Run::Always => {}
         }
         if !is_end {
-            return Ok(self.wake(true));
+            return self.wake(true);
         }
         let time = match (again || stranded, self.settings.interval.is_zero()) {
             (false, true) => None,
@@ -55,20 +56,23 @@ impl Host {
             return Err(Halt::Stop);
         }
         self.board.tell(|status| status.waiting_for = None);
-        Ok(self.wake(asked.sync))
+        self.wake(asked.sync)
     }
 
-    fn wake(&mut self, thorough: bool) -> Event {
+    fn wake(&mut self, thorough: bool) -> Result<Event, Halt> {
         if let Ok(facts) = facts::read(&self.root) {
             self.facts = facts;
         }
-        Event::Woke {
+        let gear = self.gear()?;
+        let (settings, next_deployment) = (Arc::clone(&gear.known), gear.records.next_seq());
+        Ok(Event::Woke {
+            settings,
             now: clock::since_boot(),
             wall: clock::wall(),
             facts: self.facts.clone(),
-            next_deployment: self.records.next_seq(),
+            next_deployment,
             thorough,
-        }
+        })
     }
 
     /// Tells the log and the status how a cycle ended.

@@ -15,6 +15,7 @@ use bowline_model::survey::{Depth, Sight, Survey};
 use super::Host;
 use super::failures::{failure, told};
 use crate::driver::Halt;
+use crate::gear::Gear;
 
 /// The steps of `done` that failed become an event, the others go on.
 macro_rules! or_tell {
@@ -43,32 +44,35 @@ impl Host {
             && BROKEN_COPY.contains(&failure.code.as_str())
         {
             tracing::warn!(detail = failure.detail, "the fetched repository is made anew");
-            self.repository = or_tell!(Repository::remake(self.repository.folder()));
+            let gear = self.gear()?;
+            gear.repository = or_tell!(Repository::remake(gear.repository.folder()));
         }
         Ok(event)
     }
 
     fn fetch(&mut self, from: &ObjectId, means: Means) -> Result<Event, Halt> {
+        let Self { gear, settings, root, state, stop, .. } = self;
+        let Gear { known, repository, .. } = Gear::of(gear, settings, root, state)?;
+        let most = usize::try_from(known.trust.limits.commits_per_walk).unwrap_or(usize::MAX);
         let tip = match means {
             Means::Remote => {
                 let limits = FetchLimits {
-                    bytes: self.trust.limits.pack_bytes.as_bytes(),
-                    timeout: self.settings.fetch_timeout,
+                    bytes: known.trust.limits.pack_bytes.as_bytes(),
+                    timeout: settings.fetch_timeout,
                 };
-                let (remotes, name) = (&self.settings.remotes, &self.settings.ref_name);
-                or_tell!(self.repository.fetch(remotes, name, &limits, &self.stop))
+                let (remotes, name) = (&settings.remotes, &settings.ref_name);
+                or_tell!(repository.fetch(remotes, name, &limits, stop))
             }
             // Without a tip there is only what was verified: the walk begins and ends there.
-            Means::Local => or_tell!(self.repository.local_tip()).unwrap_or(*from),
+            Means::Local => or_tell!(repository.local_tip()).unwrap_or(*from),
         };
-        let most = usize::try_from(self.trust.limits.commits_per_walk).unwrap_or(usize::MAX);
-        told(self.repository.history(&tip, from, most).map(|it| Event::Fetched(Box::new(it))))
+        told(repository.history(&tip, from, most).map(|it| Event::Fetched(Box::new(it))))
     }
 
     fn export(&mut self, commit: &ObjectId) -> Result<Event, Halt> {
         // Known for one listing only: there may be ten thousands, and the next may be hours away.
         let mut blobs = BlobCache::open(&self.blobs);
-        let tree = or_tell!(self.repository.tree(commit, &mut blobs));
+        let tree = or_tell!(self.gear()?.repository.tree(commit, &mut blobs));
         if let Err(error) = blobs.save() {
             // The cache only saves work; its loss is no failure of the cycle.
             tracing::warn!(error = %bowline_host::failure::chain(&error), "the blob cache is not kept");
@@ -77,7 +81,7 @@ impl Host {
     }
 
     fn read(&mut self, commit: &ObjectId, paths: &[String]) -> Result<Event, Halt> {
-        told(self.repository.contents(commit, paths).map(Event::Contents))
+        told(self.gear()?.repository.contents(commit, paths).map(Event::Contents))
     }
 
     pub(super) fn observe(&mut self, survey: &Survey) -> Result<Event, Halt> {

@@ -243,7 +243,7 @@ pub(super) fn rest(mut memory: Memory, mut ending: Ending) -> Turn {
     if ending.cycle.outcome == Outcome::Stranded {
         return stay_stranded(memory, Box::new(ending));
     }
-    let interval = memory.settings.interval;
+    let interval = memory.interval;
     let wait = if ending.again { backoff::after(memory.failures) } else { interval };
     let effect = Effect::Rest { ending: Some(Box::new(ending)), wait };
     turn(memory, Phase::Resting, effect)

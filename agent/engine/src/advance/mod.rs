@@ -10,9 +10,12 @@ mod forward;
 mod backward;
 mod finish;
 
+use std::sync::Arc;
+
 use bowline_model::tree::Contents;
 use thiserror::Error;
 
+use crate::memory::Memory;
 use crate::phase::{Effect, Event, Phase, Quest, State, Turn};
 pub(crate) use backward::{decide_revert, undo_next};
 pub(crate) use finish::finish;
@@ -31,8 +34,14 @@ pub fn advance(state: State, event: Event) -> Result<Turn, OutOfTurn> {
     let State { phase, memory } = state;
     let unexpected = OutOfTurn { phase: phase.word(), event: word(&event) };
     let turn = match (phase, event) {
-        (Phase::Resting, Event::Woke { now, wall, facts, next_deployment, thorough }) => {
-            source::begin(memory, (now, wall, thorough), facts, next_deployment)
+        (Phase::Resting, Event::Woke { settings, now, wall, facts, next_deployment, thorough }) => {
+            let memory = Memory {
+                settings: Some(settings),
+                facts: Arc::new(facts),
+                next_deployment,
+                ..memory
+            };
+            source::begin(memory, (now, wall, thorough))
         }
         (Phase::Fetching(quest), Event::Fetched(bundle)) => source::judge(memory, quest, bundle),
         (Phase::Fetching(quest), Event::Failed(failure)) => {
@@ -154,7 +163,7 @@ fn ending(state: State, event: Event, unexpected: OutOfTurn) -> Result<Turn, Out
 }
 
 /// A turn without records.
-pub(crate) fn turn(memory: crate::memory::Memory, phase: Phase, effect: Effect) -> Turn {
+pub(crate) fn turn(memory: Memory, phase: Phase, effect: Effect) -> Turn {
     Turn { state: State { phase, memory }, marks: Vec::new(), effect }
 }
 

@@ -14,7 +14,7 @@ use crate::ending::Ending;
 use crate::memory::Memory;
 use crate::phase::{Effect, Failure, Phase, Quest, Settlement, Staging, Turn, Weight};
 use crate::plan::{self, Given, NoPlan, Plan};
-use crate::report::plain_cycle;
+use crate::report::{plain_cycle, trust_of};
 use crate::transaction::Transaction;
 
 /// Journal bytes for a transaction beside its steps: decisions, probes, conflicts.
@@ -91,6 +91,7 @@ fn stage(memory: Memory, quest: Quest, plan: Plan) -> Turn {
         base: generation.map(|it| it.revision.clone()),
         generation: generation.map_or(0, |it| it.number),
         plan: plan.digest(),
+        trust: trust_of(&memory),
         boot: memory.facts.boot.clone(),
         attempt,
         cause: plan.cause(),

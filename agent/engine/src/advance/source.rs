@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use bowline_api::outcome::Outcome;
 use bowline_model::bundle::Bundle;
-use bowline_model::facts::Facts;
 use bowline_model::revision::Revision;
 use bowline_model::survey::Depth;
 use bowline_model::tree::{Contents, Tree};
@@ -21,32 +20,34 @@ use crate::memory::{LOOK_EVERY, Memory, Parked, READ_EVERY};
 use crate::phase::{Effect, Failure, Means, Phase, Quest, Turn, Weight};
 use crate::plan;
 use crate::report::plain_cycle;
+use crate::settings::Settings;
 use crate::verify::{self, Judged, Verified};
 
 /// Rounds of reading that compiling may take: `bowline.yaml`, manifests, templates, and one to spare.
 const ROUNDS_MAX: u32 = 4;
 
-pub(super) fn begin(
-    mut memory: Memory,
-    (now, wall, thorough): (Duration, i64, bool),
-    facts: Facts,
-    next_deployment: u64,
-) -> Turn {
-    memory.facts = Arc::new(facts);
-    memory.next_deployment = next_deployment;
+pub(super) fn begin(mut memory: Memory, (now, wall, thorough): (Duration, i64, bool)) -> Turn {
     memory.warnings.clear();
     let quest = Quest { thorough, now, wall, ending: None, judged: None };
     fetch(memory, quest, Means::Remote)
 }
 
 fn fetch(memory: Memory, quest: Quest, means: Means) -> Turn {
-    let settings = &memory.settings;
+    let Some(settings) = &memory.settings else { return untold(memory, quest) };
     let marks = memory
         .high_water
         .as_ref()
         .filter(|it| bowline_trust::marks_apply(it, settings.trust_sha256));
     let from = marks.map_or(settings.trust.anchor.commit, |it| it.head);
     turn(memory, Phase::Fetching(quest), Effect::Fetch { from, means })
+}
+
+/// Without a root of trust nothing is looked at. No cycle begins so.
+fn untold(memory: Memory, mut quest: Quest) -> Turn {
+    let why = ("Refused", "trust-file", "the agent was not told whom to trust");
+    let cycle = plain_cycle(Outcome::Refused, None, standing(&memory), why);
+    quest.ending.get_or_insert(Ending { cycle, again: false });
+    conclude(memory, quest)
 }
 
 /// The remote did not answer: what is here goes on being looked after.
@@ -62,12 +63,12 @@ pub(super) fn fetch_failed(memory: Memory, mut quest: Quest, failure: &Failure) 
 
 /// Judges what the repository offers.
 pub(super) fn judge(mut memory: Memory, mut quest: Quest, bundle: Box<Bundle>) -> Turn {
-    let settings = Arc::clone(&memory.settings);
+    let Some(settings) = memory.settings.clone() else { return untold(memory, quest) };
     // Marks made under another trust file still bind: the walk from the new anchor must pass them.
     let marks = memory.high_water.clone();
     let judged = verify::verify(&settings, marks.as_ref(), &bundle, quest.wall);
     if !judged.code.is_empty() && quest.ending.is_none() {
-        quest.ending = Some(unverified(&memory, &judged));
+        quest.ending = Some(unverified(&memory, &settings, &judged));
     }
     if let Some(walked) = &judged.walked {
         memory.warnings.extend(walked.warnings.iter().cloned());
@@ -85,13 +86,13 @@ pub(super) fn judge(mut memory: Memory, mut quest: Quest, bundle: Box<Bundle>) -
     }
 }
 
-fn unverified(memory: &Memory, judged: &Judged) -> Ending {
+fn unverified(memory: &Memory, settings: &Settings, judged: &Judged) -> Ending {
     let (outcome, reason) = match judged.word {
         "pending" => (Outcome::Pending, "PendingEvidence"),
         "tampered" => (Outcome::Stranded, "Tampered"),
         _ => (Outcome::Refused, "Refused"),
     };
-    let branch = Revision::branch_of(memory.settings.trust.repo.ref_name.as_str());
+    let branch = Revision::branch_of(settings.trust.repo.ref_name.as_str());
     let revision = judged.commit.map(|it| Revision::name(branch, &it));
     let why = (reason, judged.code.as_str(), judged.detail.as_str());
     Ending { cycle: plain_cycle(outcome, revision, standing(memory), why), again: false }
@@ -110,7 +111,8 @@ pub(super) fn choose(
     let standing = || {
         let generation = memory.generation.as_ref()?;
         let marks = memory.high_water.as_ref();
-        let proof = verify::stand_by(&memory.settings, generation, marks, bundle, quest.wall);
+        let settings = memory.settings.as_deref()?;
+        let proof = verify::stand_by(settings, generation, marks, bundle, quest.wall);
         proof.map(Box::new)
     };
     match verified.or_else(standing) {
@@ -147,7 +149,8 @@ pub(super) fn compile(
     tree: Box<Tree>,
     (have, rounds): (Contents, u32),
 ) -> Turn {
-    let step = compile::compile(&memory.settings, &verified, &tree, &have, &memory.facts);
+    let Some(settings) = memory.settings.clone() else { return untold(memory, quest) };
+    let step = compile::compile(&settings, &verified, &tree, &have, &memory.facts);
     match step {
         Ok(Step::Read(paths)) if rounds < ROUNDS_MAX => {
             let commit = verified.revision().commit;
