@@ -30,3 +30,4 @@ mod attacks;
 mod full_disk;
 mod clocks;
 mod orphans;
+mod health;

@@ -78,6 +78,8 @@ pub enum Phase {
     Reading(Quest, Box<Verified>, Box<Tree>, Contents, u32),
     /// Waits to hear how the host stands.
     Observing(Quest, Arc<crate::compile::Compiled>, Box<Survey>),
+    /// Waits to hear whether the host is well before it is changed.
+    Baselining(Quest, Box<Plan>),
     /// Waits until everything new is staged.
     Staging(Quest, Box<Plan>, Box<Transaction>),
     /// Between two batches of steps.
@@ -102,6 +104,8 @@ pub enum Phase {
     Deferred(Box<Transaction>),
     /// Over; waits until the stages are clean; counts failed tries.
     Cleaning(Quest, Box<Transaction>, u32),
+    /// Taken back; waits to hear how what stands again is doing; counts looks.
+    Rechecking(Box<Record>, Box<Ending>, u32),
     /// Over; waits until it is recorded.
     Recording(Box<Record>, Box<Ending>),
     /// Over, and it could not be recorded yet: that comes before anything else.

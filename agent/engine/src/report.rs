@@ -88,6 +88,7 @@ fn blank(
         probes: Vec::new(),
         snapshots: Vec::new(),
         conflicts: Vec::new(),
+        after_revert: Vec::new(),
         proof: None,
         durations: BTreeMap::new(),
     }

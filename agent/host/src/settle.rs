@@ -108,6 +108,7 @@ mod tests {
             at: 0,
             inventory: Vec::new(),
             commands: Vec::new(),
+            probes: Vec::new(),
         }
     }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Sha256;
 use crate::form::Form;
 use crate::host_path::HostPath;
+use crate::manifest::ProbeSpec;
 use crate::mark::Change;
 use crate::revision::Revision;
 
@@ -29,6 +30,19 @@ pub struct Generation {
     pub inventory: Vec<Held>,
     /// Commands that have run, with the digest of what ran.
     pub commands: Vec<Change>,
+    /// Its probes: asked once more after a later change was taken back, without Git.
+    #[serde(default)]
+    pub probes: Vec<KnownProbe>,
+}
+
+/// A probe of a committed generation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnownProbe {
+    /// Its name.
+    pub name: String,
+    /// What it asks.
+    pub spec: ProbeSpec,
 }
 
 /// One managed path.

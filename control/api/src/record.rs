@@ -82,6 +82,9 @@ pub struct Record {
     /// Paths on which somebody else's change was met, and where their version was kept.
     #[serde(default)]
     pub conflicts: Vec<Conflict>,
+    /// Probes of what stands again that still failed after the change was taken back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after_revert: Vec<ProbeWord>,
     /// What the proof of a revert compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,

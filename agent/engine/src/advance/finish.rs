@@ -12,7 +12,7 @@ use bowline_api::record::{Conflict, Kind, Proof, Record};
 use bowline_model::generation::Generation;
 use bowline_model::mark::{Blame, Mark, Verdict};
 
-use super::{keep, turn, undo_next};
+use super::{health, keep, turn, undo_next};
 use crate::backoff;
 use crate::ending::Ending;
 use crate::memory::Memory;
@@ -148,7 +148,8 @@ fn told(memory: Memory, quest: &Quest, tx: &Transaction) -> Turn {
         (cycle.steps, cycle.conflicts) = (steps, conflicts);
     }
     let ending = Ending { cycle, again: outcome == Outcome::Failed };
-    record(memory, kept, Box::new(ending))
+    let went_back = tx.began && outcome != Outcome::Committed;
+    health::after(memory, kept, Box::new(ending), went_back)
 }
 
 /// Keeps a record of what happened.

@@ -8,9 +8,9 @@ use std::time::Duration;
 use bowline_model::mark::{Blame, Mark, Verdict, Why};
 use bowline_model::probe_call::Answer;
 
-use super::{backward, turn};
+use super::{backward, health, turn};
 use crate::memory::Memory;
-use crate::phase::{Call, Effect, Phase, Quest, Settlement, Turn};
+use crate::phase::{Effect, Phase, Quest, Settlement, Turn};
 use crate::plan::Plan;
 use crate::quarantine;
 use crate::transaction::{Transaction, next_batch};
@@ -114,11 +114,7 @@ fn probe(memory: Memory, quest: Quest, plan: &Plan, mut tx: Box<Transaction>) ->
 }
 
 fn ask(trial: &Trial, not_before: Duration, names: &[String]) -> Effect {
-    let call = |name: &String| {
-        let spec = trial.spec(name)?;
-        let timeout = spec.timeout.as_duration();
-        Some(Call { name: name.clone(), means: spec.means.clone(), timeout })
-    };
+    let call = |name: &String| Some(health::call(name, trial.spec(name)?));
     Effect::Probe { not_before, calls: names.iter().filter_map(call).collect() }
 }
 

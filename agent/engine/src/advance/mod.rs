@@ -9,6 +9,7 @@ mod prepare;
 mod forward;
 mod backward;
 mod finish;
+mod health;
 
 use std::sync::Arc;
 
@@ -60,12 +61,18 @@ pub fn advance(state: State, event: Event) -> Result<Turn, OutOfTurn> {
         (Phase::Observing(quest, compiled, survey), Event::Seen(sight)) => {
             prepare::planned(memory, quest, &compiled, &survey, &sight)
         }
+        (Phase::Baselining(quest, plan), Event::Probed { answers, .. }) => {
+            health::baselined(memory, quest, *plan, &answers)
+        }
         (
             Phase::Exporting(quest, verified) | Phase::Reading(quest, verified, ..),
             Event::Failed(failure),
         ) => source::unreadable(memory, quest, &verified, &failure),
         (
-            Phase::Marking(quest, ..) | Phase::Observing(quest, ..) | Phase::Adopting(quest, _),
+            Phase::Marking(quest, ..)
+            | Phase::Observing(quest, ..)
+            | Phase::Baselining(quest, _)
+            | Phase::Adopting(quest, _),
             Event::Failed(failure),
         ) => source::failed(memory, quest, &failure),
         (Phase::Staging(quest, plan, tx), event) => match event {
@@ -150,6 +157,12 @@ fn ending(state: State, event: Event, unexpected: OutOfTurn) -> Result<Turn, Out
         (Phase::Adopting(_, ending), Event::Settled(generation)) => {
             finish::adopted(memory, ending, generation)
         }
+        (Phase::Rechecking(record, ending, looks), Event::Probed { answers, now }) => {
+            health::looked(memory, (record, ending, looks), answers, now)
+        }
+        (Phase::Rechecking(record, ending, _), Event::Failed(_)) => {
+            finish::record(memory, record, ending)
+        }
         (Phase::Recording(_, ending), Event::Recorded) => finish::rest(memory, *ending),
         (Phase::Recording(record, ending), Event::Failed(failure)) => {
             finish::owe(memory, record, ending, &failure)
@@ -198,6 +211,7 @@ impl Phase {
             Self::Marking(..) => "verify",
             Self::Exporting(..) | Self::Reading(..) => "gate",
             Self::Observing(..) => "plan",
+            Self::Baselining(..) => "probe",
             Self::Staging(..) => "stage",
             Self::Applying(..) | Self::Checking(..) | Self::Notifying(..) => "apply",
             Self::Probing(..) => "probe",
@@ -205,9 +219,11 @@ impl Phase {
             Self::Undoing(..) | Self::Retelling(..) | Self::Proving(..) | Self::Remembering(..) => {
                 "revert"
             }
-            Self::Deferred(_) | Self::Cleaning(..) | Self::Recording(..) | Self::Owing(..) => {
-                "report"
-            }
+            Self::Deferred(_)
+            | Self::Cleaning(..)
+            | Self::Rechecking(..)
+            | Self::Recording(..)
+            | Self::Owing(..) => "report",
             Self::Stranded(_) => "stranded",
         }
     }

@@ -8,7 +8,7 @@ use bowline_model::step::{Deed, Step};
 use bowline_model::survey::{Sight, Survey};
 use std::sync::Arc;
 
-use super::{finish, forward, source, turn};
+use super::{finish, forward, health, source, turn};
 use crate::compile::Compiled;
 use crate::ending::Ending;
 use crate::memory::Memory;
@@ -40,7 +40,7 @@ pub(super) fn planned(
             if plan.steps().is_empty() {
                 nothing_to_do(memory, quest, &plan)
             } else {
-                stage(memory, quest, plan)
+                health::baseline(memory, quest, plan)
             }
         }
         Err(none) => {
@@ -80,7 +80,7 @@ fn nothing_to_do(memory: Memory, mut quest: Quest, plan: &Plan) -> Turn {
     turn(memory, Phase::Adopting(quest, Box::new(ending)), effect)
 }
 
-fn stage(memory: Memory, quest: Quest, plan: Plan) -> Turn {
+pub(super) fn stage(memory: Memory, quest: Quest, plan: Plan) -> Turn {
     let generation = memory.generation.as_ref();
     let short = plan.revision().commit.short();
     let deployment = format!("d{:06}-{short}", memory.next_deployment);

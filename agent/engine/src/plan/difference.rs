@@ -264,10 +264,7 @@ fn refuse_unsupported(resource: &Resource) -> Result<(), NoPlan> {
     let asked = match policy {
         it if it.write_strategy == WriteStrategy::InPlace => "policy.writeStrategy: inPlace",
         it if it.on_conflict == OnConflict::Fail => "policy.onConflict: fail",
-        _ => match &resource.manifest.spec {
-            Spec::Probe(spec) if spec.baseline => "spec.baseline: true",
-            _ => return Ok(()),
-        },
+        _ => return Ok(()),
     };
     let detail = format!("{asked} is not supported by this version");
     Err(refuse(&resource.manifest, "unsupported", detail))

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use bowline_api::cycle::{PlanView, StepLine};
 use bowline_model::digest::Sha256;
-use bowline_model::generation::{Generation, Held, Ledger};
+use bowline_model::generation::{Generation, Held, KnownProbe, Ledger};
 use bowline_model::host_path::HostPath;
 use bowline_model::manifest::{ProbeSpec, Spec};
 use bowline_model::mark::{Cause, Change};
@@ -28,6 +28,7 @@ pub use survey::survey;
 
 use crate::compile::Compiled;
 use crate::quarantine;
+use crate::verify::Verified;
 
 /// Steps of one plan: what the journal and a person can hold.
 const STEPS_MAX: usize = 200_000;
@@ -130,11 +131,10 @@ pub fn plan(given: &Given<'_>) -> Result<Plan, NoPlan> {
     let (delta, commands) = delta::delta(given);
     check_holds(given, cause, found.steps.len(), &delta)?;
     let digest = digest(given, &found.steps, &handlers);
-    let probes = if found.steps.is_empty() { Vec::new() } else { probes(given) };
     Ok(Plan {
         compiled: Arc::clone(given.compiled),
         digest,
-        probes,
+        probes: probes(given),
         checks,
         handlers,
         irreversible,
@@ -206,6 +206,10 @@ fn irreversible(given: &Given<'_>, steps: &[Step]) -> Result<Vec<String>, NoPlan
     Ok(names)
 }
 
+fn known((name, spec): &(String, ProbeSpec)) -> KnownProbe {
+    KnownProbe { name: name.clone(), spec: spec.clone() }
+}
+
 fn probes(given: &Given<'_>) -> Vec<(String, ProbeSpec)> {
     given
         .compiled
@@ -232,7 +236,11 @@ fn digest(given: &Given<'_>, steps: &[Step], handlers: &[Handler]) -> Sha256 {
 impl Plan {
     /// What the plan leads to.
     pub fn revision(&self) -> &Revision {
-        self.compiled.cleared.verified().revision()
+        self.verified().revision()
+    }
+
+    pub(crate) fn verified(&self) -> &Verified {
+        self.compiled.cleared.verified()
     }
 
     /// The steps.
@@ -304,6 +312,7 @@ impl Plan {
             at: wall,
             inventory: self.inventory.clone(),
             commands: self.commands.clone(),
+            probes: self.probes.iter().map(known).collect(),
         }
     }
 

@@ -23,8 +23,8 @@ const LONGEST: Duration = Duration::from_hours(24);
 const MAX_THRESHOLD: u32 = 1_000;
 
 /// A check that the change works.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(into = "ProbeFields")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "ProbeFields", try_from = "ProbeFields")]
 pub struct ProbeSpec {
     /// How it looks.
     pub means: ProbeMeans,
@@ -174,6 +174,16 @@ impl Written for ProbeFields {
             soak: self.soak,
             baseline: self.baseline,
         })
+    }
+}
+
+impl TryFrom<ProbeFields> for ProbeSpec {
+    type Error = &'static str;
+
+    fn try_from(fields: ProbeFields) -> Result<Self, Self::Error> {
+        let mut wrongs = Wrongs::default();
+        let spec = fields.resolve(&mut wrongs).filter(|_| wrongs.is_empty());
+        spec.ok_or("not a probe that a manifest could declare")
     }
 }
 
