@@ -20,6 +20,7 @@ use bowline_host::lock::{self, Lock};
 use bowline_host::probe::Prober;
 use bowline_host::service::ServiceManager;
 use bowline_host::settings::Settings;
+use bowline_host::settle;
 use bowline_host::stat_cache::StatCache;
 use bowline_host::state::State;
 use bowline_host::witness::{self, Said, Standing, Witness};
@@ -180,7 +181,12 @@ fn left_behind(state: &State, root: &Root) -> Result<(Left, Option<Journal>), Ca
             return Ok((Left::Damage { code: "stage-without-journal", detail }, journal));
         }
     }
-    Ok((if marks.is_empty() { Left::Nothing } else { Left::Marks(marks) }, journal))
+    if marks.is_empty() {
+        // A power cut may bring one back that was thrown away; no journal speaks of it any more.
+        settle::discard_generations(state).map_err(opening("remove staged generations"))?;
+        return Ok((Left::Nothing, journal));
+    }
+    Ok((Left::Marks(marks), journal))
 }
 
 fn deployment_of(marks: &[Mark]) -> Option<String> {
