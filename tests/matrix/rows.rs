@@ -36,7 +36,7 @@ pub(crate) const FAULTS: &[Row] = &[
     (27, "10,000-file plan killed"),
     (28, "secrets store down during revert"),
     (29, "force-push while a deployment is open"),
-    (30, "each barrier removed"),
+    (30, "power cut at every operation; each barrier removed"),
 ];
 
 /// Attacks.

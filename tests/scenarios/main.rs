@@ -31,3 +31,4 @@ mod full_disk;
 mod clocks;
 mod orphans;
 mod health;
+mod power_cuts;

@@ -25,6 +25,8 @@ enum Fate {
     Kept,
     /// Only its first operations are; zero: nothing.
     First(usize),
+    /// All but one that others followed.
+    Without(usize),
     /// All but the second half of the last write.
     Torn,
     /// The length is there, and zeros where the last write belongs.
@@ -38,6 +40,17 @@ struct Part {
     fates: Vec<Fate>,
 }
 
+/// How much a state says about a barrier that was taken out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// Only what the barrier would have covered is lost.
+    Bare,
+    /// A regular combination.
+    Regular,
+    /// A combination that was drawn.
+    Drawn,
+}
+
 /// One thing that a power cut may leave.
 #[derive(Debug)]
 pub struct State {
@@ -45,27 +58,32 @@ pub struct State {
     pub tree: Tree,
     /// What was lost, for people.
     pub story: String,
-    /// Rare combinations come after regular ones.
-    pub is_drawn: bool,
-    /// Whether the world may know how the deployment ended.
-    pub told: bool,
+    /// States of a lower rank are tried first.
+    pub rank: Rank,
+    /// Whether all that was to be fetched was said to be durable.
+    pub fetched: bool,
+    /// Of how many deployments the world may know how they ended.
+    pub told: usize,
     /// Two states with the same number are the same.
     pub digest: u64,
 }
 
 /// What is durable, and what is not, after some operations.
+#[derive(Default)]
 struct Moment {
     pending: BTreeSet<usize>,
     /// Folders that a pending operation still waits for.
     waits: BTreeMap<usize, BTreeSet<Number>>,
+    /// What the barrier that was taken out would have covered.
+    missed: BTreeSet<usize>,
 }
 
 /// Every state of a recording, each once. `without` is a barrier that is taken out.
 pub fn states(recording: &Recording, without: Option<usize>, known: &BTreeSet<u64>) -> Vec<State> {
     let mut seen = known.clone();
     let mut found = Vec::new();
-    let announced = recording.announced();
-    let mut moment = Moment { pending: BTreeSet::new(), waits: BTreeMap::new() };
+    let (announced, fetched_at) = (recording.announced(), recording.fetched());
+    let mut moment = Moment::default();
     for after in 0..=recording.ops.len() {
         if let Some(at) = after.checked_sub(1) {
             moment.take(recording, at, without);
@@ -75,13 +93,16 @@ pub fn states(recording: &Recording, without: Option<usize>, known: &BTreeSet<u6
             continue;
         }
         let parts = moment.parts(recording);
-        let told = after > announced;
+        let told = announced.iter().filter(|at| after > **at).count();
+        let fetched = fetched_at.is_none_or(|at| after > at);
+        let known_then = (told as u64) << 1 | u64::from(fetched);
         for (fates, is_drawn) in combinations(&parts, after) {
+            let rank = if is_drawn { Rank::Drawn } else { moment.rank(&parts, &fates) };
             let tree = build(recording, after, &parts, &fates);
-            let digest = tree.digest(&recording.before) ^ u64::from(told);
+            let digest = tree.digest(&recording.before) ^ known_then;
             if seen.insert(digest) {
                 let story = tell(recording, after, &parts, &fates);
-                found.push(State { tree, story, is_drawn, told, digest });
+                found.push(State { tree, story, rank, fetched, told, digest });
             }
         }
     }
@@ -98,11 +119,9 @@ impl Moment {
             }
             return;
         };
-        if without == Some(at) {
-            return;
-        }
         let waits = &mut self.waits;
-        self.pending.retain(|earlier| {
+        let mut still = self.pending.clone();
+        still.retain(|earlier| {
             let (op, on) = &recording.ops[*earlier];
             match reach {
                 Reach::Volume => on != volume,
@@ -111,10 +130,24 @@ impl Moment {
                 Reach::Whole => {
                     let waits = waits.entry(*earlier).or_default();
                     // A rename between two folders is durable when both are.
-                    !(waits.remove(number) && waits.is_empty())
+                    !(waits.contains(number) && waits.len() == 1)
                 }
             }
         });
+        if without == Some(at) {
+            self.missed = &self.pending - &still;
+            return;
+        }
+        self.pending = still;
+        if *reach == Reach::Whole {
+            waits.values_mut().for_each(|waits| waits.retain(|it| it != number));
+        }
+    }
+
+    fn rank(&self, parts: &[Part], fates: &[Fate]) -> Rank {
+        let mut lost = parts.iter().zip(fates).filter(|(_, fate)| **fate != Fate::Kept);
+        let is_missed = |part: &Part| part.ops.iter().any(|op| self.missed.contains(op));
+        if lost.all(|(part, _)| is_missed(part)) { Rank::Bare } else { Rank::Regular }
     }
 
     /// What may be lost, each part by itself: a name, a mode, or the bytes of one file.
@@ -140,10 +173,11 @@ impl Moment {
     }
 }
 
-/// Bytes survive up to some write, or are torn in the last one.
+/// Bytes survive up to some write, or but for one write, or are torn in the last one.
 fn data_fates(recording: &Recording, ops: &[usize]) -> Vec<Fate> {
     let mut fates = vec![Fate::Kept];
     fates.extend((0..ops.len()).map(Fate::First));
+    fates.extend((1..ops.len()).map(|followed| Fate::Without(followed - 1)));
     if let Some(Op::Data(_, Change::Write(_, bytes))) = ops.last().map(|at| &recording.ops[*at].0) {
         fates.extend([Fate::Hollow]);
         if bytes.len() > 1 {
@@ -204,6 +238,7 @@ fn build(recording: &Recording, after: usize, parts: &[Part], fates: &[Fate]) ->
     for (part, fate) in parts.iter().zip(fates) {
         let lost = match fate {
             Fate::First(count) => &part.ops[*count..],
+            Fate::Without(one) => &part.ops[*one..=*one],
             Fate::Kept | Fate::Torn | Fate::Hollow => &[],
         };
         changed.extend(lost.iter().map(|at| (*at, None)));
@@ -218,11 +253,11 @@ fn build(recording: &Recording, after: usize, parts: &[Part], fates: &[Fate]) ->
             changed.insert(last, Some(Op::Data(*number, Change::Write(*at, bytes))));
         }
     }
-    let survives = |(at, (op, _)): (usize, &(Op, _))| match changed.get(&at) {
-        None => Some(op.clone()),
-        Some(instead) => instead.clone(),
-    };
-    recording.tree(recording.ops[..after].iter().enumerate().filter_map(survives))
+    let ops = recording.ops[..after].iter().enumerate();
+    recording.tree(ops.filter_map(|(at, (op, _))| match changed.get(&at) {
+        None => Some(op),
+        Some(instead) => instead.as_ref(),
+    }))
 }
 
 fn tell(recording: &Recording, after: usize, parts: &[Part], fates: &[Fate]) -> String {

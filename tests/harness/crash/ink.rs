@@ -16,7 +16,7 @@ use bowline_model::step::Deed;
 use serde_json::Value;
 
 use super::op::Reach;
-use super::tree::{Inode, filled};
+use super::tree::Inode;
 
 /// What a journal begins with.
 const HEADER: &[u8] = b"bowline journal1";
@@ -148,7 +148,8 @@ fn translate_journal(
     new.extend(rest);
     // Numbers may be longer or shorter than they were; reserved room makes up for it.
     if old.last() == Some(&0) {
-        new.resize(old.len().max(filled(&new).len()), 0);
+        let end = new.iter().rposition(|it| *it != 0).map_or(0, |at| at + 1);
+        new.resize(old.len().max(end), 0);
     }
     (new, digests)
 }

@@ -39,9 +39,9 @@ pub struct Sides {
     pub old: Looks,
     /// The host after it.
     pub new: Looks,
-    /// What the deployment's record tells.
-    pub told: Side,
-    /// Where the next cycle leads, whatever happened.
+    /// What the records tell, in their order, when no power cut comes.
+    pub told: &'static [Outcome],
+    /// Where that leads, and the next cycle, whatever happened.
     pub next: Side,
 }
 
@@ -49,13 +49,13 @@ pub struct Sides {
 pub fn judge(yard: &Yard, sides: &Sides, state: &State) -> Result<(), String> {
     let plot = yard.plot(&format!("state-{:016x}", state.digest));
     make_real(&plot, &state.tree);
-    let recovered =
-        recover(yard, &plot, sides, state.told).map_err(|why| format!("recovery: {why}"));
+    let recovered = recover(yard, &plot, sides, state).map_err(|why| format!("recovery: {why}"));
     let judged = recovered.and_then(|()| {
-        go_on(yard, &plot, sides).map_err(|why| format!("the cycle after it: {why}"))
+        go_on(yard, &plot, sides, state).map_err(|why| format!("the cycle after it: {why}"))
     });
+    let here = plot.folder.display().to_string();
     plot.clear();
-    judged.map_err(|why| format!("{why}\n  {}", state.story))
+    judged.map_err(|why| format!("{}\n  {}", why.replace(&here, ""), state.story))
 }
 
 /// Puts a tree on a real disk as a host.
@@ -66,7 +66,7 @@ pub fn make_real(plot: &Plot, tree: &Tree) {
 
 /// Recovery alone: no remote answers, and what was fetched is out of reach. Otherwise the same run
 /// would go on to deploy what it knows, and hide what recovery left.
-fn recover(yard: &Yard, plot: &Plot, sides: &Sides, told: bool) -> Result<(), String> {
+fn recover(yard: &Yard, plot: &Plot, sides: &Sides, state: &State) -> Result<(), String> {
     let (objects, aside) = (plot.folder.join("state/objects.git"), plot.folder.join("objects.git"));
     fs::rename(&objects, &aside).unwrap();
     let cycle = cycle(yard, plot, Remote::Away)?;
@@ -77,46 +77,70 @@ fn recover(yard: &Yard, plot: &Plot, sides: &Sides, told: bool) -> Result<(), St
     }
     let side = side(plot, sides)?;
     agrees(plot, side)?;
-    if told && side != sides.told {
-        return Err(format!("{:?} was announced, and the host is {side:?}", sides.told));
+    let outcomes: Vec<_> = changes(plot)?.iter().map(|it| it.outcome).collect();
+    if !outcomes.starts_with(&sides.told[..state.told]) {
+        return Err(format!("{:?} was announced, and is forgotten: {outcomes:?}", sides.told));
     }
-    if sides.told == Side::Old && side == Side::New {
-        return Err("a change that was to be taken back was kept".to_owned());
+    if side != sides.next && (state.told == sides.told.len() || sides.next == Side::Old) {
+        return Err(format!("{:?} was decided, and the host is {side:?}", sides.next));
     }
     nothing_left(plot)
 }
 
 /// The next cycle, with the remote: where the deployment leads anyway.
-fn go_on(yard: &Yard, plot: &Plot, sides: &Sides) -> Result<(), String> {
+fn go_on(yard: &Yard, plot: &Plot, sides: &Sides, state: &State) -> Result<(), String> {
     let mut cycle = cycle(yard, plot, Remote::There)?;
-    if BROKEN_COPY.contains(&cycle.code.as_str()) {
+    // A copy that was cut short is noticed and made anew; one that was called durable is whole.
+    if BROKEN_COPY.contains(&cycle.code.as_str()) && !state.fetched {
         cycle = self::cycle(yard, plot, Remote::There)?;
     }
-    let expected = match sides.next {
-        Side::New => [Outcome::Committed, Outcome::Unchanged],
-        Side::Old => [Outcome::Reverted, Outcome::Held],
-    };
-    if !expected.contains(&cycle.outcome) {
-        return Err(format!("the next cycle ended {}: {}", cycle.outcome, cycle.detail));
+    let told = changes(plot)?;
+    let goal = goal(sides.next, &told)?;
+    if !goal.cycle.contains(&cycle.outcome) {
+        return Err(format!("it ended {}: {}", cycle.outcome, cycle.detail));
     }
     let side = side(plot, sides)?;
-    if side != sides.next {
-        return Err(format!("after the next cycle the host is {side:?}"));
+    if side != goal.side {
+        return Err(format!("after it the host is {side:?}"));
     }
     agrees(plot, side)?;
     nothing_left(plot)?;
-    // One that was never used waits for the next settlement.
-    if names_in(&plot.folder.join("state/generations")).iter().any(|it| it.starts_with("candidate"))
-    {
+    let generations = names_in(&plot.folder.join("state/generations"));
+    if generations.iter().any(|it| it.starts_with("candidate")) {
         return Err("a staged generation is left behind".to_owned());
     }
-    let wanted = match sides.next {
-        Side::New => Outcome::Committed,
-        Side::Old => Outcome::Reverted,
+    // More than one: a finished deployment was done again. None: its record was lost.
+    let is_end = |it: &&Record| matches!(it.outcome, Outcome::Committed | Outcome::Reverted);
+    let ends: Vec<_> = told.iter().filter(is_end).map(|it| it.outcome).collect();
+    if ends.as_slice() == goal.end.as_slice() {
+        return Ok(());
+    }
+    Err(format!("its records tell of {ends:?}"))
+}
+
+/// Where the next cycle must have led.
+struct Goal {
+    side: Side,
+    /// How the cycle may end.
+    cycle: [Outcome; 2],
+    /// The one end that the change has in the records, if it has any.
+    end: Option<Outcome>,
+}
+
+/// A change that was cut short twice after its begin, which only a proof tells, is not tried again.
+fn goal(next: Side, told: &[Record]) -> Result<Goal, String> {
+    let cut_short = |it: &&Record| it.outcome == Outcome::Failed && it.proof.is_some();
+    let side = match told.iter().filter(cut_short).count() {
+        0 | 1 => next,
+        2 => Side::Old,
+        more => return Err(format!("it was cut short {more} times, and tried again")),
     };
-    let count = deployments(plot)?.iter().filter(|it| it.seq > 1 && it.outcome == wanted).count();
-    // Twice: a finished deployment was done again. Never: its record was lost.
-    if count == 1 { Ok(()) } else { Err(format!("{count} records say {wanted}")) }
+    let (cycle, end) = match (side, next) {
+        (Side::New, _) => ([Outcome::Committed, Outcome::Unchanged], Some(Outcome::Committed)),
+        (Side::Old, Side::Old) => ([Outcome::Reverted, Outcome::Held], Some(Outcome::Reverted)),
+        (Side::Old, Side::New) => ([Outcome::Held; 2], None),
+    };
+    Ok(Goal { side, cycle, end })
 }
 
 fn cycle(yard: &Yard, plot: &Plot, remote: Remote) -> Result<Cycle, String> {
@@ -176,8 +200,8 @@ fn agrees(plot: &Plot, side: Side) -> Result<(), String> {
     if standing != expected {
         return Err(format!("the host is {side:?} and generation {standing} stands"));
     }
-    let told = deployments(plot)?;
-    let kept = told.iter().any(|it| it.seq > 1 && it.outcome == Outcome::Committed);
+    let told = changes(plot)?;
+    let kept = told.iter().any(|it| it.outcome == Outcome::Committed);
     if kept != (side == Side::New) {
         return Err(format!("the host is {side:?}, and a record of its commit: {kept}"));
     }
@@ -189,10 +213,12 @@ fn agrees(plot: &Plot, side: Side) -> Result<(), String> {
     }
 }
 
-fn deployments(plot: &Plot) -> Result<Vec<Record>, String> {
+/// The deployments that were recorded, but for the one that made the host old; the oldest first.
+fn changes(plot: &Plot) -> Result<Vec<Record>, String> {
     let told = record::newest(&plot.folder.join("state/records"), RECORDS_MAX);
     let mut told = told.map_err(|error| error.to_string())?;
-    told.retain(|it| it.kind == Kind::Deployment);
+    told.retain(|it| it.kind == Kind::Deployment && it.seq > 1);
+    told.sort_by_key(|it| it.seq);
     Ok(told)
 }
 

@@ -84,8 +84,12 @@ pub fn apply(tree: &mut Tree, op: &Op) {
         }
         Op::Move(from, to, manner) => rename(tree, from, to, *manner),
         Op::Data(number, change) => {
-            if let Body::File(bytes) = &mut tree.thing_mut(*number).body {
-                write(bytes, change);
+            if let Body::File(content) = &mut tree.thing_mut(*number).body {
+                match change {
+                    Change::Write(at, bytes) => content.write(*at, bytes),
+                    Change::Length(length) => content.cut(*length),
+                    Change::Reserve(length) => content.reserve(*length),
+                }
             }
         }
         Op::Mode(number, mode) => tree.thing_mut(*number).mode = *mode,
@@ -104,18 +108,6 @@ fn rename(tree: &mut Tree, from: &Place, to: &Place, manner: Manner) {
         _ => drop(tree.names_mut(from.0).remove(&from.1)),
     }
     tree.names_mut(to.0).insert(to.1.clone(), source);
-}
-
-fn write(bytes: &mut Vec<u8>, change: &Change) {
-    match change {
-        Change::Write(at, written) => {
-            let end = at + written.len();
-            bytes.resize(bytes.len().max(end), 0);
-            bytes[*at..end].copy_from_slice(written);
-        }
-        Change::Length(length) => bytes.resize(*length, 0),
-        Change::Reserve(length) => bytes.resize(bytes.len().max(*length), 0),
-    }
 }
 
 impl Op {

@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 use std::collections::hash_map::DefaultHasher;
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::hash::{Hash as _, Hasher as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,10 +24,57 @@ pub type Inode = (u64, u64);
 pub enum Body {
     /// A folder and its names.
     Folder(BTreeMap<String, Number>),
-    /// A file and its bytes.
-    File(Vec<u8>),
+    /// A file.
+    File(Content),
     /// A symbolic link and what it points at.
     Link(String),
+}
+
+/// What a file holds. Reserved room is long and empty, so it is not spelled out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Content {
+    begin: Vec<u8>,
+    /// Behind the beginning there are zeros up to here.
+    length: usize,
+}
+
+impl Content {
+    /// The whole of it.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = self.begin.clone();
+        bytes.resize(self.length, 0);
+        bytes
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Writes bytes somewhere; what is skipped holds zeros.
+    pub fn write(&mut self, at: usize, bytes: &[u8]) {
+        let end = at + bytes.len();
+        self.begin.resize(self.begin.len().max(end), 0);
+        self.begin[at..end].copy_from_slice(bytes);
+        self.reserve(end);
+    }
+
+    /// Makes it at least so long.
+    pub fn reserve(&mut self, length: usize) {
+        self.length = self.length.max(length);
+    }
+
+    /// Makes it exactly so long.
+    pub fn cut(&mut self, length: usize) {
+        self.begin.truncate(length);
+        self.length = length;
+    }
+}
+
+impl From<Vec<u8>> for Content {
+    fn from(begin: Vec<u8>) -> Self {
+        Self { length: begin.len(), begin }
+    }
 }
 
 /// One object.
@@ -87,7 +134,7 @@ impl Tree {
         } else if met.is_dir() {
             Body::Folder(BTreeMap::new())
         } else {
-            Body::File(fs::read(path).unwrap())
+            Body::File(fs::read(path).unwrap().into())
         };
         let is_folder = met.is_dir();
         let number = self.add(Thing { body, mode: met.mode() & 0o7777, origin: Some(origin) });
@@ -158,7 +205,7 @@ impl Tree {
             let Thing { body, mode, .. } = self.thing(*inner);
             let look = match body {
                 Body::Folder(_) => Look::Folder(*mode),
-                Body::File(bytes) => Look::File(*mode, bytes.clone()),
+                Body::File(content) => Look::File(*mode, content.bytes()),
                 Body::Link(to) => Look::Link(to.clone()),
             };
             looks.insert(path.clone(), look);
@@ -175,13 +222,7 @@ impl Tree {
             let thing = &self.things[number];
             number.hash(&mut hasher);
             if !Arc::ptr_eq(thing, &other.things[number]) {
-                thing.mode.hash(&mut hasher);
-                match &thing.body {
-                    // Reserved room is long and empty.
-                    Body::File(bytes) => (bytes.len(), filled(bytes)).hash(&mut hasher),
-                    Body::Folder(names) => names.hash(&mut hasher),
-                    Body::Link(to) => to.hash(&mut hasher),
-                }
+                (thing.mode, &thing.body).hash(&mut hasher);
             }
             open.extend(self.names(number).into_iter().flatten().map(|(_, inner)| *inner));
         }
@@ -213,7 +254,11 @@ impl Tree {
             let thing = self.thing(*inner);
             match &thing.body {
                 Body::Link(to) => symlink(to, &path).unwrap(),
-                Body::File(bytes) => fs::write(&path, bytes).unwrap(),
+                Body::File(content) => {
+                    let file = File::create(&path).unwrap();
+                    file.write_all_at(&content.begin, 0).unwrap();
+                    file.set_len(content.length as u64).unwrap();
+                }
                 Body::Folder(_) => {
                     fs::create_dir(&path).unwrap();
                     self.write_below(*inner, &path, placed, moved);
@@ -226,10 +271,4 @@ impl Tree {
             moved.extend(thing.origin.map(|origin| (origin, (met.dev(), met.ino()))));
         }
     }
-}
-
-/// Bytes without the zeros at their end.
-pub fn filled(bytes: &[u8]) -> &[u8] {
-    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
-    &bytes[..end]
 }

@@ -4,8 +4,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 
 use bowline_api::cycle::Cycle;
@@ -13,18 +13,19 @@ use bowline_api::outcome::Outcome;
 
 use super::derive::{State, draw, states};
 use super::judge::{Side, Sides, host_looks, judge, make_real, managed};
+use super::reader;
 use super::recording::Recording;
 use super::tree::Tree;
 use super::yard::{Plot, Remote, Yard};
 
-/// States of the protocol as it is: a few minutes on two cores.
-const STATES_MAX: usize = 1_500;
+/// States of the protocol as it is: more than any journey has, and half a minute on two cores.
+const STATES_MAX: usize = 2_500;
 
 /// States for each barrier that is taken out: those that it alone protects come first.
-const STATES_WITHOUT_MAX: usize = 250;
+const STATES_WITHOUT_MAX: usize = 400;
 
 /// Agents at a time; those that wait for a probe need no core.
-const THREADS: usize = 6;
+const THREADS: usize = 12;
 
 /// For the states that are left out.
 const SEED: u64 = 0x5e1e_c7ed;
@@ -40,7 +41,7 @@ pub enum Journey {
     Commit,
     /// It deploys a change and takes it back, because a probe fails.
     Revert,
-    /// It takes back what an agent before it had applied and not decided.
+    /// It takes back what an agent before it had applied and not decided, and deploys it again.
     Recovery,
 }
 
@@ -50,6 +51,8 @@ pub struct Trial {
     yard: Yard,
     recording: Recording,
     sides: Sides,
+    /// The states of the protocol as it is.
+    known: OnceLock<BTreeSet<u64>>,
 }
 
 /// What came of trying.
@@ -79,7 +82,26 @@ fn record(yard: &Yard, plot: &Plot, remote: Remote) -> Recording {
     let (output, calls) = yard.record(plot, remote);
     let told: Option<Cycle> = serde_json::from_slice(&output.stdout).ok();
     assert!(told.is_some_and(|it| it.outcome != Outcome::Stranded), "{output:?}");
-    Recording::read(before, &folders, &calls)
+    reader::read(before, &folders, &calls)
+}
+
+impl Journey {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Commit, Self::Revert, Self::Recovery];
+
+    /// What it is called.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Commit => "commit",
+            Self::Revert => "revert",
+            Self::Recovery => "recovery",
+        }
+    }
+
+    /// The one that is called so.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.name() == name)
+    }
 }
 
 impl Trial {
@@ -102,20 +124,24 @@ impl Trial {
         plot.clear();
         let applied = recording.applied();
         let new = managed(&applied);
-        let (told, next) = match journey {
-            Journey::Commit => (Side::New, Side::New),
-            Journey::Revert => (Side::Old, Side::Old),
-            Journey::Recovery => (Side::Old, Side::New),
+        let (told, next): (&[_], _) = match journey {
+            Journey::Commit => (&[Outcome::Committed], Side::New),
+            Journey::Revert => (&[Outcome::Reverted], Side::Old),
+            Journey::Recovery => (&[Outcome::Failed, Outcome::Committed], Side::New),
         };
         let sides = Sides { old, new, told, next };
         if journey != Journey::Recovery {
-            return Self { yard, recording, sides };
+            return Self::of(yard, recording, sides);
         }
         let plot = yard.plot("recovered");
         make_real(&plot, &applied);
-        let recording = record(&yard, &plot, Remote::Away);
+        let recording = record(&yard, &plot, Remote::There);
         plot.clear();
-        Self { yard, recording, sides }
+        Self::of(yard, recording, sides)
+    }
+
+    fn of(yard: Yard, recording: Recording, sides: Sides) -> Self {
+        Self { yard, recording, sides, known: OnceLock::new() }
     }
 
     /// Tries what a power cut may leave of the deployment as it is.
@@ -129,16 +155,17 @@ impl Trial {
         self.recording.barriers().into_iter().map(|(_, name)| name).collect()
     }
 
-    /// Takes each of these barriers out, one at a time, and tries what that adds.
-    pub fn explore_without(&self, wanted: impl Fn(&str) -> bool) -> Vec<(String, Findings)> {
-        let known = states(&self.recording, None, &BTreeSet::new());
-        let known = known.into_iter().map(|it| it.digest).collect();
-        let chosen = self.recording.barriers().into_iter().filter(|(_, name)| wanted(name));
-        let one = |(at, name): (usize, &str)| {
-            let states = states(&self.recording, Some(at), &known);
-            (name.to_owned(), self.try_all(states, STATES_WITHOUT_MAX, Until::Wrong))
-        };
-        chosen.map(one).collect()
+    /// Takes one barrier out, and tries what that adds until something is wrong.
+    pub fn explore_without(&self, barrier: &str) -> Findings {
+        let known = self.known.get_or_init(|| {
+            let states = states(&self.recording, None, &BTreeSet::new());
+            states.into_iter().map(|it| it.digest).collect()
+        });
+        let barriers = self.recording.barriers();
+        let found = barriers.into_iter().find(|(_, name)| *name == barrier);
+        let (at, _) = found.unwrap_or_else(|| panic!("there is no barrier {barrier:?}"));
+        let states = states(&self.recording, Some(at), known);
+        self.try_all(states, STATES_WITHOUT_MAX, Until::Wrong)
     }
 
     fn try_all(&self, states: Vec<State>, most: usize, until: Until) -> Findings {
@@ -168,17 +195,11 @@ impl Trial {
     }
 }
 
-/// All regular states and as many drawn ones as fit; of too many regular ones a seeded choice.
-fn choose(states: Vec<State>, most: usize) -> Vec<State> {
-    let (mut drawn, mut chosen): (Vec<_>, Vec<_>) = states.into_iter().partition(|it| it.is_drawn);
+/// The states that say most; of those that say as much a seeded choice.
+fn choose(mut states: Vec<State>, most: usize) -> Vec<State> {
     let mut lot = SEED;
-    while chosen.len() > most {
-        let at = draw(&mut lot, chosen.len());
-        chosen.swap_remove(at);
-    }
-    while chosen.len() < most && !drawn.is_empty() {
-        let at = draw(&mut lot, drawn.len());
-        chosen.push(drawn.swap_remove(at));
-    }
-    chosen
+    let mut keys: Vec<usize> = states.iter().map(|_| draw(&mut lot, usize::MAX)).collect();
+    states.sort_by_cached_key(|it| (it.rank, keys.pop()));
+    states.truncate(most);
+    states
 }

@@ -5,8 +5,9 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::tape::{self, Call};
 use crate::binaries;
@@ -40,6 +41,7 @@ impl Remote {
 #[derive(Debug)]
 pub struct Yard {
     shop: Workshop,
+    commits: AtomicU64,
 }
 
 /// One host.
@@ -52,7 +54,7 @@ pub struct Plot {
 impl Yard {
     /// A repository with one revision.
     pub fn new(manifests: &str) -> Self {
-        let yard = Self { shop: Workshop::new() };
+        let yard = Self { shop: Workshop::new(), commits: AtomicU64::new(1) };
         yard.commit(manifests);
         yard
     }
@@ -60,7 +62,11 @@ impl Yard {
     /// Merges manifests as the newest revision.
     pub fn commit(&self, manifests: &str) {
         self.shop.write("apps/all.yaml", manifests);
-        self.shop.commit("change");
+        // A second later than the one before: how far was verified is told apart by the commit's time.
+        let number = self.commits.fetch_add(1, Ordering::Relaxed);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+        let date = format!("@{} +0000", now + number);
+        self.shop.commit_by("alice", "change", &[("GIT_COMMITTER_DATE", &date)]);
     }
 
     /// A host without anything.
