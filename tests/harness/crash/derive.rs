@@ -15,6 +15,9 @@ const ALL_MAX: usize = 1 << 8;
 /// Beyond that, so many are drawn besides the regular ones.
 const DRAWN: usize = 32;
 
+/// What a disk writes whole.
+const SECTOR: usize = 512;
+
 /// Fixed, so that a state that was found is found again.
 const SEED: u64 = 0x0b0b_11ae;
 
@@ -29,6 +32,8 @@ enum Fate {
     Without(usize),
     /// All but the second half of the last write.
     Torn,
+    /// All but the first sectors of the last write: they come in any order.
+    Late,
     /// The length is there, and zeros where the last write belongs.
     Hollow,
 }
@@ -178,13 +183,25 @@ fn data_fates(recording: &Recording, ops: &[usize]) -> Vec<Fate> {
     let mut fates = vec![Fate::Kept];
     fates.extend((0..ops.len()).map(Fate::First));
     fates.extend((1..ops.len()).map(|followed| Fate::Without(followed - 1)));
-    if let Some(Op::Data(_, Change::Write(_, bytes))) = ops.last().map(|at| &recording.ops[*at].0) {
+    if let Some(Op::Data(_, Change::Write(at, bytes))) = ops.last().map(|at| &recording.ops[*at].0)
+    {
         fates.extend([Fate::Hollow]);
         if bytes.len() > 1 {
             fates.push(Fate::Torn);
         }
+        if late(*at, bytes.len()).is_some() {
+            fates.push(Fate::Late);
+        }
     }
     fates
+}
+
+/// Bytes of a write up to the sector's edge nearest to its middle; `None` within one sector.
+fn late(at: usize, length: usize) -> Option<usize> {
+    let middle = at + length / 2;
+    let edges = [middle.next_multiple_of(SECTOR), middle / SECTOR * SECTOR];
+    let edge = edges.into_iter().find(|edge| (at + 1..at + length).contains(edge));
+    edge.map(|edge| edge - at)
 }
 
 /// All combinations where they are few; else the regular ones and some that are drawn.
@@ -239,18 +256,21 @@ fn build(recording: &Recording, after: usize, parts: &[Part], fates: &[Fate]) ->
         let lost = match fate {
             Fate::First(count) => &part.ops[*count..],
             Fate::Without(one) => &part.ops[*one..=*one],
-            Fate::Kept | Fate::Torn | Fate::Hollow => &[],
+            Fate::Kept | Fate::Torn | Fate::Late | Fate::Hollow => &[],
         };
         changed.extend(lost.iter().map(|at| (*at, None)));
         let last = *part.ops.last().unwrap();
-        if let (Fate::Torn | Fate::Hollow, Op::Data(number, Change::Write(at, bytes))) =
-            (fate, &recording.ops[last].0)
-        {
-            let bytes = match fate {
-                Fate::Torn => bytes[..bytes.len() / 2].to_vec(),
-                _ => vec![0; bytes.len()],
+        if let Op::Data(number, Change::Write(at, bytes)) = &recording.ops[last].0 {
+            let (at, bytes) = match fate {
+                Fate::Torn => (*at, bytes[..bytes.len() / 2].to_vec()),
+                Fate::Late => {
+                    let left_out = late(*at, bytes.len()).unwrap();
+                    (at + left_out, bytes[left_out..].to_vec())
+                }
+                Fate::Hollow => (*at, vec![0; bytes.len()]),
+                Fate::Kept | Fate::First(_) | Fate::Without(_) => continue,
             };
-            changed.insert(last, Some(Op::Data(*number, Change::Write(*at, bytes))));
+            changed.insert(last, Some(Op::Data(*number, Change::Write(at, bytes))));
         }
     }
     let ops = recording.ops[..after].iter().enumerate();

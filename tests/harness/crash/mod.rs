@@ -11,16 +11,16 @@
 //!   exchange is one operation. One whose ground was lost (a rename of what was never there, a removal
 //!   of a folder that is not empty) does nothing.
 //! - Bytes and length of a file are durable after its `fdatasync` or `fsync`. Until then they survive
-//!   up to any write, the last one also by half, or as zeros of the right length; and any one write
-//!   that others followed may be missing.
+//!   up to any write, the last one also by half, but for its first sectors, or as zeros of the right
+//!   length; and any one write that others followed may be missing.
 //! - Permission bits are durable after the object's `fsync`.
 //! - `syncfs` makes all of that durable on its filesystem. Managed files, the agent's state and the
 //!   host's key count as three filesystems: the strictest case.
 //! - The power may go after every operation. Where a moment has more than 256 combinations, each part
 //!   is lost alone and kept alone, all are lost, none is, and some combinations are drawn from a seed.
 //!
-//! That is harsher than any filesystem in two things: writes to one page are lost each by itself, and
-//! names are lost in any order. It asks no more of the agent, as each is covered before it counts.
+//! That is harsher than filesystems are in two things: writes to one sector are lost each by itself,
+//! and names are lost in any order. The agent stands both, as each is covered before it counts.
 //!
 //! Not modelled: order between operations that no barrier orders (none is assumed), extended
 //! attributes, owners, time stamps, and disks that lie about a barrier.

@@ -61,7 +61,7 @@ impl Segments {
         };
         let path = self.path_of(*number);
         let bytes = read_segment(&path)?;
-        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let whole = whole(&bytes);
         let lines = parse(&path, bytes.get(..whole).unwrap_or_default())?;
         for (at, pair) in lines.windows(2).enumerate() {
             let [one, two] = pair else { continue };
@@ -181,8 +181,7 @@ impl Segments {
         let path = self.path_of(number);
         let bytes = read_segment(&path)?;
         // A last line without its end is being written.
-        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        parse(&path, bytes.get(..whole).unwrap_or_default())
+        parse(&path, bytes.get(..whole(&bytes)).unwrap_or_default())
     }
 
     fn path_of(&self, number: u64) -> PathBuf {
@@ -209,6 +208,16 @@ pub(super) fn numbers(folder: &Path) -> Result<Vec<u64>, RecordFailure> {
 /// A segment's bytes.
 pub(super) fn read_segment(path: &Path) -> Result<Vec<u8>, OsFailure> {
     Ok(files::read(path, SEGMENT_BYTES_MAX + LINE_BYTES_MAX as u64)?.unwrap_or_default())
+}
+
+/// Where the last whole line ends. A line holds no zero byte; one whose end came to the disk in a power
+/// cut, and a sector before it did not, does.
+fn whole(bytes: &[u8]) -> usize {
+    let behind = |bytes: &[u8]| bytes.iter().rposition(|it| *it == b'\n').map_or(0, |at| at + 1);
+    let end = behind(bytes);
+    let begin = behind(bytes.get(..end.saturating_sub(1)).unwrap_or_default());
+    let is_torn = bytes.get(begin..end).is_some_and(|line| line.contains(&0));
+    if is_torn { begin } else { end }
 }
 
 /// Lines of a segment, without their ends.

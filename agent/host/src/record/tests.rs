@@ -117,7 +117,8 @@ fn the_same_end_is_recorded_once() {
 
 #[test]
 fn a_torn_last_line_is_dropped() {
-    for torn in [b"{".as_slice(), b"{\"payload\":\"abc", &[0; 300]] {
+    let late = [&[0; 300], b"\"}]}\n".as_slice()].concat();
+    for torn in [b"{".as_slice(), b"{\"payload\":\"abc", &[0; 300], &late] {
         let world = World::with(&["d1", "d2"]);
         let mut bytes = std::fs::read(world.segment()).unwrap();
         let whole = bytes.clone();
