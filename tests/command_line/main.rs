@@ -19,3 +19,4 @@ mod inspect;
 mod sign;
 mod plan;
 mod local;
+mod agent;

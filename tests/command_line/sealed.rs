@@ -94,7 +94,32 @@ impl Sealed {
     }
 
     pub(crate) fn bowline_in(&self, folder: &str, arguments: &[&str]) -> Said {
-        let output = self.command(&binaries::bowline(), folder).args(arguments).output().unwrap();
+        self.said(self.command(&binaries::bowline(), folder).args(arguments))
+    }
+
+    /// Runs `bowline-agent` in the folder. Of its log lines the time is left out.
+    pub(crate) fn agent(&self, arguments: &[&str]) -> Said {
+        let mut said = self.said(self.command(&binaries::agent(), ".").args(arguments));
+        said.stderr = said.stderr.lines().map(|line| untimed(line) + "\n").collect();
+        said
+    }
+
+    /// One cycle of the agent that `init` wrote settings for, below `root`.
+    pub(crate) fn once(&self, more: &[&str]) -> Said {
+        let arguments = ["--config", "fleet.agent.toml", "--root", "root", "--once"];
+        self.agent(&[&arguments, more].concat())
+    }
+
+    /// What one cycle printed, as it is.
+    pub(crate) fn once_raw(&self, more: &[&str]) -> String {
+        let arguments = ["--config", "fleet.agent.toml", "--root", "root", "--once"];
+        let mut command = self.command(&binaries::agent(), ".");
+        let output = command.args(arguments).args(more).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn said(&self, command: &mut Command) -> Said {
+        let output = command.output().unwrap();
         let text = |bytes: &[u8]| self.plain(std::str::from_utf8(bytes).unwrap());
         Said {
             code: output.status.code().unwrap(),
@@ -178,6 +203,13 @@ impl Sealed {
         }
         plain
     }
+}
+
+/// A log line without its time.
+fn untimed(line: &str) -> String {
+    let level = line.find(" WARN ").or_else(|| line.find(" INFO "));
+    let is_timed = line.starts_with("20") && line.get(10..11) == Some("T");
+    level.filter(|_| is_timed).map_or(line, |at| line[at..].trim()).to_owned()
 }
 
 impl Drop for Sealed {

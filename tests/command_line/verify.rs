@@ -63,6 +63,12 @@ fn what_a_host_has_verified_binds() {
     sealed.git("fleet", &["reset", "-q", "--hard", "HEAD^"]);
     let said = verify(&sealed, &["--state", "state", "--json"]);
     assert_eq!((said.code, &said.json()["code"]), (1, &"not-fast-forward".into()), "{said:?}");
+    let stdout = "verdict   refused\ncode      not-fast-forward\n\
+                  detail    SHORT was verified before, and is not among the first parents of SHORT\n\
+                  commit    OID\nrevision  main@sha1:OID\n";
+    let stderr = "hint: somebody rewound or replaced the branch: push the last verified commit to it \
+                  again and merge on top of it\n";
+    verify(&sealed, &["--state", "state"]).is(1, stdout, stderr);
     assert_eq!(verify(&sealed, &[]).code, 0, "without the state a rewind cannot be seen");
     sealed.git("fleet", &["reset", "-q", "--hard", "HEAD@{1}"]);
     let mut other: serde_json::Value = serde_json::from_str(&marks).unwrap();

@@ -74,7 +74,7 @@ pub(crate) fn begin(
     bundle: &Bundle,
 ) -> Result<Judged, Halt> {
     let pin = pin_of(root, marks);
-    let evidence = bundle.start.as_ref().ok_or_else(|| absent(&pin, marks))?;
+    let evidence = bundle.start.as_ref().ok_or_else(|| absent(&pin, marks, bundle.tip))?;
     let tampered = |what: &str| {
         let detail = format!("{} {}: {what}", pin.name, pin.id.short());
         Halt::Tampered(Refusal::of(pin.code, detail).at(pin.id))
@@ -159,11 +159,11 @@ fn pin_of(root: &TrustRoot, marks: Option<&HighWater>) -> Pin {
 }
 
 /// A repository without the commit is another one, or was rewound: its fault, not the state's.
-fn absent(pin: &Pin, marks: Option<&HighWater>) -> Halt {
+fn absent(pin: &Pin, marks: Option<&HighWater>, tip: ObjectId) -> Halt {
     let code = match marks {
         Some(_) => Code::NotFastForward,
         None => Code::AnchorMismatch,
     };
-    let detail = format!("the repository does not hold the {}", pin.name);
-    Halt::Refused(Refusal::of(code, detail).at(pin.id))
+    let detail = format!("the repository does not hold the {} {}", pin.name, pin.id.short());
+    Halt::Refused(Refusal::of(code, detail).at(tip))
 }

@@ -179,7 +179,7 @@ codes! {
     NotAMerger "not-a-merger" "The signer is known but may not move the branch."
         "let one of the policy's merge.mergers sign the merge";
     NotFastForward "not-fast-forward" "The last verified commit is not on the tip's first-parent chain."
-        "somebody rewound, replaced or fast-forwarded the branch: restore it, then merge forward";
+        "somebody rewound or replaced the branch: push the last verified commit to it again and merge on top of it";
     WrongRepository "wrong-repository" "The policy is meant for another repository."
         "compare repoUri in policy.yaml with repo.uri in trust.yaml";
     WrongRef "wrong-ref" "The policy is meant for another branch."

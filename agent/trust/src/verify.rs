@@ -116,9 +116,12 @@ impl Case<'_> {
         {
             return Ok(());
         }
-        let detail = "the head verified under the former trust file is not on the walk, and the \
-                      anchor is older than it";
-        Err(Refusal::of(Code::NotFastForward, detail).at(marks.head))
+        let detail = format!(
+            "{} was verified under the former trust file; it is not on the walk, and the anchor is \
+             older than it",
+            marks.head.short()
+        );
+        Err(Refusal::of(Code::NotFastForward, detail).at(self.bundle.tip))
     }
 
     /// Demands that the newest policy is in force and the newest commit above the floor.

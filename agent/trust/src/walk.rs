@@ -37,7 +37,7 @@ pub(crate) fn chain(
     let mut before = start;
     for link in &links {
         if link.commit.parents.first() != Some(&before) {
-            return Err(astray(&links, link, start));
+            return Err(astray(&links, bundle.tip, start));
         }
         before = link.evidence.id;
     }
@@ -58,8 +58,9 @@ fn read(bundle: &Bundle, evidence: &CommitEvidence) -> Result<Commit, Refusal> {
         .map_err(|bad| Refusal::of(Code::MalformedCommit, bad.to_string()))
 }
 
-/// Says where the chain leaves the verified head.
-fn astray(links: &[Link<'_>], at: &Link<'_>, start: ObjectId) -> Refusal {
+/// Says how the chain leaves the verified head. What is refused is the tip that is offered: no commit
+/// below it is to blame for where the branch was moved.
+fn astray(links: &[Link<'_>], tip: ObjectId, start: ObjectId) -> Refusal {
     let is_side = |link: &&Link<'_>| link.commit.parents.iter().skip(1).any(|it| *it == start);
     let detail = match links.iter().find(is_side) {
         Some(side) => format!(
@@ -68,7 +69,11 @@ fn astray(links: &[Link<'_>], at: &Link<'_>, start: ObjectId) -> Refusal {
             start.short(),
             side.evidence.id.short()
         ),
-        None => format!("{} is not among the tip's first parents", start.short()),
+        None => format!(
+            "{} was verified before, and is not among the first parents of {}",
+            start.short(),
+            tip.short()
+        ),
     };
-    Refusal::of(Code::NotFastForward, detail).at(at.evidence.id)
+    Refusal::of(Code::NotFastForward, detail).at(tip)
 }

@@ -5,6 +5,7 @@
 use bowline_model::bundle::Bundle;
 
 use crate::sample::{BEGINNING, Draft, HOUR, Law, World, said};
+use crate::verdict::Verdict;
 
 #[test]
 fn a_longer_chain_is_accepted_and_its_tip_is_what_is_deployed() {
@@ -25,9 +26,15 @@ fn a_branch_that_was_rewound_is_refused() {
     world.remember(&[&one, &two]);
     // The walk from the tip ran to the beginning of history without meeting the head.
     let rewound = Bundle { tip: one.id, ..world.bundle_from(&two, &[&world.anchor, &one]) };
-    assert_eq!(said(&world.judge(&rewound)), "refused not-fast-forward");
-    let gone = Bundle { start: None, ..rewound };
-    assert_eq!(said(&world.judge(&gone)), "refused not-fast-forward");
+    let gone = Bundle { start: None, ..rewound.clone() };
+    for bundle in [rewound, gone] {
+        let verdict = world.judge(&bundle);
+        assert_eq!(said(&verdict), "refused not-fast-forward");
+        // What is refused is the tip that is offered, and not where the walk happened to end.
+        let Verdict::Refused(refusal) = verdict else { panic!("{verdict:?}") };
+        assert_eq!(refusal.commit, Some(one.id), "{refusal}");
+        assert!(refusal.detail.contains(&two.id.short()), "{refusal}");
+    }
 }
 
 #[test]
