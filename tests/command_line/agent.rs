@@ -1,13 +1,24 @@
 //! `bowline-agent --once`: how a cycle ended, as people read it.
+//!
+//! **Invariant:** whatever is not success says its code, the commit to blame, and what to do.
 
 use std::fs;
 
 use crate::sealed::Sealed;
 
-/// A repository and a root, and one cycle that committed.
+/// A repository and a root, and cycles that committed: the host is one that the repository names.
 fn settled() -> Sealed {
     let sealed = Sealed::found(&["alice"]);
     fs::create_dir(sealed.path("root")).unwrap();
+    assert_eq!(sealed.once(&[]).code, 0);
+    let key = sealed.run(".", "ssh-keygen", &["-lf", "fleet.host.key.pub"]);
+    let key = key.split(' ').nth(1).unwrap();
+    let host = format!(
+        "apiVersion: bowline/v1\nkind: Host\nmetadata: {{name: web-1}}\n\
+         spec: {{keyFingerprint: \"{key}\", environment: production}}\n"
+    );
+    sealed.write("fleet/hosts/web-1.yaml", host);
+    sealed.merge("alice", "the host");
     let said = sealed.once(&[]);
     assert_eq!(said.code, 0, "{said:?}");
     sealed
@@ -27,4 +38,71 @@ fn a_rewind_is_refused_by_the_tip_that_the_remote_offers() {
     assert_eq!(cycle["code"], "not-fast-forward", "{raw}");
     assert_eq!(cycle["revision"], format!("main@sha1:{}", offered.trim()));
     assert!(cycle["detail"].as_str().unwrap().contains(&verified[..12]), "{raw}");
+}
+
+#[test]
+fn a_refusal_says_its_code_the_commit_and_what_to_do() {
+    let sealed = settled();
+    sealed.git("fleet", &["-c", "commit.gpgsign=false", "commit", "--allow-empty", "-qm", "x"]);
+    let unsigned = sealed.git("fleet", &["rev-parse", "HEAD"]);
+    let stdout = "refused main@sha1:OID there is no signature\n  code: unsigned\n  commit: OID\n  \
+                  hint: merge with a signed commit: git config commit.gpgSign true, gpg.format ssh\n";
+    let stderr = "INFO recorded seq=3 outcome=refused reason=\"Refused\"\n\
+                  WARN cycle over outcome=refused revision=\"main@sha1:OID\" reason=\"Refused\" \
+                  code=\"unsigned\" commit=\"OID\" detail=\"there is no signature\" hint=\"merge with a \
+                  signed commit: git config commit.gpgSign true, gpg.format ssh\"\n";
+    sealed.once(&[]).is(1, stdout, stderr);
+    // A commit on top of it is what is offered then; the one to blame stays the same.
+    sealed.merge("alice", "on top");
+    let offered = sealed.git("fleet", &["rev-parse", "HEAD"]);
+    let cycle: serde_json::Value = serde_json::from_str(&sealed.once_raw(&["--json"])).unwrap();
+    assert_eq!(cycle["revision"], format!("main@sha1:{}", offered.trim()));
+    assert_eq!(cycle["commit"], unsigned.trim());
+    assert_eq!(cycle["detail"], format!("at {}: there is no signature", &unsigned[..12]));
+}
+
+/// What is printed after the first line, which tells the outcome.
+fn last_lines(sealed: &Sealed, outcome: &str) -> String {
+    let said = sealed.once(&[]);
+    assert_eq!(said.code, 1, "{said:?}");
+    let (first, rest) = said.stdout.split_once('\n').unwrap();
+    assert!(first.starts_with(outcome), "{said:?}");
+    let hint = rest.trim_end().rsplit_once("hint: ").unwrap().1;
+    assert!(said.stderr.contains(&format!("hint=\"{hint}\"")), "{said:?}");
+    rest.to_owned()
+}
+
+#[test]
+fn what_is_taken_back_held_or_invalid_says_so_as_well() {
+    let sealed = settled();
+    let probe = "apiVersion: bowline/v1\nkind: Probe\nmetadata: {name: never}\nspec: {exec: {argv: \
+                 [/bin/false]}, interval: 1s, deadline: 1s, soak: 0s}\n";
+    sealed.write("fleet/apps/probe.yaml", probe);
+    let file = "apiVersion: bowline/v1\nkind: File\nmetadata: {name: more}\nspec: {path: \
+                /srv/more, content: more}\n";
+    sealed.write("fleet/apps/more.yaml", file);
+    sealed.merge("alice", "not well");
+    let found = last_lines(&sealed, "reverted main@sha1:OID Probe/never was not ready");
+    let expected = "  create File/more /srv/more\n  code: probe-failed\n  hint: look at what the probe \
+                    saw, correct the change, and merge again: it is not tried again as it is\n";
+    assert_eq!(found, expected);
+    let found =
+        last_lines(&sealed, "held main@sha1:OID the change of File/more, Probe/never failed");
+    let expected = "  code: quarantined\n  hint: merge a change to one of those resources, or take the \
+                    change out: either is tried at once\n";
+    assert_eq!(found, expected);
+    sealed.write("fleet/apps/more.yaml", file.replace("kind: File", "kind: Fil"));
+    sealed.merge("alice", "not valid");
+    let found = last_lines(&sealed, "refused main@sha1:OID ");
+    assert!(found.contains("  code: invalid-manifest\n  hint: correct the manifests: "), "{found}");
+}
+
+#[test]
+fn a_remote_that_is_gone_is_a_failure_with_a_hint() {
+    let sealed = settled();
+    fs::rename(sealed.path("fleet"), sealed.path("away")).unwrap();
+    let found = last_lines(&sealed, "failed - fetch from HERE/fleet: there is no Git repository");
+    let expected = "  code: not-a-repository\n  hint: check [source] url; the agent must be able to \
+                    read it\n";
+    assert_eq!(found, expected);
 }

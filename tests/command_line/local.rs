@@ -38,6 +38,7 @@ fn status(outcome: Outcome) -> Status {
         revision: None,
         outcome,
         reason: "ProbeFailed".into(),
+        code: "probe-failed".into(),
         detail: "web: status 500, expected 200".into(),
         at: "2026-11-01T00:00:00Z".into(),
     };
@@ -60,7 +61,9 @@ fn status_exits_as_the_last_cycle_ended() {
         let stdout = format!(
             "host          web-1 (bowline 0.1.0)\nphase         rest\n\
              last outcome  d000002 {outcome}: ProbeFailed: web: status 500, expected 200 \
-             at 2026-11-01T00:00:00Z\nwarning: look here\n"
+             at 2026-11-01T00:00:00Z\n\
+             hint          look at what the probe saw, correct the change, and merge again: it is not \
+             tried again as it is\nwarning: look here\n"
         );
         ask(&sealed, &["status"]).is(i32::from(outcome.exit_code()), &stdout, "");
         assert_eq!(server.join().unwrap(), "GET /v1/status HTTP/1.1");

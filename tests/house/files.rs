@@ -16,7 +16,7 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn sources() -> Vec<(PathBuf, String)> {
+pub(crate) fn sources() -> Vec<(PathBuf, String)> {
     let mut folders: Vec<PathBuf> =
         ["agent", "control", "tests"].iter().map(|it| root().join(it)).collect();
     let mut found = Vec::new();

@@ -12,3 +12,4 @@
 mod arrows;
 mod files;
 mod examples;
+mod codes;

@@ -8,6 +8,7 @@ use bowline_agent::arguments::Arguments;
 use bowline_agent::serve::Ended;
 use bowline_agent::{gear, logs, serve};
 use bowline_api::cycle::Cycle;
+use bowline_api::hint;
 use bowline_api::outcome::Outcome;
 use bowline_host::door::guardian;
 use bowline_host::settings;
@@ -62,6 +63,7 @@ fn interrupted() -> Cycle {
         code: "interrupted".to_owned(),
         detail: "asked to stop before the cycle's end; the next start takes back what was begun"
             .to_owned(),
+        commit: None,
         deployment: None,
         steps: Vec::new(),
         conflicts: Vec::new(),
@@ -78,15 +80,21 @@ fn show(cycle: &Cycle, as_json: bool) {
     }
     let revision = cycle.revision.as_deref().unwrap_or("-");
     println!("{} {revision} {}", cycle.outcome, cycle.detail);
+    for step in &cycle.steps {
+        let path = step.path.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
+        println!("  {} {}{path}", step.action, step.resource);
+    }
     for warning in &cycle.warnings {
         println!("  warning: {warning}");
     }
     if !cycle.code.is_empty() {
         println!("  code: {}", cycle.code);
     }
-    for step in &cycle.steps {
-        let path = step.path.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
-        println!("  {} {}{path}", step.action, step.resource);
+    if let Some(commit) = &cycle.commit {
+        println!("  commit: {commit}");
+    }
+    if let Some(hint) = hint::of(&cycle.code) {
+        println!("  hint: {hint}");
     }
 }
 

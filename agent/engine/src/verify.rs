@@ -51,7 +51,7 @@ pub struct Judged {
     pub code: String,
     /// Why, for people.
     pub detail: String,
-    /// The commit that was looked at, when one is to blame.
+    /// The commit that is to blame, when it is one.
     pub commit: Option<ObjectId>,
     /// Marks to make durable, when the walk passed.
     pub walked: Option<Walked>,
@@ -84,7 +84,7 @@ pub fn verify(
             word,
             code: code.to_string(),
             detail,
-            commit: Some(bundle.tip),
+            commit: None,
             verified: deployable.and_then(|it| proof(&walked, &it)),
             walked: Some(walked),
         },
@@ -92,7 +92,7 @@ pub fn verify(
             word,
             code: refusal.code.to_string(),
             detail: refusal.detail.clone(),
-            commit: refusal.commit.or(Some(bundle.tip)),
+            commit: refusal.commit,
             walked: None,
             verified: None,
         },

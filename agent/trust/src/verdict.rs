@@ -7,6 +7,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use bowline_api::hint;
 use bowline_model::high_water::HighWater;
 use bowline_model::object_id::ObjectId;
 use bowline_model::policy::Policy;
@@ -130,9 +131,10 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Writes the codes once: variant, name, meaning, hint.
+/// Writes the codes once: variant, name, meaning. What to do about each stands in `bowline_api::hint`,
+/// with that of every other code.
 macro_rules! codes {
-    ($($variant:ident $name:literal $meaning:literal $hint:literal;)+) => {
+    ($($variant:ident $name:literal $meaning:literal;)+) => {
         /// Why a revision is not accepted.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code {
@@ -155,75 +157,44 @@ macro_rules! codes {
 
             /// What a person can do about it, in one line.
             pub fn hint(self) -> &'static str {
-                match self { $(Self::$variant => $hint,)+ }
+                hint::of(self.as_str()).unwrap_or_default()
             }
         }
     };
 }
 
 codes! {
-    Unsigned "unsigned" "The commit carries no signature of the repository's object format."
-        "merge with a signed commit: git config commit.gpgSign true, gpg.format ssh";
-    BadSignature "bad-signature" "The signature does not fit the commit."
-        "the object was changed after signing, or signed for another purpose: find out where it came from";
-    MalformedCommit "malformed-commit" "The commit object is not of the one strict form."
-        "git made no such object: inspect it with `bowline trust inspect`";
-    UnsupportedSignature "unsupported-signature" "The signature is of a kind this version cannot verify."
-        "sign with an SSH key: Ed25519, ECDSA P-256 or P-384, RSA from 2048 bits, or a security key";
-    UnknownKey "unknown-key" "The signing key belongs to no principal of the parent's policy."
-        "add the key to the policy first, in a commit that somebody known signs";
-    KeyExpired "key-expired" "The key is not valid now, or was not at the commit's date."
-        "sign with a current key, or extend notAfter by a root-signed policy";
-    KeyRevoked "key-revoked" "The key is revoked by the parent's policy or by the newest one."
-        "sign again with another key; move the anchor past commits that the revoked key signed";
-    NotAMerger "not-a-merger" "The signer is known but may not move the branch."
-        "let one of the policy's merge.mergers sign the merge";
-    NotFastForward "not-fast-forward" "The last verified commit is not on the tip's first-parent chain."
-        "somebody rewound or replaced the branch: push the last verified commit to it again and merge on top of it";
-    WrongRepository "wrong-repository" "The policy is meant for another repository."
-        "compare repoUri in policy.yaml with repo.uri in trust.yaml";
-    WrongRef "wrong-ref" "The policy is meant for another branch."
-        "compare ref in policy.yaml with repo.ref in trust.yaml";
-    PolicyMissing "policy-missing" "The tree lacks the policy or the signatures over it."
-        "restore .bowline/policy.yaml and .bowline/policy.dsse.json";
-    PolicyNotAFile "policy-not-a-file" "The policy, or the signatures over it, is no regular file."
-        "replace the link or folder by a regular file of moderate size";
-    PolicyVersion "policy-version" "The policy's version does not rise, or lies below the host's floor."
-        "raise version in policy.yaml and have it signed again";
-    PolicyBelowThreshold "policy-below-threshold" "Too few root keys signed these bytes of the policy."
-        "have more root keys sign the policy as it is now";
-    PolicyExpired "policy-expired" "The policy is past its date and admits nothing but its own renewal."
-        "merge a root-signed policy with a later date, in a commit that changes nothing else";
-    PolicyMalformed "policy-malformed" "The policy, or the envelope of its signatures, cannot be read."
-        "check the files with `bowline validate`";
-    FutureDated "future-dated" "The commit's date lies in the future."
-        "correct the clock of whoever committed, or of this host";
-    BeforeParent "before-parent" "The commit is dated more than a day before its parent."
-        "correct the clock of whoever committed and commit again";
-    BelowFloor "below-floor" "The newest commit is older than the trust file allows."
-        "merge a newer commit, or compare floors.notBefore with the repository";
-    AnchorMismatch "anchor-mismatch" "The repository's anchor is not the commit that the trust file pins."
-        "compare anchor in trust.yaml with the repository; do not overwrite either before you know why";
-    StateMismatch "state-mismatch" "What the repository holds at the last verified head is not what was verified."
-        "state or object store was changed behind the agent: find out by whom before you reset it";
-    StateOlder "state-older" "The host's marks are older than this host can be."
-        "a backup was restored or state was rolled back: find out by whom before you reset it";
-    ObjectMismatch "object-mismatch" "An object's content does not have the name it is kept under."
-        "fetch again; if it stays, the object store is damaged or was tampered with";
-    GateUnsupported "gate-unsupported" "The policy asks for evidence that this version cannot judge."
-        "upgrade the agent, or drop the demand by a root-signed policy";
-    ApprovalMissing "approval-missing" "A forge or robot made the merge, and nobody approved it in a way that counts."
-        "let a person among merge.mergers sign the merge";
-    RevisionRevoked "revision-revoked" "The policy revokes the tip or its tree."
-        "merge a commit with another tree on top";
-    WalkTooLong "walk-too-long" "More commits lie above the last verified one than the limit allows."
-        "raise limits.commitsPerWalk in trust.yaml, or move the anchor forward";
-    ClockBehind "clock-behind" "The host's clock is behind a time that was verified already."
-        "correct the host's clock";
-    TrustFileMalformed "trust-file-malformed" "The trust file holds a root key that cannot be used."
-        "correct root.keys in trust.yaml";
-    TrustFileChanged "trust-file-changed" "The trust file changed and the walk did not begin at its anchor."
-        "verify again from the anchor: `marks_apply` tells when";
+    Unsigned "unsigned" "The commit carries no signature of the repository's object format.";
+    BadSignature "bad-signature" "The signature does not fit the commit.";
+    MalformedCommit "malformed-commit" "The commit object is not of the one strict form.";
+    UnsupportedSignature "unsupported-signature" "The signature is of a kind this version cannot verify.";
+    UnknownKey "unknown-key" "The signing key belongs to no principal of the parent's policy.";
+    KeyExpired "key-expired" "The key is not valid now, or was not at the commit's date.";
+    KeyRevoked "key-revoked" "The key is revoked by the parent's policy or by the newest one.";
+    NotAMerger "not-a-merger" "The signer is known but may not move the branch.";
+    NotFastForward "not-fast-forward" "The last verified commit is not on the tip's first-parent chain.";
+    WrongRepository "wrong-repository" "The policy is meant for another repository.";
+    WrongRef "wrong-ref" "The policy is meant for another branch.";
+    PolicyMissing "policy-missing" "The tree lacks the policy or the signatures over it.";
+    PolicyNotAFile "policy-not-a-file" "The policy, or the signatures over it, is no regular file.";
+    PolicyVersion "policy-version" "The policy's version does not rise, or lies below the host's floor.";
+    PolicyBelowThreshold "policy-below-threshold" "Too few root keys signed these bytes of the policy.";
+    PolicyExpired "policy-expired" "The policy is past its date and admits nothing but its own renewal.";
+    PolicyMalformed "policy-malformed" "The policy, or the envelope of its signatures, cannot be read.";
+    FutureDated "future-dated" "The commit's date lies in the future.";
+    BeforeParent "before-parent" "The commit is dated more than a day before its parent.";
+    BelowFloor "below-floor" "The newest commit is older than the trust file allows.";
+    AnchorMismatch "anchor-mismatch" "The repository's anchor is not the commit that the trust file pins.";
+    StateMismatch "state-mismatch" "What the repository holds at the last verified head is not what was verified.";
+    StateOlder "state-older" "The host's marks are older than this host can be.";
+    ObjectMismatch "object-mismatch" "An object's content does not have the name it is kept under.";
+    GateUnsupported "gate-unsupported" "The policy asks for evidence that this version cannot judge.";
+    ApprovalMissing "approval-missing" "A forge or robot made the merge, and nobody approved it in a way that counts.";
+    RevisionRevoked "revision-revoked" "The policy revokes the tip or its tree.";
+    WalkTooLong "walk-too-long" "More commits lie above the last verified one than the limit allows.";
+    ClockBehind "clock-behind" "The host's clock is behind a time that was verified already.";
+    TrustFileMalformed "trust-file-malformed" "The trust file holds a root key that cannot be used.";
+    TrustFileChanged "trust-file-changed" "The trust file changed and the walk did not begin at its anchor.";
 }
 
 impl fmt::Display for Code {

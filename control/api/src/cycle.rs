@@ -22,6 +22,9 @@ pub struct Cycle {
     pub code: String,
     /// Why, for people.
     pub detail: String,
+    /// The commit that is to blame, when it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
     /// The deployment's id; `None` when none was begun.
     pub deployment: Option<String>,
     /// What was changed.

@@ -7,4 +7,5 @@ pub mod record;
 pub mod status;
 pub mod cycle;
 pub mod problem;
+pub mod hint;
 pub mod route;

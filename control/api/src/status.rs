@@ -79,6 +79,9 @@ pub struct Last {
     pub outcome: Outcome,
     /// One word for why.
     pub reason: String,
+    /// The stable code; empty on success.
+    #[serde(default)]
+    pub code: String,
     /// Why, for people.
     pub detail: String,
     /// When, RFC 3339.

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** words only: what is shown was said by the agent.
 
+use bowline_api::hint;
 use bowline_api::record::Record;
 use bowline_api::status::{Committed, Last, Status, WaitingFor};
 
@@ -16,12 +17,14 @@ pub(super) fn status(status: &Status, screen: &mut Screen<'_>) -> Result<(), Fai
     // Their reasons are the last outcome's; `--json` has them all.
     let conditions: Vec<_> =
         status.conditions.iter().map(|it| format!("{} {}", it.kind, it.status)).collect();
+    let hint = status.last.as_ref().and_then(|it| hint::of(&it.code));
     screen.table(&[
         ("host", format!("{} (bowline {})", status.name, status.version)),
         ("phase", status.phase.clone()),
         ("committed", status.committed.as_ref().map(committed).unwrap_or_default()),
         ("attempted", status.last_attempted_revision.clone().unwrap_or_default()),
         ("last outcome", status.last.as_ref().map(last).unwrap_or_default()),
+        ("hint", hint.unwrap_or_default().to_owned()),
         ("waiting for", status.waiting_for.as_ref().map(waiting).unwrap_or_default()),
         ("conditions", conditions.join(", ")),
         ("next poll", status.next_poll.clone().unwrap_or_default()),

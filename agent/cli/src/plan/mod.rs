@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 use bowline_api::cycle::PlanView;
+use bowline_api::hint;
 use bowline_engine::compile::{CompileFailure, Compiled, Step, compile};
 use bowline_engine::plan::{Given, NoPlan, plan as make, survey};
 use bowline_engine::verify::Verified;
@@ -77,8 +78,9 @@ fn read_and_compile(
 
 /// Faults are named all at once, a line each.
 fn uncompiled(failure: CompileFailure, verified: &Verified) -> Failure {
-    let what = format!("{}: {} cannot be compiled", failure.code(), verified.revision());
-    Failure::failed(failure).of(what)
+    let code = failure.code();
+    let what = format!("{code}: {} cannot be compiled", verified.revision());
+    Failure::failed(failure).of(what).hint(hint::of(code).unwrap_or_default())
 }
 
 /// The plan as shown, and the commands whose guards were not asked.
@@ -95,15 +97,13 @@ fn work_out(
         survey: &survey,
         sight: &sight,
     });
-    let plan = planned.map_err(|none| match &none {
-        NoPlan::Refused { code, .. } => {
-            let what = format!("{code}: the agent would refuse {}", revision_of(compiled));
-            Failure::failed(none).of(what)
-        }
-        NoPlan::Held { code, .. } => {
-            let what = format!("{code}: the agent would hold {}", revision_of(compiled));
-            Failure::failed(none).of(what)
-        }
+    let plan = planned.map_err(|none| {
+        let (code, would) = match &none {
+            NoPlan::Refused { code, .. } => (*code, "refuse"),
+            NoPlan::Held { code, .. } => (*code, "hold"),
+        };
+        let what = format!("{code}: the agent would {would} {}", revision_of(compiled));
+        Failure::failed(none).of(what).hint(hint::of(code).unwrap_or_default())
     })?;
     let mut view = plan.view();
     let mut shown = BTreeSet::new();

@@ -3,6 +3,7 @@
 //! **Invariant:** an unverified revision is never planned, also when it was asked for by name.
 
 use anyhow::anyhow;
+use bowline_api::hint;
 use bowline_engine::verify::{Verified, verify};
 use bowline_host::door::clock;
 use bowline_host::failure::chain;
@@ -12,7 +13,6 @@ use bowline_host::repository::{Repository, view};
 use bowline_model::object_id::ObjectId;
 use bowline_model::tree::{Contents, Tree};
 use bowline_trust::marks_apply;
-use bowline_trust::verdict::Code;
 
 use super::here::Here;
 use crate::failure::Failure;
@@ -87,11 +87,10 @@ impl Source {
                 Ok(verified)
             }
             None => {
-                let named = Code::ALL.iter().find(|it| it.as_str() == judged.code);
                 let what = anyhow!("{}: {}", judged.code, judged.detail);
                 Err(Failure::failed(what)
                     .of(format!("{tip} is {}, so there is nothing to plan", judged.word))
-                    .hint(named.map(|it| it.hint()).unwrap_or_default()))
+                    .hint(hint::of(&judged.code).unwrap_or_default()))
             }
         }
     }

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bowline_api::hint;
 use bowline_api::outcome::Outcome;
 use bowline_api::status::{Committed, Condition, Last, Quarantined, WaitingFor};
 use bowline_engine::ending::Ending;
@@ -84,7 +85,8 @@ impl Host {
         } else {
             tracing::warn!(
                 outcome = %cycle.outcome, revision, reason = cycle.reason, code = cycle.code,
-                detail = cycle.detail, "cycle over"
+                commit = cycle.commit.as_deref(), detail = cycle.detail,
+                hint = hint::of(&cycle.code), "cycle over"
             );
         }
         self.board.tell(|status| {
@@ -93,6 +95,7 @@ impl Host {
                 revision: cycle.revision.clone(),
                 outcome: cycle.outcome,
                 reason: cycle.reason.clone(),
+                code: cycle.code.clone(),
                 detail: cycle.detail.clone(),
                 at: rfc3339(clock::wall()),
             });

@@ -209,7 +209,8 @@ pub(super) fn alarm_once(mut memory: Memory, ending: Ending) -> Turn {
     if ending.cycle.outcome == Outcome::Failed {
         memory.failures += 1;
     }
-    let cause = (ending.cycle.code.clone(), ending.cycle.revision.clone().unwrap_or_default());
+    let blamed = ending.cycle.commit.clone().or_else(|| ending.cycle.revision.clone());
+    let cause = (ending.cycle.code.clone(), blamed.unwrap_or_default());
     if quiet || memory.alarmed.as_ref() == Some(&cause) {
         return rest(memory, ending);
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bowline_api::outcome::Outcome;
 use bowline_model::bundle::Bundle;
+use bowline_model::object_id::ObjectId;
 use bowline_model::revision::Revision;
 use bowline_model::survey::Depth;
 use bowline_model::tree::{Contents, Tree};
@@ -68,7 +69,7 @@ pub(super) fn judge(mut memory: Memory, mut quest: Quest, bundle: Box<Bundle>) -
     let marks = memory.high_water.clone();
     let judged = verify::verify(&settings, marks.as_ref(), &bundle, quest.wall);
     if !judged.code.is_empty() && quest.ending.is_none() {
-        quest.ending = Some(unverified(&memory, &settings, &judged));
+        quest.ending = Some(unverified(&memory, &settings, &judged, bundle.tip));
     }
     if let Some(walked) = &judged.walked {
         memory.warnings.extend(walked.warnings.iter().cloned());
@@ -86,16 +87,23 @@ pub(super) fn judge(mut memory: Memory, mut quest: Quest, bundle: Box<Bundle>) -
     }
 }
 
-fn unverified(memory: &Memory, settings: &Settings, judged: &Judged) -> Ending {
+/// What is refused is the newest commit; the one that is to blame may lie below it.
+fn unverified(memory: &Memory, settings: &Settings, judged: &Judged, tip: ObjectId) -> Ending {
     let (outcome, reason) = match judged.word {
         "pending" => (Outcome::Pending, "PendingEvidence"),
         "tampered" => (Outcome::Stranded, "Tampered"),
         _ => (Outcome::Refused, "Refused"),
     };
     let branch = Revision::branch_of(settings.trust.repo.ref_name.as_str());
-    let revision = judged.commit.map(|it| Revision::name(branch, &it));
-    let why = (reason, judged.code.as_str(), judged.detail.as_str());
-    Ending { cycle: plain_cycle(outcome, revision, standing(memory), why), again: false }
+    let detail = match judged.commit.filter(|it| *it != tip) {
+        Some(below) => format!("at {}: {}", below.short(), judged.detail),
+        None => judged.detail.clone(),
+    };
+    let revision = Some(Revision::name(branch, &tip));
+    let why = (reason, judged.code.as_str(), detail.as_str());
+    let mut cycle = plain_cycle(outcome, revision, standing(memory), why);
+    cycle.commit = judged.commit.map(|it| it.to_string());
+    Ending { cycle, again: false }
 }
 
 /// Chooses what to deploy: the newest commit that may be, else the one that stands.

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use bowline_api::hint;
 use thiserror::Error;
 
 use super::RepositoryFailure;
@@ -139,26 +140,7 @@ impl FetchFailure {
 
     /// What a person can do.
     pub fn hint(&self) -> &'static str {
-        match self {
-            Self::NoSource => "name one under [source] url",
-            Self::Unsupported { .. } => "mirror it to this machine and name its path",
-            Self::NotARepository { .. } => "check [source] url; the agent must be able to read it",
-            Self::Empty { .. } => "push a first commit",
-            Self::MissingRef { .. } => "check [source] ref; it is written in full: refs/heads/main",
-            Self::NotACommit { .. } => "name a branch; annotated tags are not followed",
-            Self::ObjectFormat { .. } => "use a repository made with --object-format=sha1",
-            Self::Unreadable { .. } => {
-                "use Git's \"files\" reference format, and run git fsck there"
-            }
-            Self::Git { .. } => "run git fsck there",
-            Self::TooLarge { .. } => {
-                "raise limits in the trust file, or make the repository smaller"
-            }
-            Self::TimedOut { .. } => "raise [source] timeout",
-            Self::Stopped { .. } => "nothing: it is tried again at the next start",
-            Self::Own(_) => "delete the agent's objects.git: it is fetched again",
-            Self::NoneAnswered { failures } => failures.first().map_or("", Self::hint),
-        }
+        hint::of(self.code()).unwrap_or_default()
     }
 }
 

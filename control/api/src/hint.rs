@@ -1,0 +1,177 @@
+//! What a person can do about each code of a refusal, a wait or a failure.
+//!
+//! **Invariant:** every code that anybody may see has its line here, and only here.
+//! **Invariant:** a hint is one line that begins with what to do; it repeats nothing of the detail.
+
+/// What to do about a code; `None` for a code that this version does not know.
+pub fn of(code: &str) -> Option<&'static str> {
+    HINTS.iter().find(|(name, _)| *name == code).map(|(_, hint)| *hint)
+}
+
+/// Each code, and what to do about it: what was offered, what it asks for, how it fared, the host, the
+/// remote.
+pub const HINTS: &[(&str, &str)] = &[
+    ("unsigned", "merge with a signed commit: git config commit.gpgSign true, gpg.format ssh"),
+    (
+        "bad-signature",
+        "the object was changed after signing, or signed for another purpose: find out where it came from",
+    ),
+    ("malformed-commit", "git made no such object: inspect it with `bowline trust inspect`"),
+    (
+        "unsupported-signature",
+        "sign with an SSH key: Ed25519, ECDSA P-256 or P-384, RSA from 2048 bits, or a security key",
+    ),
+    ("unknown-key", "add the key to the policy first, in a commit that somebody known signs"),
+    ("key-expired", "sign with a current key, or extend notAfter by a root-signed policy"),
+    (
+        "key-revoked",
+        "sign again with another key; move the anchor past commits that the revoked key signed",
+    ),
+    ("not-a-merger", "let one of the policy's merge.mergers sign the merge"),
+    (
+        "not-fast-forward",
+        "somebody rewound or replaced the branch: push the last verified commit to it again and merge on top of it",
+    ),
+    ("wrong-repository", "compare repoUri in policy.yaml with repo.uri in trust.yaml"),
+    ("wrong-ref", "compare ref in policy.yaml with repo.ref in trust.yaml"),
+    ("policy-missing", "restore .bowline/policy.yaml and .bowline/policy.dsse.json"),
+    ("policy-not-a-file", "replace the link or folder by a regular file of moderate size"),
+    ("policy-version", "raise version in policy.yaml and have it signed again"),
+    ("policy-below-threshold", "have more root keys sign the policy as it is now"),
+    (
+        "policy-expired",
+        "merge a root-signed policy with a later date, in a commit that changes nothing else",
+    ),
+    ("policy-malformed", "check the files with `bowline validate`"),
+    ("future-dated", "correct the clock of whoever committed, or of this host"),
+    ("before-parent", "correct the clock of whoever committed and commit again"),
+    ("below-floor", "merge a newer commit, or compare floors.notBefore with the repository"),
+    (
+        "anchor-mismatch",
+        "compare anchor in trust.yaml with the repository; do not overwrite either before you know why",
+    ),
+    (
+        "state-mismatch",
+        "state or object store was changed behind the agent: find out by whom before you reset it",
+    ),
+    (
+        "state-older",
+        "a backup was restored or state was rolled back: find out by whom before you reset it",
+    ),
+    (
+        "object-mismatch",
+        "fetch again; if it stays, the object store is damaged or was tampered with",
+    ),
+    ("gate-unsupported", "upgrade the agent, or drop the demand by a root-signed policy"),
+    ("approval-missing", "let a person among merge.mergers sign the merge"),
+    ("revision-revoked", "merge a commit with another tree on top"),
+    ("walk-too-long", "raise limits.commitsPerWalk in trust.yaml, or move the anchor forward"),
+    ("clock-behind", "correct the host's clock"),
+    ("trust-file-malformed", "correct root.keys in trust.yaml"),
+    (
+        "trust-file-changed",
+        "run it again: the walk then begins at the anchor of the new trust file",
+    ),
+    (
+        "conflict",
+        "somebody changed the path at the same time: let only one of them write it; it is tried again by itself",
+    ),
+    ("not-ours", "move the object away, or let the manifest say policy.adopt: always"),
+    ("not-empty", "empty the folder first, or declare with it what it holds"),
+    ("missing-parent", "declare a Directory for the folder, or make it"),
+    (
+        "unsafe-path",
+        "let a plain folder or file stand there: links, devices and mounts are not followed",
+    ),
+    ("unsupported", "take the setting out of the manifest, or upgrade the agent"),
+    ("irreversible", "take requireReversible out of the manifest, or give its command an undo"),
+    ("prune-brake", "look at what would go with `bowline plan`, and remove it in smaller merges"),
+    ("plan-too-large", "split the change into smaller merges"),
+    (
+        "quarantined",
+        "merge a change to one of those resources, or take the change out: either is tried at once",
+    ),
+    ("agent-too-old", "upgrade the agent, or lower minimumAgent in bowline.yaml"),
+    ("invalid-manifest", "correct the manifests: `bowline validate` names every fault"),
+    (
+        "unresolved-reference",
+        "add what the manifest names, on the host or in the repository, or name another",
+    ),
+    (
+        "hostile-tree",
+        "take the entry out of the repository: only plain files, folders and links inside it are taken",
+    ),
+    ("missing-file", "commit the file that the manifest names"),
+    ("too-large", "make it smaller, or raise limits in the trust file where one is named"),
+    ("validation-failed", "correct the content until the manifest's validate program accepts it"),
+    ("handler-failed", "look at the unit's own log, correct the change, and merge again"),
+    ("service", "look at the unit's own log, and at [host] serviceManager in the agent's settings"),
+    (
+        "probe-failed",
+        "look at what the probe saw, correct the change, and merge again: it is not tried again as it is",
+    ),
+    ("command-failed", "look at what the program printed, correct the change, and merge again"),
+    ("command-timeout", "raise spec.timeout, or find out what the program waits for"),
+    ("account", "make the user or group on the host first"),
+    ("interrupted", "nothing: it is tried again by itself"),
+    ("drift-detected", "put the paths back, or let the manifest say policy.drift: repair"),
+    ("no-room", "free space on the filesystem that is named; it is tried again by itself"),
+    ("stage-mismatch", "look after the disk: what was written is not what is read"),
+    ("io", "look at the cause that is named: a disk, a permission or a limit of this host"),
+    ("journal", "look after the filesystem of the state folder; it is tried again by itself"),
+    ("state", "look after the filesystem of the state folder; it is tried again by itself"),
+    ("record", "look after the filesystem of the state folder; it is tried again by itself"),
+    (
+        "records-damaged",
+        "find out who changed the records; move their folder aside to begin a new chain",
+    ),
+    (
+        "stranded",
+        "put the paths that are named right by hand; the agent touches nothing until it is started again",
+    ),
+    (
+        "journal-damaged",
+        "find out what damaged it; compare the host with `.bowline-stage`, then move the journal aside",
+    ),
+    (
+        "stage-without-journal",
+        "look for the journal in a backup of the state folder; else move what is wanted out of the stage, and remove it",
+    ),
+    ("bug", "report it with the agent's log; nothing was changed by it"),
+    ("no-source", "name one under [source] url"),
+    (
+        "unsupported-remote",
+        "mirror it to this machine, and name the mirror's path or file:// URL under [source] url",
+    ),
+    ("not-a-repository", "check [source] url; the agent must be able to read it"),
+    ("empty-repository", "push a first commit"),
+    ("missing-ref", "check [source] ref; it is written in full: refs/heads/main"),
+    ("not-a-commit", "name a branch under [source] ref; annotated tags are not followed"),
+    ("object-format", "use a repository made with --object-format=sha1"),
+    ("remote-damaged", "run git fsck there; its references must be in Git's \"files\" format"),
+    ("fetch-timeout", "raise [source] timeout"),
+    ("stopped", "nothing: it is tried again at the next start"),
+    ("missing-object", "run git fsck on the remote; the agent fetches everything again by itself"),
+    (
+        "repository",
+        "nothing: the agent's copy is fetched again; should it come back, look after the disk",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn a_code_stands_once_and_its_hint_is_one_line() {
+        let names: BTreeSet<_> = HINTS.iter().map(|(name, _)| name).collect();
+        assert_eq!(names.len(), HINTS.len());
+        for (name, hint) in HINTS {
+            let plain = |it: char| it.is_ascii_lowercase() || it == '-';
+            assert!(name.chars().all(plain), "{name}");
+            assert!(!hint.is_empty() && !hint.ends_with('.') && !hint.contains('\n'), "{name}");
+        }
+        assert_eq!((of("unsigned").is_some(), of("unheard-of")), (true, None));
+    }
+}
