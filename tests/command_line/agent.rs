@@ -106,3 +106,46 @@ fn a_remote_that_is_gone_is_a_failure_with_a_hint() {
                     read it\n";
     assert_eq!(found, expected);
 }
+
+#[test]
+fn settings_are_checked_and_the_files_named() {
+    let sealed = Sealed::found(&["alice"]);
+    let check = |file: &str| sealed.agent(&["--config", file, "--check-config"]);
+    let before = sealed.snapshot();
+    let stdout = "HERE/fleet.agent.toml: valid\nHERE/fleet.trust.yaml: valid\n";
+    check("fleet.agent.toml").is(0, stdout, "");
+    assert_eq!(sealed.snapshot(), before);
+    let good = sealed.read("fleet.agent.toml");
+    let with = |url: &str| {
+        let line = good.lines().find(|it| it.starts_with("url = ")).unwrap();
+        sealed.write("other.toml", good.replace(line, &format!("url = {url}")));
+        check("other.toml")
+    };
+    let hint = "hint: mirror it to this machine, and name the mirror's path or file:// URL under \
+                [source] url\n";
+    for (url, shown) in [
+        ("\"https://me:secret@git.example/fleet.git\"", "https://git.example/fleet.git"),
+        ("[\"/srv/fleet.git\", \"git@git.example:fleet\"]", "git.example:fleet"),
+    ] {
+        let stderr = format!(
+            "error: source.url in HERE/other.toml\ncaused by: fetch from {shown}: https/ssh remotes \
+             are not supported by this version\n{hint}"
+        );
+        with(url).is(2, "", &stderr);
+    }
+    // What is not there now may be there later.
+    assert_eq!(with("\"file:///srv/nowhere.git\"").code, 0);
+}
+
+#[test]
+fn settings_that_cannot_be_used_are_told_with_a_hint() {
+    let sealed = Sealed::found(&["alice"]);
+    let good = sealed.read("fleet.agent.toml");
+    sealed.write("other.toml", good.replace("refs/heads/main", "refs/heads/other"));
+    let stderr = "error: source.ref in HERE/other.toml is refs/heads/other, and the trust file vouches \
+                  for refs/heads/main\nhint: packaging/default.toml documents every setting\n";
+    sealed.agent(&["--config", "other.toml", "--check-config"]).is(2, "", stderr);
+    let stderr = "error: there is no settings file HERE/none.toml\n\
+                  hint: packaging/default.toml documents every setting\n";
+    sealed.agent(&["--config", "none.toml", "--check-config"]).is(2, "", stderr);
+}

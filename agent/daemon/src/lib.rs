@@ -11,5 +11,6 @@ pub mod hands;
 pub mod cannot_start;
 pub mod gear;
 pub mod compose;
+pub mod check;
 pub mod api;
 pub mod serve;

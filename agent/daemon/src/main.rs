@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use bowline_agent::arguments::Arguments;
 use bowline_agent::serve::Ended;
-use bowline_agent::{gear, logs, serve};
+use bowline_agent::{check, logs, serve};
 use bowline_api::cycle::Cycle;
 use bowline_api::hint;
 use bowline_api::outcome::Outcome;
@@ -29,13 +29,15 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let settings = match settings::load(&arguments.config, &arguments.root) {
         Ok(settings) => settings,
-        Err(error) => return complain(&error, USAGE),
+        Err(error) => {
+            return complain(&error, "packaging/default.toml documents every setting", USAGE);
+        }
     };
     logs::start(settings.log, std::env::var_os("JOURNAL_STREAM").is_some());
     if arguments.check_config {
-        return match gear::check(&settings) {
-            Ok(_) => ExitCode::SUCCESS,
-            Err(error) => complain(&error, USAGE),
+        return match check::check(&settings) {
+            Ok(files) => approve(&files),
+            Err(error) => complain(&error, error.hint(), USAGE),
         };
     }
     let ended = if arguments.once { serve::once(settings) } else { serve::always(settings) };
@@ -49,7 +51,7 @@ fn main() -> ExitCode {
             show(&cycle, arguments.json);
             ExitCode::from(cycle.outcome.exit_code())
         }
-        Err(error) => complain(&error, error.exit_code()),
+        Err(error) => complain(&error, error.hint(), error.exit_code()),
     }
 }
 
@@ -98,8 +100,16 @@ fn show(cycle: &Cycle, as_json: bool) {
     }
 }
 
+#[allow(clippy::print_stdout, reason = "data goes to stdout")]
+fn approve(files: &[String]) -> ExitCode {
+    for file in files {
+        println!("{file}");
+    }
+    ExitCode::SUCCESS
+}
+
 #[allow(clippy::print_stderr, reason = "errors go to stderr")]
-fn complain(error: &(dyn std::error::Error + 'static), code: u8) -> ExitCode {
+fn complain(error: &(dyn std::error::Error + 'static), hint: &str, code: u8) -> ExitCode {
     eprintln!("error: {error}");
     let mut cause = error.source();
     // Eight causes are more than any error here has; a longer chain is a circle.
@@ -107,6 +117,9 @@ fn complain(error: &(dyn std::error::Error + 'static), code: u8) -> ExitCode {
         let Some(it) = cause else { break };
         eprintln!("caused by: {it}");
         cause = it.source();
+    }
+    if !hint.is_empty() {
+        eprintln!("hint: {hint}");
     }
     ExitCode::from(code)
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use bowline_api::cycle::Cycle;
+use bowline_api::hint;
 use bowline_host::settings::Settings;
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
@@ -52,6 +53,28 @@ impl Fell {
             // The disk failed a barrier: a person looks before anything is written again.
             Self::Halt(Halt::Fatal(_)) => 3,
             Self::Halt(_) | Self::Listen(_) | Self::Runtime(_) => 1,
+        }
+    }
+}
+
+impl CannotStart {
+    /// What a person can do.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Settings(_) => "packaging/default.toml documents every setting",
+            Self::Damaged { .. } => hint::of("state-mismatch").unwrap_or_default(),
+            Self::Open { .. } => "",
+        }
+    }
+}
+
+impl Fell {
+    /// What a person can do.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Start(error) => error.hint(),
+            Self::Halt(Halt::Fatal(_)) => "look after the disk, then start the agent again",
+            Self::Halt(_) | Self::Listen(_) | Self::Runtime(_) => "",
         }
     }
 }

@@ -12,7 +12,7 @@ use bowline_model::object_id::ObjectId;
 use git2::{Config, Indexer, ObjectType, Odb, Oid};
 
 pub use super::fetch_failure::FetchFailure;
-use super::source::Remote;
+use super::source::{Remote, path_of};
 use super::{Repository, RepositoryFailure, object_id, oid};
 use crate::door::{clock, files};
 
@@ -151,6 +151,11 @@ impl Repository {
         files::replace_cheaply(&path, WHOLE.as_bytes(), 0o600).map_err(RepositoryFailure::from)?;
         Ok(Config::open(&path).map_err(fail)?)
     }
+}
+
+/// Whether remotes of this kind can be fetched from, whatever is there now.
+pub fn check_kind(url: &str) -> Result<(), FetchFailure> {
+    path_of(url).map(drop)
 }
 
 /// What a fetch brings: everything below the tip that is not below what is known.

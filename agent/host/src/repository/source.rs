@@ -30,14 +30,7 @@ pub(super) struct Remote {
 impl Remote {
     /// Finds the repository that a path or `file://` address names.
     pub(super) fn find(url: &str) -> Result<Self, FetchFailure> {
-        let path = match url.split_once("://") {
-            None if looks_like_scp(url) => {
-                return Err(FetchFailure::Unsupported { url: shown(url) });
-            }
-            None => PathBuf::from(url),
-            Some(("file", rest)) => PathBuf::from(rest.strip_prefix("localhost").unwrap_or(rest)),
-            Some(_) => return Err(FetchFailure::Unsupported { url: shown(url) }),
-        };
+        let path = path_of(url)?;
         let git = [path.join(".git"), path.clone()]
             .into_iter()
             .find_map(|it| git_folder(&it))
@@ -118,6 +111,17 @@ impl Remote {
             matches!(packed, Ok(Some(bytes)) if bytes.windows(5).any(|it| it == b"refs/"));
         in_pack
             || files::names(&self.common.join("refs/heads"), 100_000).is_ok_and(|it| !it.is_empty())
+    }
+}
+
+/// The path that an address names; an address of another kind is not served.
+pub(super) fn path_of(url: &str) -> Result<PathBuf, FetchFailure> {
+    let unsupported = || Err(FetchFailure::Unsupported { url: shown(url) });
+    match url.split_once("://") {
+        None if looks_like_scp(url) => unsupported(),
+        None => Ok(PathBuf::from(url)),
+        Some(("file", rest)) => Ok(PathBuf::from(rest.strip_prefix("localhost").unwrap_or(rest))),
+        Some(_) => unsupported(),
     }
 }
 
