@@ -83,3 +83,21 @@ fn files_that_cannot_be_used_are_mistakes() {
         assert_eq!((said.code, said.stdout.as_str()), (2, ""), "{what} {keys}: {said:?}");
     }
 }
+
+#[test]
+fn without_keys_the_root_keys_of_a_trust_file_count() {
+    let (sealed, _) = signed();
+    let said = sealed.bowline(&["trust", "inspect", "raw", "--trust", "fleet.trust.yaml"]);
+    let stderr = "note: the keys are the root keys of fleet.trust.yaml\n";
+    assert_eq!((said.code, said.stderr.as_str()), (0, stderr), "{said:?}");
+    assert!(said.stdout.starts_with("result   valid\nreason   signed by \"alice\"\n"), "{said:?}");
+    let installed = "/etc/bowline/trust.yaml";
+    if std::path::Path::new(installed).exists() {
+        return println!("left out: this machine has {installed}");
+    }
+    let stderr = format!(
+        "error: there is no trust file {installed}\n\
+         hint: name public keys with --keys, or a trust file with --trust\n"
+    );
+    sealed.bowline(&["trust", "inspect", "raw"]).is(2, "", &stderr);
+}

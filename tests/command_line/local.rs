@@ -129,7 +129,8 @@ fn a_problem_is_told_in_the_agents_words() {
     let sealed = Sealed::new();
     let problem = r#"{"title":"no such deployment","status":404,"detail":"this host has none"}"#;
     let server = serve(&sealed, "404 Not Found", problem.to_owned());
-    let stderr = "error: no such deployment: this host has none\n";
+    let stderr = "error: no such deployment: this host has none\n\
+                  hint: `bowline history` lists the ids\n";
     ask(&sealed, &["show", "d9"]).is(1, "", stderr);
     server.join().unwrap();
     let server = serve(&sealed, "500 Oops", "oops".to_owned());

@@ -128,6 +128,15 @@ fn somebody_elses_file_is_not_planned_over() {
 }
 
 #[test]
+fn a_damaged_state_needs_a_person() {
+    let sealed = fresh();
+    sealed.write("fleet.state/ledger.json", "[");
+    let said = plan(&sealed, &[]);
+    assert_eq!((said.code, said.stdout.as_str()), (3, ""), "{said:?}");
+    assert!(said.stderr.starts_with("error: read the state file HERE/fleet.state/ledger.json\n"));
+}
+
+#[test]
 fn settings_that_cannot_be_used_are_mistakes() {
     let sealed = fresh();
     let good = sealed.read("fleet.agent.toml");
@@ -143,6 +152,7 @@ fn settings_that_cannot_be_used_are_mistakes() {
     }
     let said = sealed.bowline(&["plan", "--config", "none.toml", "--root", "root"]);
     assert_eq!(said.code, 2, "{said:?}");
-    let said = sealed.bowline(&["plan", "--config", "fleet.agent.toml", "--root", "none"]);
-    assert_eq!(said.code, 2, "{said:?}");
+    let stderr = "error: open the root HERE/none\ncaused by: No such file or directory (os error 2)\n\
+                  hint: make it first: mkdir -p HERE/none\n";
+    sealed.bowline(&["plan", "--config", "fleet.agent.toml", "--root", "none"]).is(2, "", stderr);
 }

@@ -124,3 +124,31 @@ fn another_branch_than_the_trust_files_is_not_followed() {
     assert_eq!(said.code, 1, "{said:?}");
     assert!(said.stderr.contains("it has no refs/heads/main"), "{said:?}");
 }
+
+#[test]
+fn a_damaged_state_needs_a_person() {
+    let sealed = Sealed::found(&["alice"]);
+    sealed.write("state/verify.json", "{\"head\":7}");
+    let stderr = "error: read the state file state/verify.json\ncaused by: invalid type";
+    let hint = "hint: state or object store was changed behind the agent: find out by whom before you \
+                reset it\n";
+    for more in [&[][..], &["--json"]] {
+        let said = verify(&sealed, &[&["--state", "state"], more].concat());
+        assert_eq!((said.code, said.stdout.as_str()), (3, ""), "{said:?}");
+        assert!(said.stderr.starts_with(stderr) && said.stderr.ends_with(hint), "{said:?}");
+    }
+}
+
+#[test]
+fn a_trust_file_at_fault_is_told_in_words_of_yaml() {
+    let sealed = Sealed::found(&["alice"]);
+    let good = sealed.read("fleet.trust.yaml");
+    for (written, shown) in [("x", "the text \"x\""), ("-1", "the number -1 without quotes")] {
+        let text = good.replace("threshold: 1", &format!("threshold: {written}"));
+        sealed.write("fleet.trust.yaml", text);
+        let said = verify(&sealed, &[]);
+        assert_eq!(said.code, 2, "{said:?}");
+        let expected = format!("root.threshold: {shown}; expected a whole number\n");
+        assert!(said.stderr.contains(&expected), "{said:?}");
+    }
+}

@@ -7,7 +7,9 @@ use std::io;
 use std::path::Path;
 
 use anyhow::Error;
+use bowline_api::hint;
 use bowline_host::door::files;
+use bowline_host::state::StateFailure;
 
 /// Why a verb failed.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ enum Weight {
     Failed,
     /// It was not tried: what was given makes no sense.
     Usage,
+    /// What the host keeps is not as it was kept: a person has to look.
+    Tampered,
     /// Nobody reads the output any more: nothing is left to say.
     Unheard,
 }
@@ -39,6 +43,12 @@ impl Failure {
     /// A mistake in what was given.
     pub fn usage(error: impl Into<Error>) -> Self {
         Self { weight: Weight::Usage, error: error.into(), hints: Vec::new() }
+    }
+
+    /// What a host keeps was damaged, or changed behind its agent.
+    pub fn tampered(error: impl Into<Error>) -> Self {
+        let hint = hint::of("state-mismatch").unwrap_or_default();
+        Self { weight: Weight::Tampered, error: error.into(), hints: Vec::new() }.hint(hint)
     }
 
     /// The same failure with a hint; an empty one is left out.
@@ -60,6 +70,7 @@ impl Failure {
         match self.weight {
             Weight::Failed | Weight::Unheard => 1,
             Weight::Usage => 2,
+            Weight::Tampered => 3,
         }
     }
 
@@ -77,6 +88,16 @@ impl From<io::Error> for Failure {
             _ => Weight::Failed,
         };
         Self { weight, error: Error::new(error).context("write the output"), hints: Vec::new() }
+    }
+}
+
+/// A state that cannot be read is no usage and no bad luck: the agent would not start with it either.
+impl From<StateFailure> for Failure {
+    fn from(failure: StateFailure) -> Self {
+        match failure {
+            StateFailure::Damaged { .. } => Self::tampered(failure),
+            StateFailure::Os(_) => Self::failed(failure),
+        }
     }
 }
 
@@ -100,6 +121,7 @@ mod tests {
         for (failure, code, heard) in [
             (Failure::failed(anyhow!("x")), 1, true),
             (Failure::usage(anyhow!("x")), 2, true),
+            (Failure::tampered(anyhow!("x")), 3, true),
             (Failure::from(broken), 1, false),
             (Failure::from(io::Error::other("full")), 1, true),
         ] {

@@ -5,14 +5,17 @@
 use std::path::Path;
 
 use bowline_host::repository::{Repository, view};
+use bowline_host::settings;
+use bowline_model::trust_root::RootKey;
 use bowline_trust::commit::LARGEST_COMMIT;
 use bowline_trust::inspect::{Inspection, Worth, inspect as look};
-use bowline_trust::key_file;
+use bowline_trust::key_file::{self, ListedKey};
+use bowline_trust::ssh_key::SshKey;
 
 use crate::arguments::Inspect;
 use crate::failure::{Failure, read_given};
 use crate::screen::Screen;
-use crate::verify::unreachable;
+use crate::verify::{read_trust, unreachable};
 
 /// Ten times what a commit may have: a larger one is said to be malformed, not unreadable.
 const COMMIT_BYTES_MAX: u64 = 10 * LARGEST_COMMIT as u64;
@@ -22,10 +25,7 @@ const KEYS_BYTES_MAX: u64 = 16 << 20;
 
 /// Looks at one commit.
 pub fn inspect(given: &Inspect, screen: &mut Screen<'_>) -> Result<u8, Failure> {
-    let keys = read_given(&given.keys, "key file", KEYS_BYTES_MAX)?;
-    let keys = key_file::read(&keys).map_err(|source| {
-        Failure::usage(source).of(format!("{} cannot be used", given.keys.display()))
-    })?;
+    let keys = keys(given, screen)?;
     let raw = match &given.repo {
         Some(repo) => of_repository(repo, &given.what)?,
         None => read_given(Path::new(&given.what), "file", COMMIT_BYTES_MAX).map_err(|it| {
@@ -39,6 +39,31 @@ pub fn inspect(given: &Inspect, screen: &mut Screen<'_>) -> Result<u8, Failure> 
         show(&found, screen)?;
     }
     Ok(u8::from(found.result != Worth::Valid))
+}
+
+/// The keys that count: those named, else the root keys of a trust file.
+fn keys(given: &Inspect, screen: &mut Screen<'_>) -> Result<Vec<ListedKey>, Failure> {
+    if let Some(file) = &given.keys {
+        let keys = read_given(file, "key file", KEYS_BYTES_MAX)?;
+        return key_file::read(&keys).map_err(|source| {
+            Failure::usage(source).of(format!("{} cannot be used", file.display()))
+        });
+    }
+    let file = match &given.trust {
+        Some(file) => file.clone(),
+        None => settings::default_of_this_machine().map_err(Failure::failed)?.trust,
+    };
+    let trusted = read_trust(&file).map_err(|failure| {
+        failure.hint("name public keys with --keys, or a trust file with --trust")
+    })?;
+    screen.note(format_args!("note: the keys are the root keys of {}", file.display()))?;
+    let listed = |it: &RootKey| {
+        let key = SshKey::from_line(&it.key).map_err(|bad| {
+            Failure::usage(bad).of(format!("root key {:?} of {}", it.id, file.display()))
+        })?;
+        Ok(ListedKey { key, name: it.id.clone(), valid_after: None, valid_before: None })
+    };
+    trusted.root.root.keys.iter().map(listed).collect()
 }
 
 fn of_repository(repo: &str, name: &str) -> Result<Vec<u8>, Failure> {

@@ -7,6 +7,7 @@ use std::path::Path;
 use bowline_host::door::clock;
 use bowline_host::repository::fetch::FetchFailure;
 use bowline_host::repository::{Repository, view};
+use bowline_host::state::State;
 use bowline_model::bundle::Bundle;
 use bowline_model::digest::Sha256;
 use bowline_model::high_water::HighWater;
@@ -93,14 +94,7 @@ pub(crate) fn read_marks(state: &Path) -> Result<Option<HighWater>, Failure> {
         let what = anyhow::anyhow!("there is no state folder {}", state.display());
         return Err(Failure::usage(what));
     }
-    let path = state.join("verify.json");
-    if !path.exists() {
-        return Ok(None);
-    }
-    let bytes = read_given(&path, "file", FILE_BYTES_MAX)?;
-    serde_json::from_slice(&bytes).map(Some).map_err(|source| {
-        Failure::failed(source).of(format!("read how far was verified from {}", path.display()))
-    })
+    Ok(State::view(state).high_water()?)
 }
 
 /// The history that a fetch would bring, read where it lies.

@@ -3,7 +3,7 @@
 //! **Invariant:** one request, one answer; both are limited in time and size.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::anyhow;
@@ -88,10 +88,7 @@ impl Place {
             (Some(url), _) => Self::of_url(url),
             (None, Some(socket)) => Ok(Self::Socket(socket.clone())),
             (None, None) => {
-                // A settings file that says nothing but what it must: all else is the default.
-                let text = "[source]\nurl = \"none\"\n";
-                let defaults = settings::resolve(text, Path::new("/agent.toml"), Path::new("/"))
-                    .map_err(Failure::failed)?;
+                let defaults = settings::default_of_this_machine().map_err(Failure::failed)?;
                 let socket = defaults.socket.ok_or_else(|| {
                     Failure::usage(anyhow!("there is no default socket, name one with --socket"))
                 })?;

@@ -20,6 +20,12 @@ use crate::failure::Failure;
 use crate::screen::Screen;
 use client::{Answer, Method};
 
+/// What to do about an id that no deployment has.
+const LIST: &str = "`bowline history` lists the ids";
+
+/// HTTP's word for it.
+const NOT_FOUND: u16 = 404;
+
 /// Shows how the agent stands.
 pub fn status(given: &Local, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let answer = ask(given, Method::Get, route::STATUS)?;
@@ -49,7 +55,7 @@ pub fn show(given: &Show, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let plain = |it: char| it.is_ascii_alphanumeric() || "-_.".contains(it);
     if given.id.is_empty() || !given.id.chars().all(plain) || given.id.starts_with('.') {
         let what = anyhow!("{:?} is not the id of a deployment", given.id);
-        return Err(Failure::usage(what).hint("`bowline history` lists the ids"));
+        return Err(Failure::usage(what).hint(LIST));
     }
     let path = format!("{}/{}", route::DEPLOYMENTS, given.id);
     let answer = ask(&given.local, Method::Get, &path)?;
@@ -83,7 +89,8 @@ fn ask(given: &Local, method: Method, path: &str) -> Result<Value, Failure> {
             Ok(problem) => anyhow!("{}: {}", problem.title, problem.detail),
             Err(_) => anyhow!("the agent answered {path} with status {status}"),
         };
-        return Err(Failure::failed(what));
+        let is_unknown = status == NOT_FOUND && path.starts_with(route::DEPLOYMENTS);
+        return Err(Failure::failed(what).hint(if is_unknown { LIST } else { "" }));
     }
     if body.is_empty() {
         return Ok(Value::Null);

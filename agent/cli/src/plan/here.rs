@@ -61,7 +61,10 @@ impl Here {
                 settings.ref_name
             )));
         }
-        let root = Root::open(&settings.root).map_err(Failure::usage)?;
+        let root = Root::open(&settings.root).map_err(|failure| {
+            let hint = format!("make it first: mkdir -p {}", settings.root.display());
+            Failure::usage(failure).hint(hint)
+        })?;
         let facts = facts::read(&root).map_err(Failure::failed)?;
         let fingerprint = fingerprint(&settings.key)?;
         let number = |text: &str| text.parse().unwrap_or_default();
@@ -80,9 +83,9 @@ impl Here {
                 trust_sha256: trust.sha256,
                 reserved: reserved(&settings, &root),
             },
-            marks: state.high_water().map_err(Failure::failed)?,
-            generation: state.generation().map_err(Failure::failed)?,
-            ledger: state.ledger().map_err(Failure::failed)?,
+            marks: state.high_water()?,
+            generation: state.generation()?,
+            ledger: state.ledger()?,
             settings,
             facts,
             root,

@@ -75,11 +75,9 @@ fn history(request: &Request<Incoming>, served: &Served) -> Response<Full<Bytes>
 fn deployment(id: &str, served: &Served) -> Response<Full<Bytes>> {
     match record::find(&served.records, id) {
         Ok(records) if !records.is_empty() => json(StatusCode::OK, &records.first()),
-        Ok(_) => problem(
-            StatusCode::NOT_FOUND,
-            "no such deployment",
-            "this host has no record of it; /v1/history lists those it has",
-        ),
+        Ok(_) => {
+            problem(StatusCode::NOT_FOUND, "no such deployment", "this host has no record of it")
+        }
         Err(error) => unreadable(&error),
     }
 }

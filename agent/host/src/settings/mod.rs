@@ -129,6 +129,12 @@ pub fn resolve(text: &str, file: &Path, root: &Path) -> Result<Settings, BadSett
     at.settle(&given, &defaults)
 }
 
+/// Where an agent of this machine keeps everything when its settings say nothing about it.
+pub fn default_of_this_machine() -> Result<Settings, BadSettings> {
+    // A settings file that says nothing but what it must: all else is the default.
+    resolve("[source]\nurl = \"none\"\n", Path::new("/agent.toml"), Path::new("/"))
+}
+
 struct Place<'a> {
     file: &'a Path,
     root: &'a Path,

@@ -104,7 +104,7 @@ fn what_does_not_belong_together_is_refused() {
             "spec.onlyIf: more than one",
         ),
         ("Command", "{argv: [/bin/x], creates: /a, timeout: 0s}", "spec.timeout: a timeout of 0s"),
-        ("Command", "{argv: \"/bin/x\", creates: /a}", "a sequence"),
+        ("Command", "{argv: \"/bin/x\", creates: /a}", "a list"),
         ("Probe", "{}", "exactly one of http, tcp, exec"),
         (
             "Probe",

@@ -1,6 +1,8 @@
 //! What serde finds wrong, kept as data instead of as text.
 //!
 //! **Invariant:** nothing is parsed back out of a message.
+//! **Invariant:** no word of Rust's reaches whoever writes manifests: serde names what it expects by
+//! its own type, and that is all it tells.
 
 use std::fmt;
 
@@ -23,7 +25,33 @@ pub(super) enum Mistake {
 
 impl Mistake {
     fn mismatch(found: String, expected: &dyn Expected) -> Self {
-        Self::Mismatch { found, expected: expected.to_string() }
+        let expected = match expected.to_string().as_str() {
+            "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number".to_owned(),
+            "i8" | "i16" | "i32" | "i64" | "isize" => {
+                "a whole number, which may be negative".to_owned()
+            }
+            "f32" | "f64" => "a number".to_owned(),
+            "a sequence" => "a list".to_owned(),
+            "a string" => "a text".to_owned(),
+            other => other.to_owned(),
+        };
+        Self::Mismatch { found, expected }
+    }
+
+    /// What stands there, in the words of whoever wrote it.
+    fn shown(found: &Unexpected<'_>) -> String {
+        match found {
+            Unexpected::Unsigned(number) => format!("the number {number} without quotes"),
+            Unexpected::Signed(number) => format!("the number {number} without quotes"),
+            Unexpected::Float(number) => format!("the number {number} without quotes"),
+            Unexpected::Bool(it) => format!("the boolean {it} without quotes"),
+            Unexpected::Unit => "nothing".to_owned(),
+            Unexpected::Str(text) => format!("the text {text:?}"),
+            Unexpected::Seq => "a list".to_owned(),
+            Unexpected::Map => "a map".to_owned(),
+            Unexpected::Other(text) => (*text).to_owned(),
+            other => other.to_string(),
+        }
     }
 }
 
@@ -33,26 +61,11 @@ impl de::Error for Mistake {
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        let found = match found {
-            Unexpected::Unsigned(number) => format!("the number {number} without quotes"),
-            Unexpected::Signed(number) => format!("the number {number} without quotes"),
-            Unexpected::Float(number) => format!("the number {number} without quotes"),
-            Unexpected::Bool(it) => format!("the boolean {it} without quotes"),
-            Unexpected::Unit => "nothing".to_owned(),
-            Unexpected::Str(text) => format!("the text {text:?}"),
-            Unexpected::Seq => "a list".to_owned(),
-            Unexpected::Map => "a map".to_owned(),
-            other => other.to_string(),
-        };
-        Self::mismatch(found, expected)
+        Self::mismatch(Self::shown(&found), expected)
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        let found = match found {
-            Unexpected::Other(text) => text.to_owned(),
-            other => other.to_string(),
-        };
-        Self::mismatch(found, expected)
+        Self::mismatch(Self::shown(&found), expected)
     }
 
     fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
