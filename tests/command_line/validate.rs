@@ -121,3 +121,54 @@ fn what_cannot_be_read_is_a_mistake() {
     let sealed = Sealed::new();
     sealed.bowline(&["validate", "none.yaml"]).is(2, "", "error: there is no file none.yaml\n");
 }
+
+#[test]
+fn a_target_that_no_host_has_is_a_warning() {
+    let sealed = Sealed::new();
+    let repository = REPOSITORY.replace("[apps]", "[apps, hosts]");
+    sealed.write("fleet/bowline.yaml", repository);
+    let host = format!(
+        "apiVersion: bowline/v1\nkind: Host\nmetadata: {{name: web-1}}\nspec: {{keyFingerprint: \
+         \"SHA256:{}\", environment: production, labels: {{role: web}}}}\n",
+        "A".repeat(43)
+    );
+    sealed.write("fleet/hosts/web-1.yaml", host);
+    sealed.write("fleet/apps/a.yaml", file("a", "/srv/a", "target: {matchLabels: {role: web}}\n"));
+    let facts = "target: {matchFacts: {os.family: debian}}\n";
+    sealed.write("fleet/apps/b.yaml", file("b", "/srv/b", facts));
+    sealed.bowline(&["validate", "fleet"]).is(0, "4 manifests in 4 files: valid\n", "");
+    let target = "target: {matchLabels: {role: wbe}}\n";
+    sealed.write("fleet/apps/c.yaml", file("c", "/srv/c", target));
+    let stdout = "5 manifests in 5 files: valid, 1 warning\n";
+    let stderr = "warning: fleet/apps/c.yaml:4:10: target.matchLabels: no Host has the labels \
+                  {role: wbe}; expected labels of a manifest of kind Host\n";
+    sealed.bowline(&["validate", "fleet"]).is(0, stdout, stderr);
+    sealed.bowline(&["validate", "--strict", "fleet"]).is(1, stdout, stderr);
+    // Loose files know no hosts.
+    let said = sealed.bowline(&["validate", "fleet/apps/a.yaml", "fleet/apps/c.yaml"]);
+    assert_eq!(said.code, 0, "{said:?}");
+}
+
+#[test]
+fn manifests_in_a_folder_that_is_not_listed_are_a_warning() {
+    let sealed = Sealed::new();
+    sealed.write("fleet/bowline.yaml", REPOSITORY);
+    sealed.write("fleet/apps/a.yaml", GOOD);
+    sealed.write("fleet/more/b.yaml", GOOD.replace("name: a", "name: b"));
+    sealed.write("fleet/more/ci.yml", "stages: [test]\n");
+    let stderr = "warning: fleet/more/b.yaml:1:1: Directory/b is in no folder that bowline.yaml lists; \
+                  expected its folder in spec.folders\n";
+    let said = sealed.bowline(&["validate", "fleet"]);
+    said.is(0, "2 manifests in 2 files: valid, 1 warning\n", stderr);
+}
+
+#[test]
+fn a_source_may_lie_beside_its_manifest() {
+    let sealed = Sealed::new();
+    sealed.write("fleet/bowline.yaml", REPOSITORY);
+    let manifest =
+        file("a", "/srv/a", "").replace("content: a", "contentFrom: {file: files/a.txt}");
+    sealed.write("fleet/apps/a.yaml", manifest);
+    sealed.write("fleet/apps/files/a.txt", "a\n");
+    sealed.bowline(&["validate", "fleet"]).is(0, "2 manifests in 2 files: valid\n", "");
+}

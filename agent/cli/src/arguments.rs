@@ -87,6 +87,9 @@ pub struct Validate {
     /// Files, folders with manifests, or repositories (folders with bowline.yaml)
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
+    /// Exits with 1 for warnings as well
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// Arguments of `schema`.

@@ -35,6 +35,8 @@ pub(super) struct Case {
     pub(super) repository: Option<Repository>,
     /// Each file once, sorted.
     pub(super) files: Vec<File>,
+    /// YAML files of a whole repository that lie in none of the folders it lists.
+    pub(super) unlisted: Vec<File>,
 }
 
 /// The repository that files belong to.
@@ -81,7 +83,7 @@ pub(super) fn cases(paths: &[PathBuf]) -> Result<Vec<Case>, Failure> {
     if !loose.found.is_empty() || cases.is_empty() {
         let file = |path: PathBuf| File { label: shown(&path), path, is_meant: true };
         let files = loose.found.into_iter().map(file).collect();
-        cases.push(Case { repository: None, files });
+        cases.push(Case { files, ..Case::default() });
     }
     Ok(cases)
 }
@@ -122,8 +124,15 @@ fn repository(folder: &Path, named: Option<&Path>) -> Result<Case, Failure> {
         },
         _ => File { label: shown(&path), path, is_meant: true },
     };
+    let mut beside = Files::default();
+    if named.is_none() {
+        beside.below(folder, Wanted::Beside, 0)?;
+    }
+    let unlisted = beside.found.difference(&files.found).cloned();
+    let unlisted =
+        unlisted.map(|path| File { label: shown(&path), path, is_meant: true }).collect();
     let repository = Some(Repository { folder: folder.to_owned(), label: shown(&first) });
-    Ok(Case { repository, files: files.found.into_iter().map(file).collect() })
+    Ok(Case { repository, files: files.found.into_iter().map(file).collect(), unlisted })
 }
 
 /// What is wanted of a folder.
@@ -133,6 +142,8 @@ enum Wanted {
     Manifests,
     /// Every YAML file.
     Everything,
+    /// What lies in a repository's folder and might be taken for manifests.
+    Beside,
 }
 
 /// Files and repositories found on the way.
@@ -155,13 +166,16 @@ impl Files {
             self.repositories.insert(folder.to_owned());
             return Ok(());
         }
+        if wanted == Wanted::Beside && depth > 0 && folder.join("bowline.yaml").is_file() {
+            return Ok(());
+        }
         for name in files::names(folder, NAMES_MAX).map_err(Failure::usage)? {
             let path = folder.join(&name);
             let kind = path.symlink_metadata().map(|it| it.file_type());
             let is_folder = kind.as_ref().is_ok_and(FileType::is_dir);
             let is_content = CONTENT_FOLDERS.contains(&name.as_str());
             let is_yaml = path.extension().is_some_and(|it| it == "yaml" || it == "yml");
-            if is_folder && name != ".git" && !(is_content && wanted == Wanted::Manifests) {
+            if is_folder && name != ".git" && !(is_content && wanted != Wanted::Everything) {
                 self.below(&path, wanted, depth + 1)?;
             } else if is_yaml && kind.is_ok_and(|it| it.is_file()) {
                 self.found.insert(path);

@@ -5,11 +5,14 @@
 //! **Invariant:** one run names all faults.
 
 mod gather;
+mod doubts;
+
+use std::path::Path;
 
 use bowline_model::desired::Desired;
 use bowline_model::host_path::RepoPath;
 use bowline_model::manifest::{FileContent, Manifest, Spec, State};
-use bowline_model::policy::{POLICY_PATH, Policy};
+use bowline_model::policy::{LabelSource, POLICY_PATH, Policy};
 use bowline_model::read::{self, Fault, Faults};
 
 use crate::arguments::Validate;
@@ -26,6 +29,7 @@ struct Found {
     files: usize,
     manifests: usize,
     faults: Faults,
+    doubts: Vec<Fault>,
 }
 
 /// Checks what was named.
@@ -36,19 +40,24 @@ pub fn validate(given: &Validate, screen: &mut Screen<'_>) -> Result<u8, Failure
         all.files += found.files;
         all.manifests += found.manifests;
         all.faults.extend(found.faults);
+        all.doubts.extend(found.doubts);
     }
     let faults = all.faults.sorted();
     for fault in &faults {
         screen.note(fault)?;
     }
+    for doubt in &all.doubts {
+        screen.note(format_args!("warning: {doubt}"))?;
+    }
     let checked =
         format!("{} in {}", counted(all.manifests, "manifest"), counted(all.files, "file"));
-    if faults.is_empty() {
-        screen.line(format_args!("{checked}: valid"))?;
-        return Ok(0);
-    }
-    screen.line(format_args!("{checked}: {}", counted(faults.len(), "fault")))?;
-    Ok(1)
+    let wrong = if faults.is_empty() { "valid" } else { &counted(faults.len(), "fault") };
+    let doubts = match all.doubts.len() {
+        0 => String::new(),
+        number => format!(", {}", counted(number, "warning")),
+    };
+    screen.line(format_args!("{checked}: {wrong}{doubts}"))?;
+    Ok(u8::from(!faults.is_empty() || (given.strict && !all.doubts.is_empty())))
 }
 
 fn counted(number: usize, what: &str) -> String {
@@ -59,10 +68,13 @@ fn counted(number: usize, what: &str) -> String {
 fn check(case: &Case) -> Result<Found, Failure> {
     let mut found = Found::default();
     let mut manifests = Vec::new();
+    let mut labels = LabelSource::default();
     for file in &case.files {
         let bytes = read_given(&file.path, "file", FILE_BYTES_MAX)?;
         let faults = if is_policy(file) {
-            Policy::parse(&file.label, &bytes).err().unwrap_or_default()
+            let policy = Policy::parse(&file.label, &bytes);
+            labels = policy.as_ref().map_or(labels, |it| it.labels);
+            policy.err().unwrap_or_default()
         } else {
             let (read, faults) = read::manifests(&file.label, &bytes);
             found.manifests += if file.is_meant { read.len() } else { 0 };
@@ -77,17 +89,31 @@ fn check(case: &Case) -> Result<Found, Failure> {
     }
     if found.faults.is_empty() {
         if let Some(repository) = &case.repository {
-            let exists = |path: &RepoPath| repository.folder.join(path.as_str()).exists();
+            // Beside the manifest, else from the repository's folder on: as the agent looks for it.
+            let exists = |manifest: &Manifest, path: &RepoPath| {
+                Path::new(&*manifest.origin.file).with_file_name(path.as_str()).exists()
+                    || repository.folder.join(path.as_str()).exists()
+            };
             found.faults.extend(manifests.iter().filter_map(|it| missing_source(it, exists)));
         }
-        if let Err(faults) = Desired::assemble(manifests) {
-            found.faults.extend(faults);
+        match Desired::assemble(manifests) {
+            // Labels of settings files are known on the hosts only.
+            Ok(desired) if case.repository.is_some() && labels == LabelSource::Repository => {
+                found.doubts.extend(doubts::untargeted(&desired));
+            }
+            Ok(_) => {}
+            Err(faults) => found.faults.extend(faults),
         }
+    }
+    for file in &case.unlisted {
+        found.doubts.extend(doubts::unlisted(file)?);
     }
     // Faults elsewhere in the repository are for whoever looks there.
     let meant = |fault: &Fault| case.files.iter().any(|it| it.is_meant && it.label == *fault.file);
     let faults = std::mem::take(&mut found.faults);
     found.faults.extend(faults.into_iter().filter(meant));
+    let is_unlisted = |doubt: &Fault| case.unlisted.iter().any(|it| it.label == *doubt.file);
+    found.doubts.retain(|it| meant(it) || is_unlisted(it));
     Ok(found)
 }
 
@@ -103,7 +129,10 @@ fn repository_faults(manifests: &[Manifest], label: &str) -> Option<Fault> {
 }
 
 /// A file or folder of the repository that a manifest names and that is not there.
-fn missing_source(manifest: &Manifest, exists: impl Fn(&RepoPath) -> bool) -> Option<Fault> {
+fn missing_source(
+    manifest: &Manifest,
+    exists: impl Fn(&Manifest, &RepoPath) -> bool,
+) -> Option<Fault> {
     let (field, source) = match &manifest.spec {
         Spec::File(spec) if spec.state == State::Present => match &spec.content {
             Some(FileContent::Repository(source)) => ("spec.contentFrom.file", source),
@@ -115,5 +144,5 @@ fn missing_source(manifest: &Manifest, exists: impl Fn(&RepoPath) -> bool) -> Op
     };
     let message = format!("{} is not in the repository", source.as_str());
     let fault = || manifest.origin.fault(field, message, "a path below the repository's folder");
-    (!exists(source)).then(fault)
+    (!exists(manifest, source)).then(fault)
 }
