@@ -151,10 +151,36 @@ fn an_answer_that_is_no_status_is_not_shown() {
 }
 
 #[test]
+fn the_agent_is_found_by_its_settings() {
+    let sealed = Sealed::new();
+    let fine = || "{\"name\":\"web-1\"}".to_owned();
+    let stdout = "host  web-1 (bowline )\n";
+    // A written path is relative to the file; a default lies below the root.
+    sealed.write("etc/agent.toml", "[source]\nurl = \"repo\"\n[api]\nsocket = \"../agent.sock\"\n");
+    let server = serve(&sealed, "200 OK", fine());
+    sealed.bowline(&["status", "--config", "etc/agent.toml"]).is(0, stdout, "");
+    server.join().unwrap();
+    sealed.write("plain.toml", "[source]\nurl = \"repo\"\n");
+    std::fs::create_dir_all(sealed.path("root/run/bowline")).unwrap();
+    let server = serve(&sealed, "200 OK", fine());
+    std::fs::rename(sealed.path("agent.sock"), sealed.path("root/run/bowline/agent.sock")).unwrap();
+    sealed.bowline(&["status", "--config", "plain.toml", "--root", "root"]).is(0, stdout, "");
+    server.join().unwrap();
+    sealed.write("none.toml", "[source]\nurl = \"repo\"\n[api]\nsocket = \"\"\n");
+    let stderr = "error: HERE/none.toml has the agent listen nowhere\n\
+                  hint: set [api] socket or listen\n";
+    for verb in [&["status"][..], &["history"], &["sync"], &["show", "d1"]] {
+        sealed.bowline(&[verb, &["--config", "none.toml"]].concat()).is(2, "", stderr);
+    }
+    let both = ["status", "--config", "none.toml", "--socket", "agent.sock"];
+    assert_eq!(sealed.bowline(&both).code, 2);
+}
+
+#[test]
 fn nobody_there_is_a_failure_with_a_hint() {
     let sealed = Sealed::new();
     let stderr = "error: reach the agent at agent.sock\ncaused by: No such file or directory (os error 2)\n\
-                  hint: is bowline-agent running? name its socket with --socket, as [api] socket has it\n";
+                  hint: is bowline-agent running? name its settings with --config, or its socket with --socket\n";
     ask(&sealed, &["status"]).is(1, "", stderr);
 }
 

@@ -179,6 +179,12 @@ pub struct Local {
     #[arg(long, value_name = "URL")]
     #[arg(help = "The agent's address, such as http://127.0.0.1:9470")]
     pub url: Option<String>,
+    /// The agent's settings: it is sought where they have it listen
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["socket", "url"])]
+    pub config: Option<PathBuf>,
+    /// The agent's --root, when it has one
+    #[arg(long, value_name = "DIR", requires = "config", default_value = "/")]
+    pub root: PathBuf,
     /// Prints what the agent answered, as JSON
     #[arg(long)]
     pub json: bool,

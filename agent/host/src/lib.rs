@@ -14,6 +14,7 @@
 pub mod failure;
 pub mod door;
 pub mod settings;
+pub mod socket_place;
 pub mod trust_file;
 pub mod lock;
 pub mod state;

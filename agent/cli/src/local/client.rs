@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use bowline_host::settings;
+use bowline_host::settings::{self, Settings};
+use bowline_host::socket_place::short_enough;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::{Body, Bytes};
 use hyper::client::conn::http1::handshake;
@@ -82,19 +83,34 @@ pub(super) enum NoAnswer {
 }
 
 impl Place {
-    /// Where the arguments say, else where the default settings say.
+    /// Where the arguments say, else where settings say, else where the default settings say.
     pub(super) fn of(given: &Local) -> Result<Self, Failure> {
-        match (&given.url, &given.socket) {
-            (Some(url), _) => Self::of_url(url),
-            (None, Some(socket)) => Ok(Self::Socket(socket.clone())),
-            (None, None) => {
-                let defaults = settings::default_of_this_machine().map_err(Failure::failed)?;
-                let socket = defaults.socket.ok_or_else(|| {
-                    Failure::usage(anyhow!("there is no default socket, name one with --socket"))
+        match (&given.url, &given.socket, &given.config) {
+            (Some(url), _, _) => Self::of_url(url),
+            (None, Some(socket), _) => Ok(Self::Socket(socket.clone())),
+            (None, None, Some(config)) => {
+                let settings = settings::load(config, &given.root).map_err(|failure| {
+                    Failure::usage(failure).hint("packaging/default.toml documents every key")
                 })?;
-                Ok(Self::Socket(socket))
+                Self::of_settings(&settings)
+            }
+            (None, None, None) => {
+                Self::of_settings(&settings::default_of_this_machine().map_err(Failure::failed)?)
             }
         }
+    }
+
+    /// Where an agent with these settings listens.
+    fn of_settings(settings: &Settings) -> Result<Self, Failure> {
+        if let Some(socket) = &settings.socket {
+            return Ok(Self::Socket(short_enough(socket)));
+        }
+        let address = settings.listen.clone().map(Self::Address);
+        address.ok_or_else(|| {
+            let file = settings.file.display();
+            Failure::usage(anyhow!("{file} has the agent listen nowhere"))
+                .hint("set [api] socket or listen")
+        })
     }
 
     fn of_url(url: &str) -> Result<Self, Failure> {
@@ -116,7 +132,7 @@ impl Place {
     pub(super) fn hint(&self) -> &'static str {
         match self {
             Self::Socket(_) => {
-                "is bowline-agent running? name its socket with --socket, as [api] socket has it"
+                "is bowline-agent running? name its settings with --config, or its socket with --socket"
             }
             Self::Address(_) => {
                 "is bowline-agent running, and does [api] listen name this address?"
@@ -265,7 +281,7 @@ mod tests {
 
     #[test]
     fn the_default_place_is_that_of_the_default_settings() {
-        let given = Local { socket: None, url: None, json: false };
+        let given = Local { socket: None, url: None, config: None, root: "/".into(), json: false };
         let expected = Place::Socket(PathBuf::from("/run/bowline/agent.sock"));
         assert_eq!(Place::of(&given).unwrap(), expected);
     }

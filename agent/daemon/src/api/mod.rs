@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_host::door::files;
+use bowline_host::socket_place::short_enough;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -30,9 +31,6 @@ const CONNECTION_TIME: Duration = Duration::from_mins(2);
 
 /// How long a client may take to send its request's head.
 const HEAD_TIME: Duration = Duration::from_secs(10);
-
-/// The longest path of a socket on Linux, with its NUL.
-const SOCKET_PATH_MAX: usize = 108;
 
 /// The local API could not be opened.
 #[derive(Debug, Error)]
@@ -109,21 +107,6 @@ fn bind(path: &Path) -> Result<UnixListener, CannotListen> {
     let listener = UnixListener::bind(path).map_err(|error| fail(error.into()))?;
     files::set_mode(path, 0o600).map_err(|error| fail(error.into()))?;
     Ok(listener)
-}
-
-/// A path that the system takes for a socket: the wanted one, or one in the runtime folder.
-fn short_enough(wanted: &Path) -> PathBuf {
-    if wanted.as_os_str().len() < SOCKET_PATH_MAX {
-        return wanted.to_owned();
-    }
-    let digest = bowline_model::digest::Sha256::of(wanted.as_os_str().as_encoded_bytes());
-    let short: String = digest.to_string().chars().take(16).collect();
-    let folder = if nix::unistd::geteuid().is_root() {
-        PathBuf::from("/run/bowline")
-    } else {
-        PathBuf::from(format!("/run/user/{}", nix::unistd::geteuid()))
-    };
-    folder.join(format!("bowline-{short}.sock"))
 }
 
 /// Serves until the future is dropped.
