@@ -88,7 +88,7 @@ fn what_is_taken_back_held_or_invalid_says_so_as_well() {
     assert_eq!(found, expected);
     let found =
         last_lines(&sealed, "held main@sha1:OID the change of File/more, Probe/never failed");
-    let expected = "  code: quarantined\n  hint: merge a change to one of those resources, or take the \
+    let expected = "  code: quarantined\n  hint: merge a change to one of these resources, or take the \
                     change out: either is tried at once\n";
     assert_eq!(found, expected);
     sealed.write("fleet/apps/more.yaml", file.replace("kind: File", "kind: Fil"));

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixListener;
 use std::thread::{self, JoinHandle};
 
 use bowline_api::outcome::Outcome;
-use bowline_api::status::{Last, Status};
+use bowline_api::status::{Last, Quarantined, Status};
 
 use crate::sealed::{Said, Sealed};
 
@@ -68,6 +68,32 @@ fn status_exits_as_the_last_cycle_ended() {
         ask(&sealed, &["status"]).is(i32::from(outcome.exit_code()), &stdout, "");
         assert_eq!(server.join().unwrap(), "GET /v1/status HTTP/1.1");
     }
+}
+
+#[test]
+fn what_is_quarantined_is_shown_with_what_to_do_about_it() {
+    let sealed = Sealed::new();
+    let of = |resources: Vec<String>| Quarantined {
+        revision: format!("main@sha1:{}", "0123456789".repeat(4)),
+        resources,
+        reason: "HealthCheckFailed: Probe/web was not ready within 5m".into(),
+        at: "2026-11-01T00:00:00Z".into(),
+    };
+    let many = (0..10).map(|it| format!("File/{it}")).collect();
+    let quarantine = vec![of(vec!["File/web".into(), "Probe/web".into()]), of(many)];
+    let status = Status { name: "web-1".into(), quarantine, ..Status::default() };
+    let server = serve(&sealed, "200 OK", serde_json::to_string(&status).unwrap());
+    let rest = "\x20 revision   main@sha1:OID
+  since      2026-11-01T00:00:00Z
+  why        HealthCheckFailed: Probe/web was not ready within 5m
+  retry      merge a change to one of these resources, or take the change out: either is tried at once
+";
+    let stdout = format!(
+        "host  web-1 (bowline )\nquarantined  File/web, Probe/web\n{rest}\
+         quarantined  File/0, File/1, File/2, File/3, File/4, File/5, File/6, File/7 and 2 more\n{rest}"
+    );
+    ask(&sealed, &["status"]).is(0, &stdout, "");
+    server.join().unwrap();
 }
 
 #[test]

@@ -89,7 +89,7 @@ pub const HINTS: &[(&str, &str)] = &[
     ("plan-too-large", "split the change into smaller merges"),
     (
         "quarantined",
-        "merge a change to one of those resources, or take the change out: either is tried at once",
+        "merge a change to one of these resources, or take the change out: either is tried at once",
     ),
     ("agent-too-old", "upgrade the agent, or lower minimumAgent in bowline.yaml"),
     ("invalid-manifest", "correct the manifests: `bowline validate` names every fault"),

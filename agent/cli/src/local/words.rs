@@ -4,13 +4,16 @@
 
 use bowline_api::hint;
 use bowline_api::record::Record;
-use bowline_api::status::{Committed, Last, Status, WaitingFor};
+use bowline_api::status::{Committed, Last, Quarantined, Status, WaitingFor};
 
 use crate::failure::Failure;
 use crate::screen::Screen;
 
 /// Digits of an id that are shown in lists: enough to tell commits of one repository apart.
 const DIGITS: usize = 12;
+
+/// Resources of one change that are named: enough to know it again; `--json` has them all.
+const RESOURCES: usize = 8;
 
 /// How the agent stands.
 pub(super) fn status(status: &Status, screen: &mut Screen<'_>) -> Result<(), Failure> {
@@ -32,18 +35,28 @@ pub(super) fn status(status: &Status, screen: &mut Screen<'_>) -> Result<(), Fai
         ("socket", status.socket.clone().unwrap_or_default()),
     ])?;
     for it in &status.quarantine {
-        screen.line(format_args!(
-            "quarantine: {} of {}, {} at {}",
-            it.resources.join(", "),
-            short(&it.revision),
-            it.reason,
-            it.at
-        ))?;
+        quarantined(it, screen)?;
     }
     for it in &status.warnings {
         screen.line(format_args!("warning: {it}"))?;
     }
     Ok(())
+}
+
+/// A change that is not tried again by itself.
+fn quarantined(it: &Quarantined, screen: &mut Screen<'_>) -> Result<(), Failure> {
+    let few: Vec<_> = it.resources.iter().take(RESOURCES).map(String::as_str).collect();
+    let more = match it.resources.len() - few.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    screen.table(&[
+        ("quarantined", format!("{}{more}", few.join(", "))),
+        ("  revision", it.revision.clone()),
+        ("  since", it.at.clone()),
+        ("  why", it.reason.clone()),
+        ("  retry", hint::of("quarantined").unwrap_or_default().to_owned()),
+    ])
 }
 
 /// Records, newest first, a line each.
