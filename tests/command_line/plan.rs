@@ -137,6 +137,34 @@ fn a_damaged_state_needs_a_person() {
 }
 
 #[test]
+fn the_agents_own_paths_are_refused_as_the_agent_does() {
+    let sealed = fresh();
+    let settings = sealed.read("fleet.agent.toml").replace(
+        &sealed.path("fleet.host.key").display().to_string(),
+        &sealed.path("root/opt/key").display().to_string(),
+    );
+    sealed.write("root/opt/agent.toml", settings);
+    fs::copy(tests::binaries::bowline(), sealed.path("root/opt/bowline")).unwrap();
+    fs::copy(tests::binaries::agent(), sealed.path("root/opt/bowline-agent")).unwrap();
+    for own in ["key", "key.witness", "bowline-agent", "agent.toml"] {
+        let manifest = format!(
+            "apiVersion: bowline/v1\nkind: File\nmetadata: {{name: own}}\n\
+             spec: {{path: /opt/{own}, content: x}}\n"
+        );
+        sealed.write("fleet/apps/own.yaml", manifest);
+        sealed.merge("alice", own);
+        let both = ["--config", "root/opt/agent.toml", "--root", "root"];
+        let planned = sealed.copied("root/opt/bowline", &[&["plan"], &both[..]].concat());
+        let done = sealed.copied("root/opt/bowline-agent", &[&both[..], &["--once"]].concat());
+        assert_eq!((planned.code, done.code), (1, 1), "{own}: {planned:?} {done:?}");
+        let fault = planned.stderr.lines().find_map(|it| it.strip_prefix("caused by: ")).unwrap();
+        assert!(fault.contains(&format!("/opt/{own}")), "{own}: {fault}");
+        let refused = format!("refused main@sha1:OID {fault}\n");
+        assert!(done.stdout.starts_with(&refused), "{own}: {planned:?} {done:?}");
+    }
+}
+
+#[test]
 fn settings_that_cannot_be_used_are_mistakes() {
     let sealed = fresh();
     let good = sealed.read("fleet.agent.toml");

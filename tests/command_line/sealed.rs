@@ -128,6 +128,11 @@ impl Sealed {
         }
     }
 
+    /// Runs a program of ours that was copied into this folder.
+    pub(crate) fn copied(&self, program: &str, arguments: &[&str]) -> Said {
+        self.said(self.command(&self.path(program), ".").args(arguments))
+    }
+
     /// Runs another program, which must succeed, and gives its output as it is.
     pub(crate) fn run(&self, folder: &str, program: &str, arguments: &[&str]) -> String {
         let output = self.command(Path::new(program), folder).args(arguments).output().unwrap();

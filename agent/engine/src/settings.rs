@@ -28,3 +28,15 @@ pub struct Settings {
     /// The agent's own paths: no targets.
     pub reserved: Vec<HostPath>,
 }
+
+impl Settings {
+    /// This version's numbers: agent and command are built from one.
+    pub fn version() -> (u32, u32, u32) {
+        let number = |text: &str| text.parse().unwrap_or_default();
+        (
+            number(env!("CARGO_PKG_VERSION_MAJOR")),
+            number(env!("CARGO_PKG_VERSION_MINOR")),
+            number(env!("CARGO_PKG_VERSION_PATCH")),
+        )
+    }
+}

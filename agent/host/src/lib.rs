@@ -15,6 +15,7 @@ pub mod failure;
 pub mod door;
 pub mod settings;
 pub mod socket_place;
+pub mod own_paths;
 pub mod trust_file;
 pub mod lock;
 pub mod state;

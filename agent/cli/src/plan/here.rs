@@ -3,7 +3,8 @@
 //! **Invariant:** what is not there yet, such as the host's key, is not made.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf, absolute};
+use std::env;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::anyhow;
@@ -12,14 +13,14 @@ use bowline_host::command::Commands;
 use bowline_host::door::files;
 use bowline_host::door::root::Root;
 use bowline_host::observe::Observer;
+use bowline_host::own_paths::own_paths;
 use bowline_host::settings::Settings;
 use bowline_host::stat_cache::StatCache;
 use bowline_host::state::State;
-use bowline_host::{exchange, facts, trust_file};
+use bowline_host::{facts, trust_file};
 use bowline_model::facts::Facts;
 use bowline_model::generation::{Generation, Ledger};
 use bowline_model::high_water::HighWater;
-use bowline_model::host_path::HostPath;
 use bowline_model::survey::{Condition, Guard, Sight, Survey};
 use bowline_trust::ssh_key::SshKey;
 
@@ -67,21 +68,16 @@ impl Here {
         })?;
         let facts = facts::read(&root).map_err(Failure::failed)?;
         let fingerprint = fingerprint(&settings.key)?;
-        let number = |text: &str| text.parse().unwrap_or_default();
         let state = State::view(&settings.state);
         Ok(Self {
             known: Known {
                 fingerprint,
                 folder: settings.folder.clone(),
                 local_labels: settings.labels.clone(),
-                version: (
-                    number(env!("CARGO_PKG_VERSION_MAJOR")),
-                    number(env!("CARGO_PKG_VERSION_MINOR")),
-                    number(env!("CARGO_PKG_VERSION_PATCH")),
-                ),
+                version: Known::version(),
                 trust: Arc::clone(&trust.root),
                 trust_sha256: trust.sha256,
-                reserved: reserved(&settings, &root),
+                reserved: own_paths(&settings, &root, agent()),
             },
             marks: state.high_water()?,
             generation: state.generation()?,
@@ -123,21 +119,7 @@ fn fingerprint(key: &Path) -> Result<String, Failure> {
     Ok(key.fingerprint())
 }
 
-/// The agent's own paths below the root: no manifest may target them.
-fn reserved(settings: &Settings, root: &Root) -> Vec<HostPath> {
-    let own = [
-        Some(settings.state.clone()),
-        Some(settings.trust.clone()),
-        Some(settings.key.clone()),
-        Some(settings.file.clone()),
-        settings.socket.clone(),
-        Some(root.outside(exchange::STAGE)),
-        Some(root.outside("/etc/systemd/system/bowline-agent.service")),
-    ];
-    let below = |path: PathBuf| {
-        let whole = absolute(path).ok()?;
-        let inner = whole.strip_prefix(root.path()).ok().filter(|it| !it.as_os_str().is_empty())?;
-        format!("/{}", inner.display()).parse().ok()
-    };
-    own.into_iter().flatten().filter_map(below).collect()
+/// The agent's own file: it lies beside this one.
+fn agent() -> Option<PathBuf> {
+    Some(env::current_exe().ok()?.with_file_name("bowline-agent"))
 }
