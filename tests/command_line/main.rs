@@ -20,3 +20,4 @@ mod sign;
 mod plan;
 mod local;
 mod agent;
+mod examples;
