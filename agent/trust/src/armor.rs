@@ -6,7 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::signature::BadSignature;
+use crate::bad_signature::BadSignature;
 
 /// The line that begins an SSH signature.
 pub(crate) const BEGIN: &str = "-----BEGIN SSH SIGNATURE-----";

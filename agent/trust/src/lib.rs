@@ -11,6 +11,7 @@ mod wire;
 pub mod armor;
 mod json;
 pub mod ssh_key;
+mod bad_signature;
 pub mod signature;
 pub mod sshsig;
 mod header;

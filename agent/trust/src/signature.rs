@@ -2,32 +2,14 @@
 //!
 //! **Invariant:** "unsigned", "not supported" and "bad" are told apart, and none of them is good.
 
-use thiserror::Error;
-
 use crate::armor;
+pub use crate::bad_signature::BadSignature;
 use crate::commit::Commit;
 use crate::ssh_key::SshKey;
 use crate::sshsig;
 
 /// The namespace that Git signs in.
 pub const GIT_NAMESPACE: &str = "git";
-
-/// A signature that does not count.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum BadSignature {
-    /// There is none.
-    #[error("there is no signature")]
-    Missing,
-    /// It is not of its form.
-    #[error("{0}")]
-    Malformed(String),
-    /// It may be good, but nobody here can tell.
-    #[error("{0}")]
-    Unsupported(String),
-    /// It is of the right form and wrong.
-    #[error("{0}")]
-    Invalid(String),
-}
 
 /// The kinds of signature that Git knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 use ring::digest::{Algorithm, SHA256, SHA512, digest};
 
 use crate::armor;
-use crate::signature::BadSignature;
+use crate::bad_signature::BadSignature;
 use crate::ssh_key::{BadKey, SshKey};
 use crate::wire::{Reader, push_string};
 

@@ -71,7 +71,7 @@ pub fn init(given: &Init, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     };
     let founded = plan.found(screen)?;
     store::write(&plan.place, &founded.objects, &founded.commit, &plan.keys, &plan.author)?;
-    plan.place.write_beside(&founded.trust)?;
+    plan.place.write_beside(&founded.trust, &files::settings(&plan.place))?;
     plan.tell(&founded, screen)?;
     Ok(0)
 }

@@ -9,7 +9,6 @@ use anyhow::anyhow;
 use bowline_host::door::files::{names, replace_cheaply};
 use bowline_model::trust_root::RefName;
 
-use super::files;
 use crate::arguments::Init;
 use crate::failure::Failure;
 
@@ -103,9 +102,8 @@ impl Place {
     }
 
     /// Writes trust file and settings.
-    pub(super) fn write_beside(&self, trust: &str) -> Result<(), Failure> {
+    pub(super) fn write_beside(&self, trust: &str, settings: &str) -> Result<(), Failure> {
         replace_cheaply(&self.trust, trust.as_bytes(), 0o644).map_err(Failure::failed)?;
-        let settings = files::settings(self);
         replace_cheaply(&self.agent, settings.as_bytes(), 0o644).map_err(Failure::failed)
     }
 

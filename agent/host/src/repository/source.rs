@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use git2::{Odb, Oid};
 
-use super::fetch::FetchFailure;
+use super::fetch_failure::FetchFailure;
 use super::objects_in;
 use crate::door::files;
 

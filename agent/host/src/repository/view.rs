@@ -10,7 +10,7 @@ use bowline_trust::commit::LARGEST_COMMIT;
 use git2::{ErrorCode, ObjectType, Oid};
 use thiserror::Error;
 
-use super::fetch::FetchFailure;
+use super::fetch_failure::FetchFailure;
 use super::objects::{NoObject, read};
 use super::source::Remote;
 use super::{Repository, object_id, oid};

@@ -1,0 +1,22 @@
+//! Why a signature does not count, whatever kind it is of.
+//!
+//! **Invariant:** "missing", "not supported" and "wrong" stay apart: each has its own code.
+
+use thiserror::Error;
+
+/// A signature that does not count.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum BadSignature {
+    /// There is none.
+    #[error("there is no signature")]
+    Missing,
+    /// It is not of its form.
+    #[error("{0}")]
+    Malformed(String),
+    /// It may be good, but nobody here can tell.
+    #[error("{0}")]
+    Unsupported(String),
+    /// It is of the right form and wrong.
+    #[error("{0}")]
+    Invalid(String),
+}
