@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** who must act can be told from the exit code.
 
+use bowline_api::hint;
 use thiserror::Error;
 
 /// The agent could not be put together.
@@ -37,6 +38,15 @@ impl CannotStart {
             Self::Settings(_) => 2,
             Self::Damaged { .. } => 3,
             Self::Open { .. } => 1,
+        }
+    }
+
+    /// What a person can do.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Settings(_) => "packaging/default.toml documents every setting",
+            Self::Damaged { .. } => hint::of("state-mismatch").unwrap_or_default(),
+            Self::Open { .. } => "",
         }
     }
 }

@@ -6,7 +6,8 @@ use bowline_host::repository::fetch::{FetchFailure, check_kind};
 use bowline_host::settings::Settings;
 use thiserror::Error;
 
-use crate::compose::{self, CannotStart};
+use crate::cannot_start::CannotStart;
+use crate::gear;
 
 /// Settings or a trust file that the agent could not work with.
 #[derive(Debug, Error)]
@@ -41,7 +42,7 @@ pub fn check(settings: &Settings) -> Result<Vec<String>, Unusable> {
         let file = settings.file.display().to_string();
         check_kind(url).map_err(|source| Unusable::Remote { file, source })?;
     }
-    compose::check(settings)?;
+    gear::check(settings)?;
     let files = [&settings.file, &settings.trust];
     Ok(files.map(|it| format!("{}: valid", it.display())).to_vec())
 }

@@ -3,20 +3,18 @@
 //!
 //! **Invariant:** a host whose trust file or key is gone still gets back to what it was.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bowline_engine::settings::Settings as Known;
 use bowline_host::door::root::Root;
 use bowline_host::failure::chain;
 use bowline_host::key::HostKey;
+use bowline_host::own_paths::own_paths;
 use bowline_host::record::RecordLog;
 use bowline_host::repository::Repository;
 use bowline_host::settings::Settings;
 use bowline_host::state::State;
 use bowline_host::trust_file::{self, TrustFile};
-use bowline_host::witness::Witness;
-use bowline_model::host_path::HostPath;
 
 use crate::cannot_start::{CannotStart, damaged, opening};
 
@@ -65,57 +63,18 @@ impl Gear {
 }
 
 /// Checks that settings and trust file can be used, without touching anything.
-pub fn check(settings: &Settings) -> Result<TrustFile, CannotStart> {
-    let trust =
-        trust_file::load(&settings.trust).map_err(|error| CannotStart::Settings(chain(&error)))?;
-    let trusted = trust.root.repo.ref_name.as_str();
-    if trusted != settings.ref_name {
-        let (file, ref_name) = (settings.file.display(), &settings.ref_name);
-        return Err(CannotStart::Settings(format!(
-            "source.ref in {file} is {ref_name}, and the trust file vouches for {trusted}"
-        )));
-    }
-    Ok(trust)
+pub(crate) fn check(settings: &Settings) -> Result<TrustFile, CannotStart> {
+    trust_file::load_for(settings).map_err(|error| CannotStart::Settings(chain(&error)))
 }
 
 fn known(settings: &Settings, root: &Root, trust: &TrustFile, fingerprint: String) -> Known {
-    let number = |text: &str| text.parse().unwrap_or_default();
     Known {
         fingerprint,
         folder: settings.folder.clone(),
         local_labels: settings.labels.clone(),
-        version: (
-            number(env!("CARGO_PKG_VERSION_MAJOR")),
-            number(env!("CARGO_PKG_VERSION_MINOR")),
-            number(env!("CARGO_PKG_VERSION_PATCH")),
-        ),
+        version: Known::version(),
         trust: Arc::clone(&trust.root),
         trust_sha256: trust.sha256,
-        reserved: reserved(settings, root),
+        reserved: own_paths(settings, root, std::env::current_exe().ok()),
     }
-}
-
-/// The agent's own paths, as paths below the root: no manifest may target them.
-fn reserved(settings: &Settings, root: &Root) -> Vec<HostPath> {
-    let own: Vec<PathBuf> = [
-        Some(settings.state.clone()),
-        Some(settings.trust.clone()),
-        Some(settings.key.clone()),
-        Some(Witness::beside(&settings.key).path().to_owned()),
-        Some(settings.file.clone()),
-        settings.socket.clone(),
-        std::env::current_exe().ok(),
-        Some(root.outside(bowline_host::exchange::STAGE)),
-        Some(root.outside("/etc/systemd/system/bowline-agent.service")),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    let below = |path: &PathBuf| {
-        let whole = std::path::absolute(path).ok()?;
-        let top = std::path::absolute(root.path()).ok()?;
-        let inner = whole.strip_prefix(top).ok().filter(|it| *it != Path::new(""))?;
-        format!("/{}", inner.display()).parse().ok()
-    };
-    own.iter().filter_map(below).collect()
 }

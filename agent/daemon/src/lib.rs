@@ -9,7 +9,7 @@ pub mod board;
 pub mod driver;
 pub mod hands;
 pub mod cannot_start;
-pub mod gear;
+mod gear;
 pub mod compose;
 pub mod check;
 pub mod api;

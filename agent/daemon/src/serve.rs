@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use bowline_api::cycle::Cycle;
-use bowline_api::hint;
 use bowline_host::settings::Settings;
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
@@ -53,17 +52,6 @@ impl Fell {
             // The disk failed a barrier: a person looks before anything is written again.
             Self::Halt(Halt::Fatal(_)) => 3,
             Self::Halt(_) | Self::Listen(_) | Self::Runtime(_) => 1,
-        }
-    }
-}
-
-impl CannotStart {
-    /// What a person can do.
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::Settings(_) => "packaging/default.toml documents every setting",
-            Self::Damaged { .. } => hint::of("state-mismatch").unwrap_or_default(),
-            Self::Open { .. } => "",
         }
     }
 }

@@ -15,6 +15,7 @@ use thiserror::Error;
 
 use crate::door::files;
 use crate::failure::OsFailure;
+use crate::settings::Settings;
 
 /// Largest trust file: some tens of keys.
 const TRUST_BYTES_MAX: u64 = 1 << 20;
@@ -45,12 +46,33 @@ pub enum NoTrust {
         /// Who.
         why: String,
     },
+    /// It vouches for another branch than the one that is followed.
+    #[error("source.ref in {} is {wanted}, and the trust file vouches for {trusted}", file.display())]
+    OtherRef {
+        /// The settings file.
+        file: PathBuf,
+        /// What it follows.
+        wanted: String,
+        /// What the trust file vouches for.
+        trusted: String,
+    },
     /// The system refused.
     #[error("read the trust file")]
     Os(#[from] OsFailure),
     /// It is not a trust file.
     #[error("the trust file is not valid")]
     Malformed(#[source] Faults),
+}
+
+/// Loads the trust file that settings name, for the branch that they follow.
+pub fn load_for(settings: &Settings) -> Result<TrustFile, NoTrust> {
+    let trust = load(&settings.trust)?;
+    let trusted = trust.root.repo.ref_name.as_str();
+    if trusted == settings.ref_name {
+        return Ok(trust);
+    }
+    let (file, wanted) = (settings.file.clone(), settings.ref_name.clone());
+    Err(NoTrust::OtherRef { file, wanted, trusted: trusted.to_owned() })
 }
 
 /// Loads a trust file.

@@ -86,6 +86,10 @@ pub const HINTS: &[(&str, &str)] = &[
     ("unsupported", "take the setting out of the manifest, or upgrade the agent"),
     ("irreversible", "take requireReversible out of the manifest, or give its command an undo"),
     ("prune-brake", "look at what would go with `bowline plan`, and remove it in smaller merges"),
+    (
+        "baseline-failed",
+        "look after what the probe asks: the host is not well, and the change waits for it",
+    ),
     ("plan-too-large", "split the change into smaller merges"),
     (
         "quarantined",

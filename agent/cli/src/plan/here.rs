@@ -7,7 +7,6 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::anyhow;
 use bowline_engine::settings::Settings as Known;
 use bowline_host::command::Commands;
 use bowline_host::door::files;
@@ -53,15 +52,7 @@ pub(super) struct Here {
 impl Here {
     /// Looks at trust file, state and facts.
     pub(super) fn look(settings: Settings) -> Result<Self, Failure> {
-        let trust = trust_file::load(&settings.trust).map_err(Failure::usage)?;
-        let trusted = trust.root.repo.ref_name.as_str();
-        if trusted != settings.ref_name {
-            return Err(Failure::usage(anyhow!(
-                "source.ref in {} is {}, and the trust file vouches for {trusted}",
-                settings.file.display(),
-                settings.ref_name
-            )));
-        }
+        let trust = trust_file::load_for(&settings).map_err(Failure::usage)?;
         let root = Root::open(&settings.root).map_err(|failure| {
             let hint = format!("make it first: mkdir -p {}", settings.root.display());
             Failure::usage(failure).hint(hint)

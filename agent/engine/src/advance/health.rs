@@ -71,7 +71,7 @@ pub(super) fn after(
 pub(super) fn looked(
     memory: Memory,
     (mut record, mut ending, looks): (Box<Record>, Box<Ending>, u32),
-    answers: Vec<Answer>,
+    answers: &[Answer],
     now: Duration,
 ) -> Turn {
     let bad: Vec<&Answer> = answers.iter().filter(|it| !it.passed).collect();

@@ -158,7 +158,7 @@ fn ending(state: State, event: Event, unexpected: OutOfTurn) -> Result<Turn, Out
             finish::adopted(memory, ending, generation)
         }
         (Phase::Rechecking(record, ending, looks), Event::Probed { answers, now }) => {
-            health::looked(memory, (record, ending, looks), answers, now)
+            health::looked(memory, (record, ending, looks), &answers, now)
         }
         (Phase::Rechecking(record, ending, _), Event::Failed(_)) => {
             finish::record(memory, record, ending)

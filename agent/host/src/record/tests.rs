@@ -74,6 +74,7 @@ fn record(deployment: &str) -> Record {
         probes: Vec::new(),
         snapshots: Vec::new(),
         conflicts: Vec::new(),
+        after_revert: Vec::new(),
         proof: None,
         durations: BTreeMap::new(),
     }
