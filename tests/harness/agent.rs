@@ -164,7 +164,22 @@ impl Service<'_> {
     }
 
     /// The body of the answer; `None` while nobody listens.
+    /// The status and the body of an answer.
+    pub fn answer(&self, path: &str) -> (String, String) {
+        let answer = self.raw("GET", path).unwrap_or_else(|| panic!("no answer to {path}"));
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.lines().next().unwrap_or_default().to_owned(), body.to_owned())
+    }
+
     fn ask(&self, method: &str, path: &str) -> Option<String> {
+        let answer = self.raw(method, path)?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        let good = head.starts_with("HTTP/1.1 200") || head.starts_with("HTTP/1.1 202");
+        assert!(good, "{method} {path}: {answer}");
+        Some(body.to_owned())
+    }
+
+    fn raw(&self, method: &str, path: &str) -> Option<String> {
         let mut stream = UnixStream::connect(self.shop.folder().join("a.sock")).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         write!(
@@ -174,10 +189,7 @@ impl Service<'_> {
         .ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        let good = head.starts_with("HTTP/1.1 200") || head.starts_with("HTTP/1.1 202");
-        assert!(good, "{method} {path}: {answer}");
-        Some(body.to_owned())
+        Some(answer)
     }
 }
 

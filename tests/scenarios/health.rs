@@ -29,8 +29,11 @@ fn merge(shop: &Workshop, word: &str, probes: &str) {
 #[test]
 fn a_change_waits_while_its_baseline_fails_and_goes_on_when_it_passes() {
     let shop = Workshop::new();
-    merge(&shop, "one", "");
+    let flag = shop.folder().join("dependency");
+    fs::write(&flag, "").unwrap();
+    merge(&shop, "one", &depends_on(&shop, "upstream", true));
     shop.once().ended(Outcome::Committed);
+    fs::remove_file(&flag).unwrap();
     merge(&shop, "two", &depends_on(&shop, "upstream", true));
     let before = Picture::whole(&shop.root());
     for _ in 0..2 {
@@ -40,7 +43,7 @@ fn a_change_waits_while_its_baseline_fails_and_goes_on_when_it_passes() {
         assert_eq!(Picture::whole(&shop.root()), before, "it was changed");
         assert!(journals(&shop).is_empty());
     }
-    fs::write(shop.folder().join("dependency"), "").unwrap();
+    fs::write(&flag, "").unwrap();
     shop.once().ended(Outcome::Committed);
     assert_eq!(fs::read_to_string(shop.on_host("/etc/app.conf")).unwrap(), "two");
 }
@@ -85,4 +88,20 @@ fn what_is_well_again_after_going_back_is_no_alarm() {
     let warnings = &told.ended(Outcome::Reverted).warnings;
     assert!(!warnings.iter().any(|it| it.contains("back as it was")), "{warnings:?}");
     assert!(deployments(&shop)[0].after_revert.is_empty());
+}
+
+#[test]
+fn a_baseline_stands_in_the_way_of_no_beginning_and_no_repair() {
+    let shop = Workshop::new();
+    let probe = format!(
+        "---\napiVersion: bowline/v1\nkind: Probe\nmetadata: {{name: content}}\nspec: {{exec: {{argv: \
+         [/usr/bin/grep, -q, one, {:?}]}}, interval: 100ms, successThreshold: 1, failureThreshold: 1, \
+         deadline: 100ms, soak: 0s, baseline: true}}\n",
+        shop.on_host("/etc/app.conf")
+    );
+    merge(&shop, "one", &probe);
+    shop.once().ended(Outcome::Committed);
+    fs::write(shop.on_host("/etc/app.conf"), "broken").unwrap();
+    shop.once().ended(Outcome::Committed);
+    assert_eq!(fs::read_to_string(shop.on_host("/etc/app.conf")).unwrap(), "one");
 }

@@ -31,4 +31,6 @@ mod full_disk;
 mod clocks;
 mod orphans;
 mod health;
+mod losses;
+mod asked;
 mod power_cuts;

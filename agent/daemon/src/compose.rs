@@ -24,7 +24,6 @@ use bowline_host::settle;
 use bowline_host::stat_cache::StatCache;
 use bowline_host::state::State;
 use bowline_host::witness::{self, Said, Standing, Witness};
-use bowline_model::facts::Facts;
 use bowline_model::mark::Mark;
 
 use crate::board::Board;
@@ -64,21 +63,30 @@ pub fn compose(
     })?;
     let (left, journal) = left_behind(&state, &root)?;
     let witness = Witness::beside(&settings.key);
-    let mut durable = durable(&state)?;
-    let left = heard(&state, &witness, &mut durable)?.unwrap_or(left);
+    let (durable, left, damage) = match kept(&state, &witness) {
+        Ok((durable, said)) => (durable, said.unwrap_or(left), None),
+        // None of it is needed to end what is open; it is told before anything is kept over it.
+        Err(damage) if matches!(left, Left::Marks(_)) => (Durable::default(), left, Some(damage)),
+        Err(damage) => return Err(damage),
+    };
     let recovering = matches!(left, Left::Marks(_));
     let gear = match left {
         Left::Nothing => Some(Gear::open(&settings, &root, &state)?),
         Left::Marks(_) | Left::Damage { .. } => None,
     };
     let facts = match bowline_host::facts::read(&root) {
-        Ok(facts) => facts,
-        Err(_) if recovering => Facts::default(),
+        Ok(facts) => Some(facts),
+        Err(_) if recovering => None,
         Err(error) => return Err(opening("read the host's facts")(error)),
     };
     let name = Some(settings.host.clone()).filter(|it| !it.is_empty());
-    let name = name.or_else(|| facts.values.get("hostname").cloned()).unwrap_or_default();
-    let memory = Memory::at_start(name.clone(), settings.interval, durable, facts.clone());
+    let name = name.or_else(|| facts.as_ref()?.values.get("hostname").cloned()).unwrap_or_default();
+    let memory = Memory::at_start(
+        name.clone(),
+        settings.interval,
+        durable,
+        facts.clone().unwrap_or_default(),
+    );
     let quest = Quest { now: clock::since_boot(), wall: clock::wall(), ..Quest::default() };
     introduce(&board, &settings, name);
     let host = Host {
@@ -94,6 +102,7 @@ pub fn compose(
         unopened: None,
         witness,
         facts,
+        damage,
         staged: None,
         standing: memory.generation.clone(),
         board,
@@ -119,6 +128,13 @@ fn durable(state: &State) -> Result<Durable, CannotStart> {
         generation: state.generation().map_err(damaged("read the committed generation"))?,
         ledger: state.ledger().map_err(damaged("read what failed"))?,
     })
+}
+
+/// What is kept, and what its witness says of it.
+fn kept(state: &State, witness: &Witness) -> Result<(Durable, Option<Left>), CannotStart> {
+    let mut durable = durable(state)?;
+    let said = heard(state, witness, &mut durable)?;
+    Ok((durable, said))
 }
 
 /// Holds the state against its witness: a lost state begins where the witness stood, and nothing is

@@ -3,6 +3,7 @@
 //!
 //! **Invariant:** a host whose trust file or key is gone still gets back to what it was.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bowline_engine::settings::Settings as Known;
@@ -10,11 +11,13 @@ use bowline_host::door::root::Root;
 use bowline_host::failure::chain;
 use bowline_host::key::HostKey;
 use bowline_host::own_paths::own_paths;
-use bowline_host::record::RecordLog;
+use bowline_host::record::{self, RecordLog};
 use bowline_host::repository::Repository;
 use bowline_host::settings::Settings;
 use bowline_host::state::State;
 use bowline_host::trust_file::{self, TrustFile};
+use bowline_host::witness::Witness;
+use thiserror::Error;
 
 use crate::cannot_start::{CannotStart, damaged, opening};
 
@@ -37,7 +40,7 @@ impl Gear {
         state: &State,
     ) -> Result<Self, CannotStart> {
         let trust = check(settings)?;
-        let key = HostKey::open(&settings.key).map_err(opening("open the host's key"))?;
+        let key = key(settings, state)?;
         let known = Arc::new(known(settings, root, &trust, key.fingerprint()));
         let records = RecordLog::open(&state.folder().join("records"), Arc::new(key))
             .map_err(damaged("open the records"))?;
@@ -60,6 +63,28 @@ impl Gear {
         };
         Ok(slot.insert(gear))
     }
+}
+
+/// The host's key; it is made only where nothing was ever signed with one.
+fn key(settings: &Settings, state: &State) -> Result<HostKey, CannotStart> {
+    let path = &settings.key;
+    let silent = record::newest(&state.folder().join("records"), 1).is_ok_and(|it| it.is_empty());
+    if !path.exists() && (!silent || Witness::beside(path).path().exists()) {
+        return Err(damaged("open the host's key")(KeyLost { path: path.clone() }));
+    }
+    HostKey::open(path).map_err(opening("open the host's key"))
+}
+
+/// The key is gone with which this host is known.
+#[derive(Debug, Error)]
+#[error(
+    "the host's key {} is gone: bring it back from a copy; or, to begin as a new host, remove the state \
+     folder and {}.witness as well",
+    path.display(),
+    path.display()
+)]
+struct KeyLost {
+    path: PathBuf,
 }
 
 /// Checks that settings and trust file can be used, without touching anything.

@@ -10,7 +10,7 @@ use bowline_api::cycle::Cycle;
 use bowline_host::settings::Settings;
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::api::{self, CannotListen, Served};
 use crate::board::Board;
@@ -108,7 +108,8 @@ pub fn always(settings: Settings) -> Result<Ended, Fell> {
                 drop(told.send(drive(agent)));
             })
             .map_err(Fell::Runtime)?;
-        let served = Served { board: Arc::clone(&board), records };
+        let served =
+            Served { board: Arc::clone(&board), records, readers: Arc::new(Semaphore::new(1)) };
         let mut over = over;
         let mut terminate = signal(SignalKind::terminate()).map_err(Fell::Runtime)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(Fell::Runtime)?;

@@ -29,6 +29,8 @@ use crate::verify::Verified;
 pub struct Compiled {
     /// The proof that it may be deployed.
     pub cleared: Cleared,
+    /// Who this host is; `None` when nothing names its key.
+    pub host: Option<String>,
     /// Digest of the facts it was compiled with.
     pub facts: Sha256,
     /// Objects at paths, in the order in which they come to stand.
@@ -48,6 +50,8 @@ pub struct Resource {
     pub id: Arc<str>,
     /// What was written.
     pub manifest: Arc<Manifest>,
+    /// Digest of a template and its values before facts come in; `None` for other kinds.
+    pub unrendered: Option<Sha256>,
 }
 
 /// One object that should stand at a path.
@@ -116,7 +120,7 @@ pub fn compile(
     };
     let cleared = gate::clear(settings, verified.clone(), desired.repository())
         .map_err(CompileFailure::Held)?;
-    let (labels, warning) = labels(settings, verified, desired.hosts());
+    let (host, labels, warning) = identity(settings, verified, desired.hosts());
     let chosen = desired.select(&labels, &facts.values).map_err(CompileFailure::Manifests)?;
     let templates = gather::templates(&settings.folder, tree, chosen.resources(), contents);
     if !templates.is_empty() {
@@ -124,6 +128,7 @@ pub fn compile(
     }
     let mut compiled = Compiled {
         cleared,
+        host,
         facts: facts_digest(facts),
         objects: Vec::new(),
         resources: Vec::new(),
@@ -135,7 +140,8 @@ pub fn compile(
         let at = objects::Place { settings, tree, contents, facts, manifest, number };
         at.compile(&mut compiled.objects, &mut compiled.warnings)?;
         let id = manifest.id().to_string().into();
-        compiled.resources.push(Resource { id, manifest: Arc::clone(manifest) });
+        let unrendered = at.unrendered();
+        compiled.resources.push(Resource { id, manifest: Arc::clone(manifest), unrendered });
     }
     for object in &mut compiled.objects {
         object.path = facts.resolve(&object.path);
@@ -170,28 +176,28 @@ fn facts_digest(facts: &Facts) -> Sha256 {
     Sha256::of_value(&seen).unwrap_or_default()
 }
 
-/// The labels by which manifests choose this host.
-fn labels(
+/// Who this host is, and the labels by which manifests choose it.
+fn identity(
     settings: &Settings,
     verified: &Verified,
     hosts: &[Arc<Manifest>],
-) -> (BTreeMap<Key, Label>, Option<String>) {
-    match verified.policy().labels {
-        LabelSource::Local => (settings.local_labels.clone(), None),
-        LabelSource::Repository => {
-            let mine = hosts.iter().find_map(|host| match &host.spec {
-                Spec::Host(spec) if spec.key_fingerprint.as_str() == settings.fingerprint => {
-                    Some(spec.labels.clone())
-                }
-                _ => None,
-            });
-            let warning = mine.is_none().then(|| {
-                format!(
-                    "no hosts/*.yaml has this host's key {}: only manifests without a target apply",
-                    settings.fingerprint
-                )
-            });
-            (mine.unwrap_or_default(), warning)
-        }
+) -> (Option<String>, BTreeMap<Key, Label>, Option<String>) {
+    if verified.policy().labels == LabelSource::Local {
+        let host = Some("named by its own settings".to_owned());
+        return (host, settings.local_labels.clone(), None);
     }
+    let mine = hosts.iter().find_map(|host| match &host.spec {
+        Spec::Host(spec) if spec.key_fingerprint.as_str() == settings.fingerprint => {
+            Some((host.id().to_string(), spec.labels.clone()))
+        }
+        _ => None,
+    });
+    if let Some((host, labels)) = mine {
+        return (Some(host), labels, None);
+    }
+    let warning = format!(
+        "no hosts/*.yaml has this host's key {}: only manifests without a target apply",
+        settings.fingerprint
+    );
+    (None, BTreeMap::new(), Some(warning))
 }

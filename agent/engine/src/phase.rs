@@ -78,8 +78,8 @@ pub enum Phase {
     Reading(Quest, Box<Verified>, Box<Tree>, Contents, u32),
     /// Waits to hear how the host stands.
     Observing(Quest, Arc<crate::compile::Compiled>, Box<Survey>),
-    /// Waits to hear whether the host is well before it is changed.
-    Baselining(Quest, Box<Plan>),
+    /// Waits to hear whether the host is well before it is changed; counts looks.
+    Baselining(Quest, Box<Plan>, u32),
     /// Waits until everything new is staged.
     Staging(Quest, Box<Plan>, Box<Transaction>),
     /// Between two batches of steps.

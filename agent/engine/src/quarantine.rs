@@ -5,7 +5,7 @@
 
 use bowline_model::digest::Sha256;
 use bowline_model::generation::{Interrupted, Ledger, Quarantine};
-use bowline_model::mark::{Blame, Change, Opening, Why};
+use bowline_model::mark::{Blame, Cause, Change, Opening, Why};
 
 /// Quarantined changes kept; the oldest goes first.
 const ENTRIES_MAX: usize = 256;
@@ -36,6 +36,10 @@ pub fn after_revert(ledger: &Ledger, opening: &Opening, why: &Why, wall: i64) ->
     let guilty = why.blame == Blame::Change || (is_interruption && times + 1 >= INTERRUPTIONS_MAX);
     if guilty {
         next.interrupted = None;
+    }
+    // A repair has no delta of its own: it is the committed state that is not reached.
+    if guilty && !opening.delta.is_empty() {
+        next.quarantine.retain(|it| it.delta != opening.delta);
         next.quarantine.push(Quarantine {
             revision: opening.revision.clone(),
             deployment: opening.deployment.clone(),
@@ -45,7 +49,8 @@ pub fn after_revert(ledger: &Ledger, opening: &Opening, why: &Why, wall: i64) ->
         });
         let surplus = next.quarantine.len().saturating_sub(ENTRIES_MAX);
         next.quarantine.drain(..surplus);
-    } else if is_interruption {
+    }
+    if is_interruption && !guilty {
         next.interrupted = Some(Interrupted { plan, times: times + 1 });
     }
     next
@@ -55,11 +60,94 @@ pub fn after_revert(ledger: &Ledger, opening: &Opening, why: &Why, wall: i64) ->
 pub fn after_commit(ledger: &Ledger, opening: &Opening) -> Ledger {
     let mut next = ledger.clone();
     next.settled = Some(opening.deployment.clone());
-    next.interrupted = None;
+    // A repair that is kept says nothing of the change that was cut short.
+    if opening.cause == Cause::Intentional {
+        next.interrupted = None;
+    }
     next
 }
 
 /// What makes two tries tries of the same thing.
 fn identity(opening: &Opening) -> Sha256 {
     Sha256::of_value(&(&opening.revision, &opening.delta)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use bowline_model::object_id::ObjectId;
+    use bowline_model::revision::Revision;
+
+    use super::*;
+
+    fn opening(number: u64, cause: Cause, delta: Vec<Change>) -> Opening {
+        let id = ObjectId::Sha1([1; 20]);
+        let commit_sha256 = Sha256::of(b"commit");
+        let revision = Revision { branch: "main".to_owned(), commit: id, commit_sha256, tree: id };
+        Opening {
+            deployment: format!("d{number:06}"),
+            revision,
+            base: None,
+            generation: 0,
+            plan: Sha256::default(),
+            trust: Sha256::default(),
+            boot: String::new(),
+            attempt: 1,
+            cause,
+            delta,
+            journal_bytes: 0,
+        }
+    }
+
+    fn guilty() -> Why {
+        Why {
+            reason: String::new(),
+            code: String::new(),
+            detail: String::new(),
+            blame: Blame::Change,
+        }
+    }
+
+    fn change(text: &str) -> Vec<Change> {
+        vec![Change { resource: "File/a".to_owned(), digest: Sha256::of(text.as_bytes()) }]
+    }
+
+    #[test]
+    fn repairs_that_fail_push_no_change_out() {
+        let bad = change("bad");
+        let first = opening(1, Cause::Intentional, bad.clone());
+        let mut ledger = after_revert(&Ledger::default(), &first, &guilty(), 0);
+        for number in 2..1_000 {
+            let repair = opening(number, Cause::Corrective, Vec::new());
+            ledger = after_revert(&ledger, &repair, &guilty(), 0);
+        }
+        assert!(blocks(&ledger, &bad).is_some());
+        assert_eq!(ledger.quarantine.len(), 1);
+    }
+
+    #[test]
+    fn a_change_that_fails_again_stands_there_once() {
+        let mut ledger = Ledger::default();
+        for number in 1..1_000 {
+            let again = opening(number, Cause::Intentional, change("bad"));
+            ledger = after_revert(&ledger, &again, &guilty(), 0);
+        }
+        assert_eq!(ledger.quarantine.len(), 1);
+    }
+
+    #[test]
+    fn a_repair_that_is_kept_says_nothing_of_a_change_that_was_cut_short() {
+        let why = Why { code: "interrupted".to_owned(), blame: Blame::World, ..guilty() };
+        let change = change("slow");
+        let cut = |number| opening(number, Cause::Intentional, change.clone());
+        let ledger = after_revert(&Ledger::default(), &cut(1), &why, 0);
+        let ledger = after_commit(&ledger, &opening(2, Cause::Corrective, Vec::new()));
+        let ledger = after_revert(&ledger, &cut(3), &why, 0);
+        assert!(blocks(&ledger, &change).is_some(), "it was cut short twice");
+        let why = Why { code: "stopped".to_owned(), ..why };
+        let mut ledger = Ledger::default();
+        for number in 1..9 {
+            ledger = after_revert(&ledger, &cut(number), &why, 0);
+        }
+        assert!(blocks(&ledger, &change).is_none(), "it was only stopped");
+    }
 }

@@ -54,7 +54,10 @@ pub fn recover(memory: Memory, left: Left, quest: Quest) -> Turn {
     match &tx.decision {
         Some((Verdict::Commit, _)) => keep(memory, quest, tx),
         Some((Verdict::Revert, _)) => undo_next(memory, quest, tx),
-        None if tx.began => decide_revert(memory, quest, tx, interrupted()),
+        None if tx.began => {
+            let why = if tx.stopped { stopped() } else { interrupted() };
+            decide_revert(memory, quest, tx, why)
+        }
         None => abandon(memory, quest, tx),
     }
 }
@@ -64,6 +67,15 @@ fn interrupted() -> Why {
         reason: "Interrupted".to_owned(),
         code: "interrupted".to_owned(),
         detail: "the agent or the host stopped in the middle of the change".to_owned(),
+        blame: Blame::World,
+    }
+}
+
+fn stopped() -> Why {
+    Why {
+        reason: "Stopped".to_owned(),
+        code: "stopped".to_owned(),
+        detail: "the agent was asked to stop in the middle of the change".to_owned(),
         blame: Blame::World,
     }
 }

@@ -35,6 +35,8 @@ pub struct Transaction {
     pub handlers: Vec<Handler>,
     /// Whether everything was in place.
     pub applied: bool,
+    /// Whether the agent was asked to stop in it.
+    pub stopped: bool,
     /// Last words of probes.
     pub probes: Vec<Answer>,
     /// The decision.
@@ -69,6 +71,7 @@ impl Transaction {
             done: 0,
             handlers: Vec::new(),
             applied: false,
+            stopped: false,
             probes: Vec::new(),
             decision: None,
             undone: 0,
@@ -131,6 +134,8 @@ impl Transaction {
                 let (name, passed, detail) = (name.clone(), *passed, detail.clone());
                 self.probes.push(Answer { name, passed, detail });
             }
+            // It may come anywhere: it only says that nobody is to blame.
+            Mark::Stopped => self.stopped = true,
             Mark::Decide { verdict, why } if working => {
                 self.decision = Some((*verdict, why.clone()));
             }
@@ -202,6 +207,7 @@ fn name(mark: &Mark) -> &'static str {
         Mark::Handlers { .. } => "Handlers",
         Mark::Applied => "Applied",
         Mark::Probe { .. } => "Probe",
+        Mark::Stopped => "Stopped",
         Mark::Decide { .. } => "Decide",
         Mark::UndoIntent { .. } => "UndoIntent",
         Mark::UndoDone { .. } => "UndoDone",

@@ -3,13 +3,17 @@
 //! A probe is *ready* after `successThreshold` passes in a row; it must be so before its deadline.
 //! Once ready it must stay so for its soak: `failureThreshold` failures in a row end the trial.
 //!
-//! **Invariant:** only the boot clock counts; every trial ends by deadline plus soak at the latest.
+//! **Invariant:** only the boot clock counts; every trial ends by deadline plus soak at the latest,
+//! but for the moments that the last look of each may take.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bowline_model::manifest::ProbeSpec;
 use bowline_model::probe_call::Answer;
+
+/// What a look may take that begins when its time is up.
+const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// Probes of one deployment, being judged.
 #[derive(Debug, Clone)]
@@ -130,12 +134,23 @@ impl Trial {
         self.courses.get(name).map(|course| &course.spec)
     }
 
-    /// When a probe is asked next: at its interval, but not after its time is up.
-    fn due(&self, course: &Course) -> Duration {
-        let end = match course.ready_at {
+    /// How long a look that begins at `from` may take: its own limit, but hardly longer than the trial.
+    pub fn patience(&self, name: &str, from: Duration) -> Duration {
+        let Some(course) = self.courses.get(name) else { return LAST_LOOK };
+        let left = self.end(course).saturating_sub(from.max(self.began));
+        course.spec.timeout.as_duration().min(left.max(LAST_LOOK))
+    }
+
+    fn end(&self, course: &Course) -> Duration {
+        match course.ready_at {
             None => self.began + course.spec.deadline.as_duration(),
             Some(ready) => ready + course.spec.soak.as_duration(),
-        };
+        }
+    }
+
+    /// When a probe is asked next: at its interval, but not after its time is up.
+    fn due(&self, course: &Course) -> Duration {
+        let end = self.end(course);
         let asked = course.next.saturating_sub(course.spec.interval.as_duration());
         // One last look at the end of its time; after that, its interval again.
         if asked < end { course.next.min(end) } else { course.next }

@@ -109,6 +109,7 @@ mod tests {
             inventory: Vec::new(),
             commands: Vec::new(),
             probes: Vec::new(),
+            host: None,
         }
     }
 

@@ -33,6 +33,9 @@ pub struct Generation {
     /// Its probes: asked once more after a later change was taken back, without Git.
     #[serde(default)]
     pub probes: Vec<KnownProbe>,
+    /// Who the host was then; `None` when nothing in the repository named it.
+    #[serde(default)]
+    pub host: Option<String>,
 }
 
 /// A probe of a committed generation.

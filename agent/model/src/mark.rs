@@ -62,6 +62,8 @@ pub enum Mark {
         /// What it saw.
         detail: String,
     },
+    /// The agent was asked to stop before a decision.
+    Stopped,
     /// The one decision.
     Decide {
         /// Which way.

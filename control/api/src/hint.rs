@@ -90,6 +90,10 @@ pub const HINTS: &[(&str, &str)] = &[
         "baseline-failed",
         "look after what the probe asks: the host is not well, and the change waits for it",
     ),
+    (
+        "host-unknown",
+        "give hosts/*.yaml a Host with this host's key again, or take away what it manages before that",
+    ),
     ("plan-too-large", "split the change into smaller merges"),
     (
         "quarantined",
@@ -118,6 +122,7 @@ pub const HINTS: &[(&str, &str)] = &[
     ("command-timeout", "raise spec.timeout, or find out what the program waits for"),
     ("account", "make the user or group on the host first"),
     ("interrupted", "nothing: it is tried again by itself"),
+    ("stopped", "nothing: it is tried again by itself"),
     ("drift-detected", "put the paths back, or let the manifest say policy.drift: repair"),
     ("no-room", "free space on the filesystem that is named; it is tried again by itself"),
     ("stage-mismatch", "look after the disk: what was written is not what is read"),
@@ -154,7 +159,6 @@ pub const HINTS: &[(&str, &str)] = &[
     ("object-format", "use a repository made with --object-format=sha1"),
     ("remote-damaged", "run git fsck there; its references must be in Git's \"files\" format"),
     ("fetch-timeout", "raise [source] timeout"),
-    ("stopped", "nothing: it is tried again at the next start"),
     ("missing-object", "run git fsck on the remote; the agent fetches everything again by itself"),
     (
         "repository",

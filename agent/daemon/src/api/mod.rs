@@ -62,6 +62,8 @@ pub struct Served {
     pub board: Arc<Board>,
     /// The folder of records.
     pub records: PathBuf,
+    /// One place: who reads the record log, which may be large.
+    pub readers: Arc<Semaphore>,
 }
 
 /// The open doors of the API.
@@ -154,7 +156,7 @@ where
     tokio::spawn(async move {
         let service = service_fn(move |request| {
             let served = served.clone();
-            async move { Ok::<_, Infallible>(routes::answer(&request, &served, may_change)) }
+            async move { Ok::<_, Infallible>(routes::answer(request, served, may_change).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

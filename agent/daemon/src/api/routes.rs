@@ -19,8 +19,27 @@ const HISTORY_MAX: usize = 1000;
 /// Records given when nobody says how many.
 const HISTORY_DEFAULT: usize = 50;
 
-/// Answers a request.
-pub(super) fn answer(
+/// Answers a request. The record log is read on a thread of its own, by one request at a time: it may
+/// be large, and whoever asks for health or status does not wait for it.
+pub(super) async fn answer(
+    request: Request<Incoming>,
+    served: Served,
+    may_change: bool,
+) -> Response<Full<Bytes>> {
+    let path = request.uri().path();
+    if !path.starts_with(route::HISTORY) && !path.starts_with(route::DEPLOYMENTS) {
+        return at_once(&request, &served, may_change);
+    }
+    let Ok(_place) = served.readers.clone().acquire_owned().await else {
+        return at_once(&request, &served, may_change);
+    };
+    let read = tokio::task::spawn_blocking(move || at_once(&request, &served, may_change));
+    read.await.unwrap_or_else(|error| {
+        problem(StatusCode::INTERNAL_SERVER_ERROR, "not answered", &error.to_string())
+    })
+}
+
+fn at_once(
     request: &Request<Incoming>,
     served: &Served,
     may_change: bool,
@@ -72,7 +91,24 @@ fn history(request: &Request<Incoming>, served: &Served) -> Response<Full<Bytes>
     }
 }
 
+/// Whether an id could be a deployment's: `d000042-0123456789ab`.
+fn is_id(id: &str) -> bool {
+    let parts = id.strip_prefix('d').and_then(|it| it.split_once('-'));
+    parts.is_some_and(|(number, commit)| {
+        let fits = |text: &str| (1..=20).contains(&text.len());
+        let number_fits = number.bytes().all(|it| it.is_ascii_digit());
+        fits(number)
+            && number_fits
+            && fits(commit)
+            && commit.bytes().all(|it| it.is_ascii_hexdigit())
+    })
+}
+
 fn deployment(id: &str, served: &Served) -> Response<Full<Bytes>> {
+    if !is_id(id) {
+        let like = "an id is like d000042-0123456789ab; /v1/history lists them";
+        return problem(StatusCode::NOT_FOUND, "no such deployment", like);
+    }
     match record::find(&served.records, id) {
         Ok(records) if !records.is_empty() => json(StatusCode::OK, &records.first()),
         Ok(_) => {

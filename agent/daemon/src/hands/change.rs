@@ -164,6 +164,10 @@ impl Host {
     }
 
     pub(super) fn settle(&mut self, settlement: Settlement) -> Result<Event, Halt> {
+        if let Some(damage) = self.damage.take() {
+            // The host is as it was decided; what the agent keeps is for a person to look at.
+            return Err(damage.into());
+        }
         let ledger = match &settlement {
             Settlement::Commit { ledger, .. }
             | Settlement::Adopt { ledger, .. }

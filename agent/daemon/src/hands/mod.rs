@@ -31,6 +31,7 @@ use bowline_model::generation::Generation;
 use bowline_model::mark::Mark;
 
 use crate::board::Board;
+use crate::cannot_start::CannotStart;
 use crate::driver::{Halt, Hands};
 use crate::gear::Gear;
 use failures::{fatal, told};
@@ -50,7 +51,8 @@ pub struct Host {
     pub(crate) journal: Option<Journal>,
     pub(crate) unopened: Option<Failure>,
     pub(crate) witness: Witness,
-    pub(crate) facts: Facts,
+    pub(crate) facts: Option<Facts>,
+    pub(crate) damage: Option<CannotStart>,
     pub(crate) staged: Option<Arc<Generation>>,
     pub(crate) standing: Option<Arc<Generation>>,
     pub(crate) board: Arc<Board>,
@@ -138,9 +140,29 @@ impl Hands for Host {
     }
 
     fn perform(&mut self, effect: Effect) -> Result<Event, Halt> {
-        if self.board.is_stopping() && !matches!(effect, Effect::Rest { .. }) {
-            return Err(Halt::Stop);
+        let rests = matches!(effect, Effect::Rest { .. });
+        let stops = self.board.is_stopping() && !rests;
+        let done = if stops { Err(Halt::Stop) } else { self.carry_out(effect) };
+        if let (Err(Halt::Stop), false, Some(journal)) = (&done, rests, &mut self.journal) {
+            // So that the next start does not take it for a crash.
+            journal.append(&[Mark::Stopped]).map_err(|error| fatal(&error))?;
         }
+        done
+    }
+
+    fn watch(&mut self, turn: &Turn) {
+        let word = turn.state.phase.word();
+        self.board.tell(|status| {
+            if status.phase != word {
+                word.clone_into(&mut status.phase);
+            }
+        });
+        tracing::debug!(phase = word, since_boot = ?clock::since_boot(), "turn");
+    }
+}
+
+impl Host {
+    fn carry_out(&mut self, effect: Effect) -> Result<Event, Halt> {
         match effect {
             Effect::Rest { ending, wait } => self.rest(ending, wait),
             Effect::Fetch { .. } | Effect::Export(_) | Effect::Read { .. } => {
@@ -153,15 +175,5 @@ impl Hands for Host {
             Effect::Record(record) => self.keep_record(*record),
             other => self.change(other),
         }
-    }
-
-    fn watch(&mut self, turn: &Turn) {
-        let word = turn.state.phase.word();
-        self.board.tell(|status| {
-            if status.phase != word {
-                word.clone_into(&mut status.phase);
-            }
-        });
-        tracing::debug!(phase = word, since_boot = ?clock::since_boot(), "turn");
     }
 }

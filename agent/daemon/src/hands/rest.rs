@@ -12,9 +12,11 @@ use bowline_engine::ending::Ending;
 use bowline_engine::phase::Event;
 use bowline_host::door::clock;
 use bowline_host::facts;
+use bowline_host::failure::chain;
 use jiff::Timestamp;
 
 use super::{Host, Run};
+use crate::cannot_start::opening;
 use crate::driver::Halt;
 
 impl Host {
@@ -61,16 +63,27 @@ impl Host {
     }
 
     fn wake(&mut self, thorough: bool) -> Result<Event, Halt> {
-        if let Ok(facts) = facts::read(&self.root) {
-            self.facts = facts;
+        if let Some(damage) = self.damage.take() {
+            // What was open is ended; nothing new begins on what cannot be read.
+            return Err(damage.into());
         }
+        let facts = match (facts::read(&self.root), self.facts.take()) {
+            (Ok(facts), _) => facts,
+            (Err(error), Some(facts)) => {
+                tracing::warn!(error = %chain(&error), "facts of an earlier look are used");
+                facts
+            }
+            // Without facts manifests would seem to be for other hosts.
+            (Err(error), None) => return Err(opening("read the host's facts")(error).into()),
+        };
+        self.facts = Some(facts.clone());
         let gear = self.gear()?;
         let (settings, next_deployment) = (Arc::clone(&gear.known), gear.records.next_seq());
         Ok(Event::Woke {
             settings,
             now: clock::since_boot(),
             wall: clock::wall(),
-            facts: self.facts.clone(),
+            facts,
             next_deployment,
             thorough,
         })

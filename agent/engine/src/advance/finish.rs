@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_api::outcome::Outcome;
-use bowline_api::record::{Conflict, Kind, Proof, Record};
+use bowline_api::record::{Conflict, Kind, ProbeWord, Proof, Record};
 use bowline_model::generation::Generation;
 use bowline_model::mark::{Blame, Mark, Verdict};
+use bowline_model::probe_call::Answer;
 
 use super::{health, keep, turn, undo_next};
 use crate::backoff;
@@ -149,7 +150,38 @@ fn told(memory: Memory, quest: &Quest, tx: &Transaction) -> Turn {
     }
     let ending = Ending { cycle, again: outcome == Outcome::Failed };
     let went_back = tx.began && outcome != Outcome::Committed;
-    health::after(memory, kept, Box::new(ending), went_back)
+    after(memory, kept, Box::new(ending), went_back)
+}
+
+/// Records, and asks before that how what stands again is doing.
+fn after(memory: Memory, kept: Box<Record>, ending: Box<Ending>, went_back: bool) -> Turn {
+    let standing = memory.generation.as_deref().filter(|_| went_back);
+    let calls = standing.map(health::standing).unwrap_or_default();
+    if calls.is_empty() {
+        return record(memory, kept, ending);
+    }
+    let effect = Effect::Probe { not_before: Duration::ZERO, calls };
+    turn(memory, Phase::Rechecking(kept, ending, 0), effect)
+}
+
+/// Looks again at those that fail, and tells of those that go on failing.
+pub(super) fn looked(
+    memory: Memory,
+    (mut kept, mut ending, looks): (Box<Record>, Box<Ending>, u32),
+    answers: &[Answer],
+    now: Duration,
+) -> Turn {
+    if let Some((pause, calls)) = health::again(memory.generation.as_deref(), answers, looks) {
+        let effect = Effect::Probe { not_before: now + pause, calls };
+        return turn(memory, Phase::Rechecking(kept, ending, looks + 1), effect);
+    }
+    for Answer { name, detail, .. } in answers.iter().filter(|it| !it.passed) {
+        let warning = format!("the host is back as it was, and Probe/{name} fails there: {detail}");
+        ending.cycle.warnings.push(warning);
+        let (name, detail) = (name.clone(), detail.clone());
+        kept.after_revert.push(ProbeWord { name, passed: false, detail });
+    }
+    record(memory, kept, ending)
 }
 
 /// Keeps a record of what happened.

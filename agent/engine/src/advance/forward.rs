@@ -114,7 +114,9 @@ fn probe(memory: Memory, quest: Quest, plan: &Plan, mut tx: Box<Transaction>) ->
 }
 
 fn ask(trial: &Trial, not_before: Duration, names: &[String]) -> Effect {
-    let call = |name: &String| Some(health::call(name, trial.spec(name)?));
+    let call = |name: &String| {
+        Some(health::call(name, trial.spec(name)?, trial.patience(name, not_before)))
+    };
     Effect::Probe { not_before, calls: names.iter().filter_map(call).collect() }
 }
 

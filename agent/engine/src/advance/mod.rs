@@ -61,8 +61,8 @@ pub fn advance(state: State, event: Event) -> Result<Turn, OutOfTurn> {
         (Phase::Observing(quest, compiled, survey), Event::Seen(sight)) => {
             prepare::planned(memory, quest, &compiled, &survey, &sight)
         }
-        (Phase::Baselining(quest, plan), Event::Probed { answers, .. }) => {
-            health::baselined(memory, quest, *plan, &answers)
+        (Phase::Baselining(quest, plan, looks), Event::Probed { answers, now }) => {
+            prepare::baselined(memory, quest, (plan, looks), &answers, now)
         }
         (
             Phase::Exporting(quest, verified) | Phase::Reading(quest, verified, ..),
@@ -71,7 +71,7 @@ pub fn advance(state: State, event: Event) -> Result<Turn, OutOfTurn> {
         (
             Phase::Marking(quest, ..)
             | Phase::Observing(quest, ..)
-            | Phase::Baselining(quest, _)
+            | Phase::Baselining(quest, ..)
             | Phase::Adopting(quest, _),
             Event::Failed(failure),
         ) => source::failed(memory, quest, &failure),
@@ -158,7 +158,7 @@ fn ending(state: State, event: Event, unexpected: OutOfTurn) -> Result<Turn, Out
             finish::adopted(memory, ending, generation)
         }
         (Phase::Rechecking(record, ending, looks), Event::Probed { answers, now }) => {
-            health::looked(memory, (record, ending, looks), &answers, now)
+            finish::looked(memory, (record, ending, looks), &answers, now)
         }
         (Phase::Rechecking(record, ending, _), Event::Failed(_)) => {
             finish::record(memory, record, ending)

@@ -4,9 +4,11 @@
 
 use bowline_api::outcome::Outcome;
 use bowline_model::mark::{Blame, Cause, Mark, Opening, Why};
-use bowline_model::step::{Deed, Step};
+use bowline_model::probe_call::Answer;
+use bowline_model::step::Step;
 use bowline_model::survey::{Sight, Survey};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{finish, forward, health, source, turn};
 use crate::compile::Compiled;
@@ -20,8 +22,8 @@ use crate::transaction::Transaction;
 /// Journal bytes for a transaction beside its steps: decisions, probes, conflicts.
 const JOURNAL_BASE: u64 = 256 << 10;
 
-/// Journal bytes for one step beside its own text: digests, and its way back.
-const JOURNAL_STEP: u64 = 900;
+/// Journal bytes for one step beside its intent: frames, and a conflict met on its way back.
+const JOURNAL_STEP: u64 = 500;
 
 pub(super) fn planned(
     mut memory: Memory,
@@ -40,7 +42,7 @@ pub(super) fn planned(
             if plan.steps().is_empty() {
                 nothing_to_do(memory, quest, &plan)
             } else {
-                health::baseline(memory, quest, plan)
+                ask_first(memory, quest, plan)
             }
         }
         Err(none) => {
@@ -80,7 +82,38 @@ fn nothing_to_do(memory: Memory, mut quest: Quest, plan: &Plan) -> Turn {
     turn(memory, Phase::Adopting(quest, Box::new(ending)), effect)
 }
 
-pub(super) fn stage(memory: Memory, quest: Quest, plan: Plan) -> Turn {
+/// Asks the probes that must be content before anything is changed.
+fn ask_first(memory: Memory, quest: Quest, plan: Plan) -> Turn {
+    let calls = health::baseline(&plan, memory.generation.as_deref());
+    if calls.is_empty() {
+        return stage(memory, quest, plan);
+    }
+    let effect = Effect::Probe { not_before: Duration::ZERO, calls };
+    turn(memory, Phase::Baselining(quest, Box::new(plan), 0), effect)
+}
+
+/// A host that is not well already could not tell whether the change was good: it waits.
+pub(super) fn baselined(
+    memory: Memory,
+    quest: Quest,
+    (plan, looks): (Box<Plan>, u32),
+    answers: &[Answer],
+    now: Duration,
+) -> Turn {
+    let Some(Answer { name, detail, .. }) = answers.iter().find(|it| !it.passed) else {
+        return stage(memory, quest, *plan);
+    };
+    if let Some((pause, calls)) = health::again(memory.generation.as_deref(), answers, looks) {
+        let effect = Effect::Probe { not_before: now + pause, calls };
+        return turn(memory, Phase::Baselining(quest, plan, looks + 1), effect);
+    }
+    let detail = format!("Probe/{name} asks for a baseline, and fails before the change: {detail}");
+    let why = ("BaselineFailed", "baseline-failed", detail.as_str());
+    let verified = plan.verified().clone();
+    source::unplanned(memory, quest, &verified, Outcome::Failed, why)
+}
+
+fn stage(memory: Memory, quest: Quest, plan: Plan) -> Turn {
     let generation = memory.generation.as_ref();
     let short = plan.revision().commit.short();
     let deployment = format!("d{:06}-{short}", memory.next_deployment);
@@ -112,12 +145,13 @@ pub(super) fn stage(memory: Memory, quest: Quest, plan: Plan) -> Turn {
     Turn { marks, ..turn(memory, phase, Effect::Stage(Box::new(staging))) }
 }
 
+/// Room for every step's intent, its way there and its way back.
 fn journal_bytes(steps: &[Step]) -> u64 {
-    let text = |step: &Step| match &step.deed {
-        Deed::Place { target, .. } | Deed::Alter { target, .. } => target.as_str().len(),
-        Deed::Run(run) => run.argv.iter().chain(run.undo.iter().flatten()).map(String::len).sum(),
-    };
-    steps.iter().map(|step| JOURNAL_STEP + 2 * text(step) as u64).sum::<u64>() + JOURNAL_BASE
+    // Plain data, which always has a JSON form; it is what the journal holds of a step.
+    let intent = |step: &Step| serde_json::to_vec(step).map_or(0, |it| it.len() as u64);
+    let conflict = |step: &Step| step.target().map_or(0, |it| 2 * it.as_str().len() as u64);
+    let room = |step: &Step| JOURNAL_STEP + intent(step) + conflict(step);
+    steps.iter().map(room).sum::<u64>() + JOURNAL_BASE
 }
 
 pub(super) fn staged(
@@ -167,4 +201,55 @@ pub(super) fn stage_failed(
     // Not a decision of a changed host, so it is no mark; it only words the record.
     tx.decision = Some((bowline_model::mark::Verdict::Revert, why));
     Turn { marks, ..finish(finish::seen_to_fail(memory, outcome), quest, tx) }
+}
+
+#[cfg(test)]
+mod tests {
+    use bowline_api::record::Conflict;
+    use bowline_model::form::Form;
+    use bowline_model::step::{Class, Deed};
+
+    use super::*;
+
+    /// Every mark of a way there and back on which each path was somebody else's by then.
+    fn written(steps: &[Step]) -> u64 {
+        let last = u32::try_from(steps.len()).unwrap() - 1;
+        let conflict = |step: &Step| Conflict {
+            path: step.target().unwrap().to_string(),
+            kept: Some(format!("/.bowline-stage/kept/d000001-0123456789ab-{}", step.index)),
+            detail: "somebody changed it after the exchange; their version is kept".to_owned(),
+        };
+        let marks = [
+            Mark::StepIntent { steps: steps.to_vec() },
+            Mark::StepDone { from: 0, to: last },
+            Mark::UndoIntent { from: last, to: 0 },
+            Mark::UndoDone { from: last, to: 0, conflicts: steps.iter().map(conflict).collect() },
+        ];
+        marks.iter().map(|it| serde_json::to_vec(it).unwrap().len() as u64).sum()
+    }
+
+    #[test]
+    fn the_journal_has_room_for_the_way_there_and_back() {
+        for (count, name, target) in
+            [(1, 10, 10), (800, 40, 4_000), (3_000, 200, 1), (50, 250, 900)]
+        {
+            let link = |target| Form::Symlink { target };
+            let step = |index: u32| Step {
+                index,
+                resource: format!("Symlink/{}{index}", "n".repeat(name)).into(),
+                class: Class::Exact,
+                deed: Deed::Place {
+                    target: format!("/etc/{}/\"{index}\"", "d".repeat(name)).parse().unwrap(),
+                    pre: link("\"".repeat(target)),
+                    post: link("\\".repeat(target)),
+                    inode: None,
+                    stage: 0,
+                },
+            };
+            let steps: Vec<Step> = (0..count).map(step).collect();
+            let (room, written) = (journal_bytes(&steps), written(&steps));
+            assert!(room > written, "{count} steps: {written} bytes in room for {room}");
+            assert!(room < 3 * written + JOURNAL_BASE + JOURNAL_STEP * u64::from(count), "{room}");
+        }
+    }
 }

@@ -54,6 +54,13 @@ impl Place<'_> {
         Ok(())
     }
 
+    /// What a template is before facts come in.
+    pub(super) fn unrendered(&self) -> Option<Sha256> {
+        let Spec::Template(spec) = &self.manifest.spec else { return None };
+        let text = self.contents.get(&self.locate(&spec.source)?)?;
+        Sha256::of_value(&(self.manifest.spec_digest().ok()?, Sha256::of(text))).ok()
+    }
+
     fn fault(&self, field: &str, message: impl Into<String>, expected: &str) -> CompileFailure {
         of_fault(self.manifest.origin.fault(field, message, expected))
     }

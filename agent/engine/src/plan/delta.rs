@@ -18,9 +18,12 @@ type Wishes<'a> = BTreeMap<&'a str, Vec<(&'a str, &'a Form)>>;
 /// What the revision changes, and every command and probe of it by its digest.
 ///
 /// Probes are always in it: whoever mends only a probe has made a new change.
-pub(super) fn delta(given: &Given<'_>) -> (Vec<Change>, Vec<Change>) {
+///
+/// Under the revision that stands, it is what facts or labels made of it since: they may change what a
+/// resource should become, and that can fail as any other change.
+pub(super) fn delta(given: &Given<'_>, asked: bool) -> (Vec<Change>, Vec<Change>) {
     let programs = programs(given);
-    if !given.is_new() {
+    if !asked {
         return (Vec::new(), programs);
     }
     let mut wanted: Wishes<'_> = BTreeMap::new();
@@ -36,10 +39,17 @@ pub(super) fn delta(given: &Given<'_>) -> (Vec<Change>, Vec<Change>) {
     for forms in wanted.values_mut().chain(stood.values_mut()) {
         forms.sort_unstable_by_key(|(path, _)| *path);
     }
+    // What a fact makes of a template is not the change: it would have another name on each kernel.
+    let resources = given.compiled.resources.iter();
+    let unrendered: BTreeMap<&str, Sha256> =
+        resources.filter_map(|it| Some((&*it.id, it.unrendered?))).collect();
     let mut changed: Vec<Change> = wanted
         .iter()
         .filter(|(resource, forms)| stood.get(*resource) != Some(*forms))
-        .map(|(resource, forms)| change(resource, forms))
+        .map(|(resource, forms)| match unrendered.get(resource) {
+            Some(digest) => Change { resource: (*resource).to_owned(), digest: *digest },
+            None => change(resource, forms),
+        })
         .collect();
     let gone = stood.keys().filter(|it| !wanted.contains_key(*it));
     changed.extend(gone.map(|resource| change(resource, &[])));

@@ -121,14 +121,19 @@ impl<'a> Given<'a> {
 pub fn plan(given: &Given<'_>) -> Result<Plan, NoPlan> {
     let held: BTreeMap<&HostPath, &Held> =
         given.generation.iter().flat_map(|it| &it.inventory).map(|it| (&it.path, it)).collect();
+    check_identity(given)?;
     let mut found = difference::differences(given, &held)?;
     prune::prune(given, &held, &mut found)?;
-    let cause = if given.is_new() { Cause::Intentional } else { Cause::Corrective };
     let changed = found.changed();
     let handlers = handlers::handlers(given, &changed);
     let checks = handlers::checks(given, &changed);
     let irreversible = irreversible(given, &found.steps)?;
-    let (delta, commands) = delta::delta(given);
+    let is_new = given.is_new();
+    // A look that finds nothing to do is not asked what it would have changed.
+    let asked = is_new || !found.steps.is_empty();
+    let (delta, commands) = delta::delta(given, asked);
+    let intended = is_new || !delta.is_empty();
+    let cause = if intended { Cause::Intentional } else { Cause::Corrective };
     check_holds(given, cause, found.steps.len(), &delta)?;
     let digest = digest(given, &found.steps, &handlers);
     Ok(Plan {
@@ -151,6 +156,18 @@ pub fn plan(given: &Given<'_>) -> Result<Plan, NoPlan> {
 }
 
 /// What holds a plan: its size, and changes that failed before.
+/// A host that was somebody and is nobody now would lose everything that is meant for it.
+fn check_identity(given: &Given<'_>) -> Result<(), NoPlan> {
+    let Some(before) = given.generation.and_then(|it| it.host.as_ref()) else { return Ok(()) };
+    if given.compiled.host.is_some() {
+        return Ok(());
+    }
+    let detail = format!(
+        "this host was {before}, and no Host names its key any more: nothing is taken away for that"
+    );
+    Err(NoPlan::Held { reason: "HostUnknown", code: "host-unknown", detail })
+}
+
 fn check_holds(
     given: &Given<'_>,
     cause: Cause,
@@ -313,6 +330,7 @@ impl Plan {
             inventory: self.inventory.clone(),
             commands: self.commands.clone(),
             probes: self.probes.iter().map(known).collect(),
+            host: self.compiled.host.clone(),
         }
     }
 

@@ -142,7 +142,12 @@ impl Segments {
         let mut found = Vec::new();
         for number in self.numbers.iter().rev() {
             let records = self.lines(*number)?.into_iter().rev().map(|it| it.record);
+            let before = found.len();
             found.extend(records.filter(&wanted));
+            // They lie together, over two segments at most.
+            if before > 0 && found.len() == before {
+                break;
+            }
         }
         Ok(found)
     }

@@ -190,7 +190,7 @@ impl Place<'_> {
 
     fn program(&self, written: &str) -> String {
         match written {
-            "systemd" => written.to_owned(),
+            "systemd" | "none" => written.to_owned(),
             program => self.literal(program).display().to_string(),
         }
     }

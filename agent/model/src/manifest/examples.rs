@@ -1,4 +1,6 @@
 //! The example repositories parse, fit together, and name only files that they hold.
+//!
+//! **Invariant:** what is written here is read by the strict reader, as a repository's files are.
 
 use std::collections::BTreeMap;
 use std::fs;
