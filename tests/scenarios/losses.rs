@@ -5,6 +5,7 @@
 use std::fs;
 
 use bowline_api::outcome::Outcome;
+use bowline_api::status::Status;
 use tests::picture::Picture;
 use tests::strace::{self, Strike};
 use tests::workshop::Workshop;
@@ -103,6 +104,7 @@ fn a_damaged_witness_or_ledger_keeps_nobody_half_changed() {
         for _ in 0..2 {
             let told = shop.once();
             assert_eq!(told.exit, Some(3), "{name}: {told:?}");
+            told.ended_for(Outcome::Stranded, "state-mismatch");
             assert_eq!(Picture::of(&shop.root()), story.old, "{name}: it was not taken back");
             assert_eq!(fs::read(&path).unwrap(), b"", "{name}: it was written over");
             assert!(!journals(&shop).is_empty(), "{name}: the record is still owed");
@@ -127,8 +129,9 @@ fn being_stopped_is_not_being_cut_short() {
     for _ in 0..3 {
         let service = shop.serve();
         tests::agent::until("the change soaks", || {
-            fs::read_to_string(shop.on_host("/etc/app.conf")).is_ok_and(|it| it == "app two\n")
+            service.tell::<Status>("/v1/status").phase == "probe"
         });
+        assert_eq!(fs::read_to_string(shop.on_host("/etc/app.conf")).unwrap(), "app two\n");
         assert_eq!(service.stop(), Some(0));
     }
     shop.once().ended(Outcome::Committed);

@@ -5,12 +5,14 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use bowline_agent::arguments::Arguments;
-use bowline_agent::serve::Ended;
+use bowline_agent::cannot_start::CannotStart;
+use bowline_agent::serve::{Ended, Fell};
 use bowline_agent::{check, logs, serve};
 use bowline_api::cycle::Cycle;
 use bowline_api::hint;
 use bowline_api::outcome::Outcome;
 use bowline_host::door::guardian;
+use bowline_host::failure::chain;
 use bowline_host::settings;
 use clap::Parser as _;
 
@@ -51,27 +53,29 @@ fn main() -> ExitCode {
             show(&cycle, arguments.json);
             ExitCode::from(cycle.outcome.exit_code())
         }
-        Err(error) => complain(&error, error.hint(), error.exit_code()),
+        Err(error) => {
+            // After a failed barrier nothing is written but the words on stderr.
+            if let (Fell::Start(error), true) = (&error, arguments.json) {
+                show(&not_begun(error), true);
+            }
+            complain(&error, error.hint(), error.exit_code())
+        }
     }
 }
 
 /// A cycle that was asked to stop before its end: the next one takes back what it began.
 fn interrupted() -> Cycle {
-    Cycle {
-        outcome: Outcome::Failed,
-        revision: None,
-        base: None,
-        reason: "Interrupted".to_owned(),
-        code: "interrupted".to_owned(),
-        detail: "asked to stop before the cycle's end; the next start takes back what was begun"
-            .to_owned(),
-        commit: None,
-        deployment: None,
-        steps: Vec::new(),
-        conflicts: Vec::new(),
-        proof: None,
-        warnings: Vec::new(),
-    }
+    let detail = "asked to stop before the cycle's end; the next start takes back what was begun";
+    Cycle::plain(Outcome::Failed, ("Stopped", "stopped", detail))
+}
+
+/// A cycle that could not begin: for whoever reads JSON.
+fn not_begun(error: &CannotStart) -> Cycle {
+    let (outcome, code) = match error {
+        CannotStart::Damaged { .. } => (Outcome::Stranded, "state-mismatch"),
+        CannotStart::Settings(_) | CannotStart::Open { .. } => (Outcome::Failed, ""),
+    };
+    Cycle::plain(outcome, ("NotBegun", code, &chain(error)))
 }
 
 #[allow(clippy::print_stdout, reason = "data goes to stdout")]

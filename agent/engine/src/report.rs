@@ -120,21 +120,7 @@ pub(crate) fn plain_cycle(
     base: Option<String>,
     why: (&str, &str, &str),
 ) -> Cycle {
-    let (reason, code, detail) = why;
-    Cycle {
-        outcome,
-        revision,
-        base,
-        reason: reason.to_owned(),
-        code: code.to_owned(),
-        detail: detail.to_owned(),
-        commit: None,
-        deployment: None,
-        steps: Vec::new(),
-        conflicts: Vec::new(),
-        proof: None,
-        warnings: Vec::new(),
-    }
+    Cycle { revision, base, ..Cycle::plain(outcome, why) }
 }
 
 fn why_of(tx: &Transaction) -> (String, String) {

@@ -39,6 +39,26 @@ pub struct Cycle {
     pub warnings: Vec<String>,
 }
 
+impl Cycle {
+    /// A cycle in which nothing was changed: its outcome, and reason, code and detail.
+    pub fn plain(outcome: Outcome, (reason, code, detail): (&str, &str, &str)) -> Self {
+        Self {
+            outcome,
+            revision: None,
+            base: None,
+            reason: reason.to_owned(),
+            code: code.to_owned(),
+            detail: detail.to_owned(),
+            commit: None,
+            deployment: None,
+            steps: Vec::new(),
+            conflicts: Vec::new(),
+            proof: None,
+            warnings: Vec::new(),
+        }
+    }
+}
+
 /// One step, as shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepLine {
