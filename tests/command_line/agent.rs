@@ -46,7 +46,7 @@ fn a_refusal_says_its_code_the_commit_and_what_to_do() {
     sealed.git("fleet", &["-c", "commit.gpgsign=false", "commit", "--allow-empty", "-qm", "x"]);
     let unsigned = sealed.git("fleet", &["rev-parse", "HEAD"]);
     let stdout = "refused main@sha1:OID there is no signature\n  code: unsigned\n  commit: OID\n  \
-                  hint: merge with a signed commit: git config commit.gpgSign true, gpg.format ssh\n";
+                  hint: sign that commit itself, a later one does not heal it: git commit --amend -S, or take it off the branch\n";
     let stderr = "INFO recorded seq=3 outcome=refused reason=\"Refused\"\n\
                   WARN cycle over outcome=refused revision=\"main@sha1:OID\" reason=\"Refused\" \
                   code=\"unsigned\" commit=\"OID\" detail=\"there is no signature\" hint=\"merge with a \

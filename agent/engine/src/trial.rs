@@ -106,8 +106,9 @@ impl Trial {
                     course.failures
                 )),
                 None if now >= self.began + course.spec.deadline.as_duration() => Some(format!(
-                    "Probe/{name} was not ready within {}: {seen}",
-                    course.spec.deadline
+                    "Probe/{name} was not ready within {}{}: {seen}",
+                    course.spec.deadline,
+                    course.so_far()
                 )),
                 _ => None,
             }
@@ -158,6 +159,14 @@ impl Trial {
 }
 
 impl Course {
+    /// A probe that passes at last, but not often enough, needs another word than what it saw.
+    fn so_far(&self) -> String {
+        match self.passes {
+            0 => String::new(),
+            some => format!(", {some} of {} passes in a row", self.spec.success_threshold),
+        }
+    }
+
     fn has_soaked(&self, now: Duration) -> bool {
         self.failures == 0
             && self.ready_at.is_some_and(|ready| now >= ready + self.spec.soak.as_duration())

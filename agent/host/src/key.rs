@@ -17,6 +17,7 @@ use thiserror::Error;
 
 use crate::door::files;
 use crate::failure::OsFailure;
+use crate::openssh;
 
 /// What stands before the 32 bytes of the seed in PKCS#8 version 1, which OpenSSL reads and writes.
 const PKCS8_HEAD: [u8; 16] = [
@@ -47,7 +48,11 @@ pub enum KeyFailure {
         why: String,
     },
     /// It is no Ed25519 key.
-    #[error("the host's key {} is not an Ed25519 key in PKCS#8 PEM", path.display())]
+    #[error(
+        "the host's key {} is not an Ed25519 key without a passphrase, as PKCS#8 PEM or as `ssh-keygen -t \
+         ed25519` writes it",
+        path.display()
+    )]
     Malformed {
         /// The key.
         path: PathBuf,
@@ -89,6 +94,11 @@ impl HostKey {
             return Ok(None);
         };
         let malformed = || KeyFailure::Malformed { path: path.to_owned() };
+        if let Some(key) = openssh::read(&bytes) {
+            let pair = Ed25519KeyPair::from_seed_and_public_key(&key.seed, &key.public);
+            let pair = pair.map_err(|_| malformed())?;
+            return Ok(Some(Self { pair, path: path.to_owned() }));
+        }
         let der = unwrap_pem(&bytes).ok_or_else(malformed)?;
         let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).map_err(|_| malformed())?;
         Ok(Some(Self { pair, path: path.to_owned() }))
@@ -205,6 +215,29 @@ mod tests {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
             let failure = HostKey::open(&path).unwrap_err();
             assert!(matches!(failure, KeyFailure::Exposed { .. }), "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn a_key_of_ssh_keygens_is_one_too() {
+        let scratch = Scratch::new();
+        let path = scratch.path().join("host.key");
+        let make = |words: &[&str]| {
+            drop(std::fs::remove_file(&path));
+            let made =
+                Command::new("ssh-keygen").args(["-q", "-f"]).arg(&path).args(words).status();
+            assert!(made.unwrap().success());
+        };
+        make(&["-t", "ed25519", "-N", ""]);
+        let public = std::fs::read_to_string(path.with_extension("key.pub")).unwrap();
+        let key = HostKey::open(&path).unwrap();
+        assert!(public.starts_with(&key.public_line()), "{public}");
+        let its = UnparsedPublicKey::new(&ED25519, key.public());
+        its.verify(b"x", &key.sign(b"x")).unwrap();
+        for words in [&["-t", "ed25519", "-N", "secret"][..], &["-t", "ecdsa", "-N", ""]] {
+            make(words);
+            let failure = HostKey::open(&path).unwrap_err();
+            assert!(matches!(failure, KeyFailure::Malformed { .. }), "{words:?}");
         }
     }
 

@@ -37,6 +37,7 @@ pub mod command;
 pub mod service;
 pub mod probe;
 pub mod key;
+mod openssh;
 pub mod record;
 #[cfg(test)]
 mod scratch;

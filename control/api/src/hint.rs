@@ -11,7 +11,10 @@ pub fn of(code: &str) -> Option<&'static str> {
 /// Each code, and what to do about it: what was offered, what it asks for, how it fared, the host, the
 /// remote.
 pub const HINTS: &[(&str, &str)] = &[
-    ("unsigned", "merge with a signed commit: git config commit.gpgSign true, gpg.format ssh"),
+    (
+        "unsigned",
+        "sign that commit itself, a later one does not heal it: git commit --amend -S, or take it off the branch",
+    ),
     (
         "bad-signature",
         "the object was changed after signing, or signed for another purpose: find out where it came from",
@@ -21,7 +24,10 @@ pub const HINTS: &[(&str, &str)] = &[
         "unsupported-signature",
         "sign with an SSH key: Ed25519, ECDSA P-256 or P-384, RSA from 2048 bits, or a security key",
     ),
-    ("unknown-key", "add the key to the policy first, in a commit that somebody known signs"),
+    (
+        "unknown-key",
+        "take that commit off the branch; add its key to the policy in a commit that somebody known signs, then merge again",
+    ),
     ("key-expired", "sign with a current key, or extend notAfter by a root-signed policy"),
     (
         "key-revoked",
@@ -37,7 +43,10 @@ pub const HINTS: &[(&str, &str)] = &[
     ("policy-missing", "restore .bowline/policy.yaml and .bowline/policy.dsse.json"),
     ("policy-not-a-file", "replace the link or folder by a regular file of moderate size"),
     ("policy-version", "raise version in policy.yaml and have it signed again"),
-    ("policy-below-threshold", "have more root keys sign the policy as it is now"),
+    (
+        "policy-below-threshold",
+        "raise its version and have enough root keys sign it as it is now: bowline trust sign-policy",
+    ),
     (
         "policy-expired",
         "merge a root-signed policy with a later date, in a commit that changes nothing else",
@@ -85,7 +94,10 @@ pub const HINTS: &[(&str, &str)] = &[
     ),
     ("unsupported", "take the setting out of the manifest, or upgrade the agent"),
     ("irreversible", "take requireReversible out of the manifest, or give its command an undo"),
-    ("prune-brake", "look at what would go with `bowline plan`, and remove it in smaller merges"),
+    (
+        "prune-brake",
+        "bring the manifests back, and take fewer away in one merge; keep at least one",
+    ),
     (
         "baseline-failed",
         "look after what the probe asks: the host is not well, and the change waits for it",

@@ -3,6 +3,7 @@
 //! **Invariant:** trust file and settings lie outside the work tree: what the repository holds must
 //! not decide what the host trusts.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf, absolute};
 
 use anyhow::anyhow;
@@ -63,7 +64,12 @@ impl Place {
             return Err(Failure::failed(anyhow!("{folder} is not a folder")));
         }
         // One name is enough to say no; more than a million are not looked at.
-        if names(&self.folder, 1 << 20).map_or(true, |names| !names.is_empty()) {
+        let is_empty = match names(&self.folder, 1 << 20) {
+            Ok(names) => names.is_empty(),
+            Err(error) if error.source.kind() == ErrorKind::ArgumentListTooLong => false,
+            Err(error) => return Err(Failure::failed(error)),
+        };
+        if !is_empty {
             return Err(Failure::failed(anyhow!("{folder} is not empty"))
                 .hint("name a folder that is empty or does not exist"));
         }

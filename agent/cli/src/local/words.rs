@@ -3,6 +3,7 @@
 //! **Invariant:** words only: what is shown was said by the agent.
 
 use bowline_api::hint;
+use bowline_api::outcome::Outcome;
 use bowline_api::record::Record;
 use bowline_api::status::{Committed, Last, Quarantined, Status, WaitingFor};
 
@@ -34,8 +35,18 @@ pub(super) fn status(status: &Status, screen: &mut Screen<'_>) -> Result<(), Fai
         ("freshness", status.freshness.clone()),
         ("socket", status.socket.clone().unwrap_or_default()),
     ])?;
-    for it in &status.quarantine {
-        quarantined(it, screen)?;
+    // What a later merge has put right stays barred, and is no news.
+    let is_news = |last: &Last| matches!(last.outcome, Outcome::Held | Outcome::Reverted);
+    if status.last.as_ref().is_none_or(is_news) {
+        for it in &status.quarantine {
+            quarantined(it, screen)?;
+        }
+    } else if !status.quarantine.is_empty() {
+        let number = status.quarantine.len();
+        screen.table(&[(
+            "barred",
+            format!("{number} earlier changes, as they were (bowline history)"),
+        )])?;
     }
     for it in &status.warnings {
         screen.line(format_args!("warning: {it}"))?;

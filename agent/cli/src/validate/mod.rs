@@ -57,6 +57,10 @@ pub fn validate(given: &Validate, screen: &mut Screen<'_>) -> Result<u8, Failure
         number => format!(", {}", counted(number, "warning")),
     };
     screen.line(format_args!("{checked}: {wrong}{doubts}"))?;
+    if all.manifests == 0 && faults.is_empty() {
+        screen.note("warning: there is no manifest: is it the folder of the repository?")?;
+        return Ok(u8::from(given.strict));
+    }
     Ok(u8::from(!faults.is_empty() || (given.strict && !all.doubts.is_empty())))
 }
 

@@ -89,10 +89,16 @@ fn brake(managed: usize, removals: usize, nothing_wanted: bool) -> Result<(), No
     if removals == 0 || !(many || nothing_wanted) {
         return Ok(());
     }
-    let detail = format!(
-        "it would remove {removals} of {managed} managed objects; more than {REMOVALS_MAX} or \
-         {SHARE_MAX} % at once wait for a person: remove them in smaller merges"
-    );
+    let detail = if nothing_wanted {
+        format!(
+            "the revision asks for nothing at all any more, and would remove all {managed} managed objects"
+        )
+    } else {
+        format!(
+            "it would remove {removals} of {managed} managed objects; more than {REMOVALS_MAX}, or \
+             {SHARE_MAX} %, at once wait for a person"
+        )
+    };
     Err(NoPlan::Held { reason: "PruneBrake", code: "prune-brake", detail })
 }
 

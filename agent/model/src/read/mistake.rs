@@ -33,6 +33,7 @@ impl Mistake {
             "f32" | "f64" => "a number".to_owned(),
             "a sequence" => "a list".to_owned(),
             "a string" => "a text".to_owned(),
+            it if it.starts_with("struct ") => "a map".to_owned(),
             other => other.to_owned(),
         };
         Self::Mismatch { found, expected }
