@@ -34,3 +34,4 @@ mod health;
 mod losses;
 mod asked;
 mod power_cuts;
+mod strangers;

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** a slot is deleted only when it holds what is known to be spare: the new object after
 //! a revert, the displaced one, unchanged, after a commit. Anything else is kept and named.
+//! **Invariant:** what others put where a stage would lie is neither read nor touched, and strands nobody.
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
@@ -18,8 +19,9 @@ use crate::door::barrier;
 use crate::door::root::{Folders, Root};
 use crate::exchange::{KEPT, Pair, STAGE, Stages};
 use crate::failure::OsFailure;
-use crate::mounts::Mounts;
+use crate::mounts::OwnMounts;
 use crate::observe::{form_at, names_in};
+use crate::stage::place::{self, Stands};
 use crate::stage::{MANIFEST, SlotLine, StageManifest};
 use crate::undo::keep;
 
@@ -37,12 +39,22 @@ pub enum Ended {
     Committed,
 }
 
-/// Stage roots below the root that hold something else than kept things, with what they hold.
+/// The agent's own stage roots below the root that hold something else than kept things, with what they
+/// hold. What others put there is nobody's transaction, and is left alone.
 pub fn leftovers(root: &Root) -> Result<Vec<(String, Vec<String>)>, OsFailure> {
     let mut found = Vec::new();
-    for base in Mounts::read(root)?.bases() {
+    for base in OwnMounts::read(root)?.bases() {
         let stage = format!("{base}/{STAGE}");
-        let mut names = list(root, &stage)?;
+        let fail = |errno| OsFailure::new("look at", root.outside(&stage), errno);
+        let Some(fd) = own_stage(root, base)? else { continue };
+        if place::is_open_to_others(root, base).map_err(fail)? {
+            let stage = root.outside(&stage).display().to_string();
+            tracing::warn!(stage, "passed over: others may write to the folder that holds it");
+            continue;
+        }
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let names = openat(&fd, ".", flags, Mode::empty()).and_then(names_in);
+        let mut names = names.map_err(fail)?;
         names.retain(|name| name != KEPT);
         if !names.is_empty() {
             found.push((stage, names));
@@ -54,10 +66,14 @@ pub fn leftovers(root: &Root) -> Result<Vec<(String, Vec<String>)>, OsFailure> {
 /// Cleans every stage of a deployment. Gives what was kept instead of deleted.
 pub fn clean(root: &Root, deployment: &str, ended: Ended) -> Result<Vec<Conflict>, OsFailure> {
     let mut conflicts = Vec::new();
-    for base in Mounts::read(root)?.bases() {
+    for base in OwnMounts::read(root)?.bases() {
         let stage = format!("{base}/{STAGE}");
-        if list(root, &stage)?.iter().any(|name| name == deployment) {
-            clean_stage(root, &stage, deployment, ended, &mut conflicts)?;
+        let Some(fd) = own_stage(root, base)? else { continue };
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        match openat(&fd, deployment, flags, Mode::empty()) {
+            Ok(_) => clean_stage(root, &stage, deployment, ended, &mut conflicts)?,
+            Err(Errno::ENOENT) => {}
+            Err(errno) => return Err(OsFailure::new("look into", root.outside(&stage), errno)),
         }
         // Also one that an earlier process was about to fill, or had emptied.
         drop_empty(root, base, &stage)?;
@@ -65,15 +81,27 @@ pub fn clean(root: &Root, deployment: &str, ended: Ended) -> Result<Vec<Conflict
     Ok(conflicts)
 }
 
+/// The stage root below a base, if it is the agent's own and can be looked at.
+fn own_stage(root: &Root, base: &str) -> Result<Option<OwnedFd>, OsFailure> {
+    let stage = format!("{base}/{STAGE}");
+    match place::look(root, base) {
+        Stands::Nothing => Ok(None),
+        Stands::Own(fd) => Ok(Some(fd)),
+        Stands::Foreign(why) => {
+            let stage = root.outside(&stage).display().to_string();
+            tracing::warn!(stage, why, "passed over: it is not the agent's");
+            Ok(None)
+        }
+        Stands::Unseen(errno) => Err(OsFailure::new("look at", root.outside(&stage), errno)),
+    }
+}
+
 /// Removes a stage root that holds nothing. Kept things stay, and the stage root with them.
 fn drop_empty(root: &Root, base: &str, stage: &str) -> Result<(), OsFailure> {
-    if root.folder(stage).is_err() {
-        return Ok(());
-    }
     let fail = |errno| OsFailure::new("remove", root.outside(stage), errno);
     let base = root.folder(base).map_err(fail)?;
     match unlinkat(base, STAGE, UnlinkatFlags::RemoveDir) {
-        Ok(()) | Err(Errno::ENOTEMPTY | Errno::EEXIST | Errno::EBUSY) => Ok(()),
+        Ok(()) | Err(Errno::ENOENT | Errno::ENOTEMPTY | Errno::EEXIST | Errno::EBUSY) => Ok(()),
         Err(errno) => Err(fail(errno)),
     }
 }

@@ -3,13 +3,19 @@
 //! **Invariant:** a path that some process sees as a mount point is never exchanged: that process
 //! would go on with the old object.
 
+mod own;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use bowline_model::host_path::HostPath;
 use nix::errno::Errno;
+use nix::fcntl::readlink;
 use nix::sys::stat::stat;
 use rustix::fs::{AtFlags, StatxAttributes, StatxFlags, statx};
+
+pub use own::OwnMounts;
+use own::{MOUNTINFO_BYTES_MAX, POINTS_MAX, mounts_in, top};
 
 use crate::door::files;
 use crate::door::root::Root;
@@ -17,9 +23,6 @@ use crate::failure::OsFailure;
 
 /// Processes whose mounts are looked at; more run on no ordinary host.
 const PROCESSES_MAX: usize = 100_000;
-
-/// Largest mount table read.
-const MOUNTINFO_BYTES_MAX: u64 = 16 << 20;
 
 /// Mount points that any process sees, below the root.
 #[derive(Debug)]
@@ -33,22 +36,30 @@ impl Mounts {
         let mut points = BTreeSet::new();
         let mut seen = BTreeSet::new();
         let proc = Path::new("/proc");
-        let own = top_of(&proc.join("self"));
+        let top = top(root)?;
+        let own = proc.join("self");
+        let own_root = root_of(&own);
         let mut processes = vec!["self".to_owned()];
         let all = files::names(proc, PROCESSES_MAX)?;
         processes.extend(all.into_iter().filter(|it| it.bytes().all(|byte| byte.is_ascii_digit())));
         for process in processes {
             let folder = proc.join(process);
             // A process may end meanwhile, or belong to somebody else: then it is passed over.
-            let Ok(namespace) = nix::fcntl::readlink(&folder.join("ns/mnt")) else {
-                continue;
-            };
-            // A container's table names paths below the container's own root: they are not ours.
-            if !seen.insert(namespace) || top_of(&folder) != own {
+            let Ok(namespace) = readlink(&folder.join("ns/mnt")) else { continue };
+            if seen.contains(&namespace) {
                 continue;
             }
+            // A container's table names paths below the container's own root: they are not ours.
+            if root_of(&folder) != own_root {
+                continue;
+            }
+            seen.insert(namespace);
             if let Ok(Some(table)) = files::read(&folder.join("mountinfo"), MOUNTINFO_BYTES_MAX) {
-                points.extend(points_in(&String::from_utf8_lossy(&table), root.path()));
+                let table = String::from_utf8_lossy(&table);
+                points.extend(mounts_in(&table, &top).map(|(path, _)| path));
+            }
+            if points.len() > POINTS_MAX {
+                return Err(OsFailure::new("count the mounts below", root.path(), Errno::E2BIG));
             }
         }
         Ok(Self { points })
@@ -66,37 +77,12 @@ impl Mounts {
         let fixed = StatxAttributes::IMMUTABLE | StatxAttributes::APPEND;
         stat.stx_attributes.intersects(fixed).then(|| "it is immutable or append-only".to_owned())
     }
-
-    /// Mount points below the root, and the root itself as an empty text.
-    pub fn bases(&self) -> impl Iterator<Item = &str> {
-        std::iter::once("").chain(self.points.iter().map(String::as_str))
-    }
 }
 
 /// Which object a process sees as its root; `None` when that is not to be known.
-fn top_of(process: &Path) -> Option<(u64, u64)> {
+fn root_of(process: &Path) -> Option<(u64, u64)> {
     let stat = stat(&process.join("root")).ok()?;
     Some((stat.st_dev, stat.st_ino))
-}
-
-/// Paths of a mount table that lie below `root`, as paths in it.
-fn points_in(table: &str, root: &Path) -> Vec<String> {
-    let below = |point: &str| {
-        let inner = Path::new(point).strip_prefix(root).ok()?.to_str()?;
-        (!inner.is_empty()).then(|| format!("/{inner}"))
-    };
-    // Field 5 is the mount point; blanks, tabs and backslashes in it are written in octal.
-    let unescape = |text: &str| {
-        text.replace("\\040", " ")
-            .replace("\\011", "\t")
-            .replace("\\012", "\n")
-            .replace("\\134", "\\")
-    };
-    table
-        .lines()
-        .filter_map(|line| line.split(' ').nth(4))
-        .filter_map(|point| below(&unescape(point)))
-        .collect()
 }
 
 /// The topmost folder, below the root, of the mount that holds `folder` or its nearest existing parent.
@@ -128,14 +114,18 @@ pub fn mount_root(root: &Root, folder: &str) -> Result<String, OsFailure> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
+    use crate::scratch::Scratch;
 
     #[test]
-    fn a_mount_table_gives_paths_below_the_root() {
-        let table = "22 1 8:1 / / rw - ext4 /dev/a rw\n\
-                     23 22 0:5 / /srv/host/my\\040data rw - tmpfs t rw\n\
-                     24 22 0:6 / /srv/other rw - tmpfs t rw\n";
-        assert_eq!(points_in(table, Path::new("/srv/host")), ["/my data"]);
-        assert_eq!(points_in(table, Path::new("/")), ["/srv/host/my data", "/srv/other"]);
+    fn a_root_that_is_named_by_way_of_a_link_has_its_mounts() {
+        let scratch = Scratch::new();
+        let link = scratch.path().join("link");
+        symlink("/", &link).unwrap();
+        let points = |path: &Path| Mounts::read(&Root::open(path).unwrap()).unwrap().points;
+        assert!(points(Path::new("/")).contains("/proc"));
+        assert!(points(&link).contains("/proc"));
     }
 }

@@ -3,7 +3,8 @@
 //! **Invariant:** nothing that another program reads is touched.
 //! **Invariant:** when staging is done, every new object is durable and was read back.
 
-use std::collections::BTreeMap;
+pub(crate) mod place;
+
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
@@ -25,8 +26,8 @@ use crate::door::barrier;
 use crate::door::root::{Folders, Root};
 use crate::exchange::STAGE;
 use crate::failure::{Kind, OsFailure};
-use crate::mounts::{self, Mounts};
 use crate::observe::form_at;
+use place::Stands;
 
 /// Left free on every filesystem, so that staging does not fill it for others.
 const HEADROOM_BYTES: u64 = 4 << 20;
@@ -136,7 +137,7 @@ pub fn stage(
     source: &dyn Source,
 ) -> Result<Staged, StageFailure> {
     let mut folders = Folders::of(root);
-    let placed = locate(root, &mut folders, steps)?;
+    let placed = place::locate(root, &mut folders, steps)?;
     for (number, stage) in placed.stages.iter().enumerate() {
         let mine = |at: usize| placed.of_step.get(at).is_some_and(|it| usize::from(*it) == number);
         let here: Vec<_> =
@@ -155,51 +156,6 @@ pub fn stage(
     Ok(placed)
 }
 
-/// Finds the stage of each step, and refuses paths that cannot be changed safely.
-fn locate(
-    root: &Root,
-    folders: &mut Folders<'_>,
-    steps: &[(&Step, &Content)],
-) -> Result<Staged, StageFailure> {
-    let mounts = Mounts::read(root)?;
-    let mut stages: Vec<String> = Vec::new();
-    let mut of_parent: BTreeMap<String, u16> = BTreeMap::new();
-    let mut of_step = Vec::with_capacity(steps.len());
-    for (step, _) in steps {
-        let Some(target) = step.target() else {
-            of_step.push(0);
-            continue;
-        };
-        let unsafe_because = |why: String| StageFailure::Unsafe { path: target.to_string(), why };
-        if let Some(why) = folders.weakness(target) {
-            return Err(unsafe_because(why));
-        }
-        if matches!(step.deed, Deed::Place { .. })
-            && let Some(why) = mounts.obstacle(root, target)
-        {
-            return Err(unsafe_because(why));
-        }
-        let parent = target.as_str().rsplit_once('/').map_or("", |(parent, _)| parent);
-        let number = if let Some(number) = of_parent.get(parent) {
-            *number
-        } else {
-            let stage = format!("{}/{STAGE}", mounts::mount_root(root, parent)?);
-            let number = stages.iter().position(|it| *it == stage).unwrap_or_else(|| {
-                stages.push(stage);
-                stages.len() - 1
-            });
-            let Ok(number) = u16::try_from(number) else {
-                let why = "it lies on too many filesystems".to_owned();
-                return Err(unsafe_because(why));
-            };
-            of_parent.insert(parent.to_owned(), number);
-            number
-        };
-        of_step.push(number);
-    }
-    Ok(Staged { stages, of_step })
-}
-
 fn make_stage(root: &Root, stage: &str, deployment: &str) -> Result<OwnedFd, StageFailure> {
     let fail = |doing, errno| OsFailure::new(doing, root.outside(stage), errno);
     let base = stage.strip_suffix(STAGE).unwrap_or("").trim_end_matches('/');
@@ -208,11 +164,16 @@ fn make_stage(root: &Root, stage: &str, deployment: &str) -> Result<OwnedFd, Sta
         Ok(()) | Err(Errno::EEXIST) => {}
         Err(errno) => return Err(fail("make the stage", errno).into()),
     }
-    let stage_fd = root.folder(stage).map_err(|errno| fail("open the stage", errno))?;
+    let unsafe_because = |why| StageFailure::Unsafe { path: stage.to_owned(), why };
+    let stage_fd = match place::look(root, base) {
+        Stands::Own(fd) => fd,
+        Stands::Foreign(why) => return Err(unsafe_because(why.to_owned())),
+        Stands::Nothing => return Err(fail("open the stage", Errno::ENOENT).into()),
+        Stands::Unseen(errno) => return Err(fail("open the stage", errno).into()),
+    };
     let stat = fstat(&stage_fd).map_err(|errno| fail("look at the stage", errno))?;
-    if stat.st_uid != geteuid().as_raw() || stat.st_mode & 0o077 != 0 {
-        let why = "it exists, and others than the agent may enter it".to_owned();
-        return Err(StageFailure::Unsafe { path: stage.to_owned(), why });
+    if stat.st_mode & 0o077 != 0 {
+        return Err(unsafe_because("it exists, and others than the agent may enter it".to_owned()));
     }
     mkdirat(&stage_fd, deployment, Mode::S_IRWXU)
         .map_err(|errno| fail("make a folder in", errno))?;

@@ -224,6 +224,13 @@ impl<'a> Folders<'a> {
     }
 }
 
+/// Whether somebody else than root and the agent can put folders of theirs, or of ours, at other names
+/// of this folder.
+pub(crate) fn others_may_swap(folder: &FileStat) -> bool {
+    let foreign = folder.st_uid != 0 && folder.st_uid != geteuid().as_raw();
+    foreign || (others_may_write(folder) && folder.st_mode & 0o1000 == 0)
+}
+
 /// Whether somebody else than root and the agent can rename things in this folder.
 fn others_may_write(folder: &FileStat) -> bool {
     let foreign = folder.st_uid != 0 && folder.st_uid != geteuid().as_raw();
