@@ -13,7 +13,7 @@ use tests::agent::{Told, until};
 use tests::binaries;
 use tests::workshop::Workshop;
 
-use crate::story::{file, settled};
+use crate::story::{command, file, settled};
 
 /// A user who may do nothing in particular.
 const NOBODY: u32 = 65_534;
@@ -134,4 +134,31 @@ fn a_foreign_stage_root_refuses_the_deployment_that_needs_it_and_no_more() {
     assert!(stage.join("x").is_dir(), "it was touched");
     let read = fs::read_to_string(shop.on_host("/etc/app.conf")).unwrap();
     assert_eq!(read, "app one\n");
+}
+
+/// A user's filesystem, that does not let even root look into it.
+const FUSE: &str = "exec 9<>/dev/fuse; mount -i -t fuse \
+                    -o fd=9,rootmode=40000,user_id=65534,group_id=65534 none";
+
+#[test]
+fn a_users_own_filesystem_does_not_keep_the_agent_from_starting() {
+    let shop = settled("");
+    let mounted = format!("mkdir root/mnt; {FUSE} root/mnt");
+    let Some(keeper) = Keeper::begin(&shop, &OWN_MOUNTS, &mounted) else { return };
+    keeper.once(&shop).ended(Outcome::Unchanged);
+    deploys(&shop, || keeper.once(&shop));
+}
+
+#[test]
+fn a_users_own_filesystem_that_comes_during_a_deployment_does_not_keep_it_from_its_end() {
+    let shop = settled("");
+    fs::create_dir(shop.on_host("/mnt")).unwrap();
+    let Some(keeper) = Keeper::begin(&shop, &OWN_MOUNTS, ": <>/dev/fuse") else { return };
+    let mount = format!("{FUSE} $BOWLINE_ROOT/mnt");
+    let mount =
+        command("mount", &mount, "true", "/never").replace("spec:", "dependsOn: [File/app]\nspec:");
+    let app = file("app", "/etc/app.conf", "app two\n");
+    shop.write("apps/app.yaml", format!("{app}{mount}"));
+    shop.commit("two");
+    keeper.once(&shop).ended(Outcome::Committed);
 }

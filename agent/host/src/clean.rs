@@ -45,16 +45,15 @@ pub fn leftovers(root: &Root) -> Result<Vec<(String, Vec<String>)>, OsFailure> {
     let mut found = Vec::new();
     for base in OwnMounts::read(root)?.bases() {
         let stage = format!("{base}/{STAGE}");
-        let fail = |errno| OsFailure::new("look at", root.outside(&stage), errno);
         let Some(fd) = own_stage(root, base)? else { continue };
-        if place::is_open_to_others(root, base).map_err(fail)? {
+        if passable(place::is_open_to_others(root, base), root, &stage)?.unwrap_or(true) {
             let stage = root.outside(&stage).display().to_string();
             tracing::warn!(stage, "passed over: others may write to the folder that holds it");
             continue;
         }
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let names = openat(&fd, ".", flags, Mode::empty()).and_then(names_in);
-        let mut names = names.map_err(fail)?;
+        let Some(mut names) = passable(names, root, &stage)? else { continue };
         names.retain(|name| name != KEPT);
         if !names.is_empty() {
             found.push((stage, names));
@@ -92,7 +91,29 @@ fn own_stage(root: &Root, base: &str) -> Result<Option<OwnedFd>, OsFailure> {
             tracing::warn!(stage, why, "passed over: it is not the agent's");
             Ok(None)
         }
-        Stands::Unseen(errno) => Err(OsFailure::new("look at", root.outside(&stage), errno)),
+        Stands::Unseen(errno) => passable(Err(errno), root, &stage),
+    }
+}
+
+/// What was seen of a stage root; `None`, with a warning, when its filesystem cannot be looked at.
+fn passable<T>(seen: Result<T, Errno>, root: &Root, stage: &str) -> Result<Option<T>, OsFailure> {
+    let path = root.outside(stage);
+    match seen {
+        Ok(seen) => Ok(Some(seen)),
+        Err(
+            errno @ (Errno::EACCES
+            | Errno::ENOTCONN
+            | Errno::ESTALE
+            | Errno::EIO
+            | Errno::ENOENT
+            | Errno::EHOSTDOWN
+            | Errno::ENODEV),
+        ) => {
+            let stage = path.display().to_string();
+            tracing::warn!(stage, %errno, "passed over: it cannot be looked at");
+            Ok(None)
+        }
+        Err(errno) => Err(OsFailure::new("look at", path, errno)),
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** only mounts of the agent's own namespace are looked into: what other namespaces show
 //! is the word of whoever made them.
+//! **Invariant:** nothing waits for a filesystem's server that somebody else runs.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd as _, AsRawFd as _};
@@ -19,6 +20,30 @@ pub(super) const MOUNTINFO_BYTES_MAX: u64 = 64 << 20;
 
 /// Mount points looked at; the kernel allows one namespace as many.
 pub(super) const POINTS_MAX: usize = 100_000;
+
+/// Filesystems that never hold a stage: their server may leave the agent waiting for ever, or what
+/// stands there are no objects that could be exchanged. `fuse` stands for `fuse.sshfs` too.
+const NEVER_A_BASE: [&str; 19] = [
+    "fuse",
+    "fuseblk",
+    "fusectl",
+    "nfs",
+    "nfs4",
+    "nfsd",
+    "autofs",
+    "proc",
+    "sysfs",
+    "cgroup",
+    "cgroup2",
+    "devpts",
+    "mqueue",
+    "securityfs",
+    "debugfs",
+    "tracefs",
+    "configfs",
+    "pstore",
+    "bpf",
+];
 
 /// Mounts below the root that the agent itself sees.
 #[derive(Debug)]
@@ -43,7 +68,17 @@ impl OwnMounts {
 
     /// Where stages may lie: the root as an empty text, and mount points below it.
     pub fn bases(&self) -> impl Iterator<Item = &str> {
-        std::iter::once("").chain(self.types.keys().map(String::as_str))
+        let may = |(path, _): &(&String, &String)| self.hindrance(path).is_none();
+        std::iter::once("").chain(self.types.iter().filter(may).map(|(path, _)| path.as_str()))
+    }
+
+    /// Says why nothing is staged on the filesystem at a mount point; `None` when it may be.
+    pub fn hindrance(&self, base: &str) -> Option<String> {
+        let its = self.types.get(base)?;
+        let family = its.split('.').next().unwrap_or_default();
+        NEVER_A_BASE.contains(&family).then(|| {
+            format!("it lies on {base}, and a filesystem of type {its} is not changed safely")
+        })
     }
 }
 
@@ -96,5 +131,15 @@ mod tests {
         let paths = |top| own(top).types.into_keys().collect::<Vec<_>>();
         assert_eq!(paths("/srv/host"), ["/my data"]);
         assert_eq!(paths("/"), ["/srv/auto", "/srv/host/my data", "/srv/net", "/srv/other"]);
+    }
+
+    #[test]
+    fn what_a_server_may_hold_up_is_no_place_for_stages() {
+        let own = own("/");
+        assert_eq!(own.bases().collect::<Vec<_>>(), ["", "/srv/auto", "/srv/host/my data"]);
+        assert!(own.hindrance("/srv/other").is_some_and(|it| it.contains("fuse.sshfs")));
+        assert!(own.hindrance("/srv/net").is_some());
+        assert_eq!(own.hindrance("/srv/auto"), None, "a disk covers the automounter");
+        assert_eq!(own.hindrance(""), None);
     }
 }

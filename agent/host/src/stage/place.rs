@@ -15,7 +15,7 @@ use nix::unistd::geteuid;
 use super::{StageFailure, Staged};
 use crate::door::root::{Folders, Root, others_may_swap};
 use crate::exchange::STAGE;
-use crate::mounts::{self, Mounts};
+use crate::mounts::{self, Mounts, OwnMounts};
 
 /// What stands where a stage root would.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ pub(super) fn locate(
     folders: &mut Folders<'_>,
     steps: &[(&Step, &Content)],
 ) -> Result<Staged, StageFailure> {
-    let mounts = Mounts::read(root)?;
+    let (mounts, own) = (Mounts::read(root)?, OwnMounts::read(root)?);
     let mut stages: Vec<String> = Vec::new();
     let mut of_parent: BTreeMap<String, u16> = BTreeMap::new();
     let mut of_step = Vec::with_capacity(steps.len());
@@ -88,6 +88,9 @@ pub(super) fn locate(
             *number
         } else {
             let base = mounts::mount_root(root, parent)?;
+            if let Some(why) = own.hindrance(&base) {
+                return Err(unsafe_because(why));
+            }
             let stage = format!("{base}/{STAGE}");
             let number = stages.iter().position(|it| *it == stage).unwrap_or_else(|| {
                 stages.push(stage);
