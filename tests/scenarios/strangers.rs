@@ -162,3 +162,29 @@ fn a_users_own_filesystem_that_comes_during_a_deployment_does_not_keep_it_from_i
     shop.commit("two");
     keeper.once(&shop).ended(Outcome::Committed);
 }
+
+#[test]
+fn a_strangers_mount_over_a_managed_file_hinders_no_deployment() {
+    let shop = settled("");
+    let before = [&AS_NOBODY[..], &OWN_USERS].concat();
+    let bind = "mount --bind /dev/null root/etc/app.conf";
+    let Some(_keeper) = Keeper::begin(&shop, &before, bind) else { return };
+    deploys(&shop, || once(&shop, &[]));
+}
+
+#[test]
+fn a_mount_that_root_made_for_a_service_still_hinders_it() {
+    // A service manager gives the service users of its own behind that, or not.
+    for then in
+        ["true", "exec unshare --user --map-root-user /bin/sh -c 'touch said/ready; exec cat'"]
+    {
+        let shop = settled("");
+        let bind = format!("mount --bind /dev/null root/etc/app.conf; {then}");
+        let Some(_keeper) = Keeper::begin(&shop, &OWN_MOUNTS, &bind) else { return };
+        shop.write("apps/app.yaml", file("app", "/etc/app.conf", "app two\n"));
+        shop.commit("two");
+        let told = once(&shop, &[]);
+        let cycle = told.ended_for(Outcome::Refused, "unsafe-path");
+        assert!(cycle.detail.contains("mount point"), "{cycle:#?}");
+    }
+}

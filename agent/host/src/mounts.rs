@@ -2,16 +2,19 @@
 //!
 //! **Invariant:** a path that some process sees as a mount point is never exchanged: that process
 //! would go on with the old object.
+//! **Invariant:** what somebody without rights mounts in a user namespace of their own hinders nobody.
 
 mod own;
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::Path;
 
 use bowline_model::host_path::HostPath;
 use nix::errno::Errno;
 use nix::fcntl::readlink;
 use nix::sys::stat::stat;
+use nix::unistd::geteuid;
 use rustix::fs::{AtFlags, StatxAttributes, StatxFlags, statx};
 
 pub use own::OwnMounts;
@@ -24,6 +27,9 @@ use crate::failure::OsFailure;
 /// Processes whose mounts are looked at; more run on no ordinary host.
 const PROCESSES_MAX: usize = 100_000;
 
+/// Largest table of mapped users: 340 lines of three numbers.
+const UID_MAP_BYTES_MAX: u64 = 64 << 10;
+
 /// Mount points that any process sees, below the root.
 #[derive(Debug)]
 pub struct Mounts {
@@ -31,14 +37,14 @@ pub struct Mounts {
 }
 
 impl Mounts {
-    /// Reads the mount table of every mount namespace.
+    /// Reads the mount table of every mount namespace that the agent's own users made.
     pub fn read(root: &Root) -> Result<Self, OsFailure> {
         let mut points = BTreeSet::new();
         let mut seen = BTreeSet::new();
         let proc = Path::new("/proc");
         let top = top(root)?;
         let own = proc.join("self");
-        let own_root = root_of(&own);
+        let (own_users, own_root) = (users_of(&own), root_of(&own));
         let mut processes = vec!["self".to_owned()];
         let all = files::names(proc, PROCESSES_MAX)?;
         processes.extend(all.into_iter().filter(|it| it.bytes().all(|byte| byte.is_ascii_digit())));
@@ -46,7 +52,7 @@ impl Mounts {
             let folder = proc.join(process);
             // A process may end meanwhile, or belong to somebody else: then it is passed over.
             let Ok(namespace) = readlink(&folder.join("ns/mnt")) else { continue };
-            if seen.contains(&namespace) {
+            if seen.contains(&namespace) || !(users_of(&folder) == own_users || maps_us(&folder)) {
                 continue;
             }
             // A container's table names paths below the container's own root: they are not ours.
@@ -77,6 +83,31 @@ impl Mounts {
         let fixed = StatxAttributes::IMMUTABLE | StatxAttributes::APPEND;
         stat.stx_attributes.intersects(fixed).then(|| "it is immutable or append-only".to_owned())
     }
+}
+
+/// The user namespace of a process; `None` when that is not to be known.
+fn users_of(process: &Path) -> Option<OsString> {
+    readlink(&process.join("ns/user")).ok()
+}
+
+/// Whether a process's user namespace holds the agent's own user. Only who has that user's rights makes
+/// such a one: a service manager, for a service whose mounts then count.
+fn maps_us(process: &Path) -> bool {
+    let Ok(Some(map)) = files::read(&process.join("uid_map"), UID_MAP_BYTES_MAX) else {
+        return false;
+    };
+    holds(&String::from_utf8_lossy(&map), geteuid().as_raw())
+}
+
+/// Whether a map of users, as seen from outside, holds one: first inside, first outside, how many.
+fn holds(map: &str, uid: u32) -> bool {
+    map.lines().any(|line| {
+        let mut numbers = line.split_whitespace().skip(1).map(str::parse::<u64>);
+        let (Some(Ok(first)), Some(Ok(count))) = (numbers.next(), numbers.next()) else {
+            return false;
+        };
+        (first..first.saturating_add(count)).contains(&u64::from(uid))
+    })
 }
 
 /// Which object a process sees as its root; `None` when that is not to be known.
@@ -118,6 +149,22 @@ mod tests {
 
     use super::*;
     use crate::scratch::Scratch;
+
+    #[test]
+    fn only_a_map_of_the_agents_own_user_holds_it() {
+        for (map, holds_root) in [
+            ("         0          0 4294967295\n", true),
+            ("0 0 1\n33 33 1\n", true),
+            ("33 33 1\n0 0 1\n", true),
+            // As a user without rights writes it, and as a container of theirs has it.
+            ("0 65534 1\n", false),
+            ("0 1000 1\n1 100000 65536\n", false),
+            ("", false),
+            ("0\n", false),
+        ] {
+            assert_eq!(holds(map, 0), holds_root, "{map:?}");
+        }
+    }
 
     #[test]
     fn a_root_that_is_named_by_way_of_a_link_has_its_mounts() {
