@@ -34,4 +34,5 @@ mod health;
 mod losses;
 mod asked;
 mod power_cuts;
+mod promised;
 mod strangers;

@@ -2,13 +2,14 @@
 //!
 //! **Invariant:** a staged generation is durable before the host is changed, and committing it is one
 //! rename: it can be finished without Git, network or manifests.
+//! **Invariant:** a generation is called committed only once its rename is durable, whoever made it.
 
 use std::path::PathBuf;
 
 use bowline_model::generation::Generation;
 use nix::errno::Errno;
 
-use crate::door::files;
+use crate::door::{barrier, files};
 use crate::failure::OsFailure;
 use crate::state::{State, StateFailure};
 
@@ -33,7 +34,12 @@ pub fn commit_generation(state: &State, deployment: &str) -> Result<Generation, 
     let Some(generation) = staged else {
         // Renamed already, by a process that ended before it could say so.
         return match state.generation()? {
-            Some(standing) if standing.deployment == deployment => Ok(standing),
+            Some(standing) if standing.deployment == deployment => {
+                // What stands in the page cache only is not committed yet.
+                let folder = state.folder().join("generations");
+                barrier::whole(files::open_folder(&folder)?, &folder)?;
+                Ok(standing)
+            }
             _ => Err(lost(state, deployment).into()),
         };
     };

@@ -1,6 +1,7 @@
 //! Finds the journal that an earlier process left, and tells whether it is whole.
 //!
 //! **Invariant:** never "start fresh": a journal that is not as it was written is reported as damage.
+//! **Invariant:** what is given is durable, and its tail mark says so: recovery acts on it.
 
 use std::path::{Path, PathBuf};
 
@@ -91,7 +92,7 @@ fn read(path: &Path) -> Result<Found, JournalFailure> {
     if tail.is_some() && said.is_none() && scan.marks.len() > 1 {
         return damaged("its tail mark cannot be read".to_owned());
     }
-    let Some(tail) = tail else {
+    let Some(mut tail) = tail else {
         // The tail mark is the first thing removed when a transaction is over.
         return match scan.marks.last() {
             None => drop_unwritten(path),
@@ -104,6 +105,11 @@ fn read(path: &Path) -> Result<Found, JournalFailure> {
     };
     let offset = (HEADER.len() + scan.length) as u64;
     let (seq, last) = (scan.marks.len() as u64, scan.last);
+    // A process that was killed at its barrier left records that are in the page cache only, perhaps.
+    if said.map_or(0, |it| it.seq) < seq {
+        barrier::data(&file, path)?;
+        tail.set(seq, &last)?;
+    }
     let journal = Journal { file, path: path.to_owned(), tail, offset, seq, last };
     Ok(Found::Whole { journal, marks: scan.marks })
 }

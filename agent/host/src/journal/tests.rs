@@ -124,6 +124,27 @@ fn a_record_that_was_written_but_not_promised_counts() {
 }
 
 #[test]
+fn a_record_that_counts_is_promised_before_anything_relies_on_it() {
+    for promised in 0..3 {
+        let world = World::with(&three());
+        let before = std::fs::read(World::with(&three()[..promised]).tail()).unwrap();
+        std::fs::write(world.tail(), before).unwrap();
+        if promised == 0 {
+            // The first mark is durable before a second record is written.
+            world.change(|bytes, end| {
+                let mut first = 0;
+                World::with(&three()[..1]).change(|_, at| first = at);
+                bytes[first..end].fill(0);
+            });
+        }
+        let count = if promised == 0 { 1 } else { 3 };
+        assert_eq!(world.marks(), three()[..count]);
+        world.change(|bytes, end| bytes[end - 1] ^= 1);
+        assert!(world.is_damaged(), "the last record is not promised after {promised}");
+    }
+}
+
+#[test]
 fn a_duplicated_record_is_no_record() {
     let world = World::with(&three());
     let first = World::with(&three()[..2]);
