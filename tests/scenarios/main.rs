@@ -36,3 +36,4 @@ mod asked;
 mod power_cuts;
 mod promised;
 mod strangers;
+mod own_files;

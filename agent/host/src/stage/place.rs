@@ -75,6 +75,9 @@ pub(super) fn locate(
             continue;
         };
         let unsafe_because = |why: String| StageFailure::Unsafe { path: target.to_string(), why };
+        if target.as_str().split('/').any(|name| name == STAGE) {
+            return Err(unsafe_because("it lies where the agent stages".to_owned()));
+        }
         if let Some(why) = folders.weakness(target) {
             return Err(unsafe_because(why));
         }
