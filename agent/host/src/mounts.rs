@@ -128,7 +128,8 @@ pub fn mount_root(root: &Root, folder: &str) -> Result<String, OsFailure> {
             Ok(fd) => statx(&fd, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)
                 .map_err(|error| fail(&path, Errno::from_raw(error.raw_os_error())))
                 .map(|stat| Some(stat.stx_mnt_id))?,
-            Err(Errno::ENOENT) => None,
+            // Not there yet, or something else until this very plan makes a folder of it.
+            Err(Errno::ENOENT | Errno::ENOTDIR) => None,
             Err(errno) => return Err(fail(&path, errno)),
         };
         match (mount, &top) {

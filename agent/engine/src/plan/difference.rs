@@ -131,7 +131,8 @@ impl<'a> Compared<'a> {
             Drift::Detect | Drift::Ignore => {}
         }
         self.check_place(made)?;
-        if matches!(wanted, Form::Directory { .. }) && !exists {
+        let stands_as_folder = matches!(live, Form::Directory { .. });
+        if matches!(wanted, Form::Directory { .. }) && !stands_as_folder {
             made.insert(&self.object.path);
         }
         self.push_step(found);

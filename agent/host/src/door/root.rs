@@ -215,8 +215,8 @@ impl<'a> Folders<'a> {
                     return Some(format!("others than its owner may write to {shown}"));
                 }
                 Ok(_) => drop(self.trusted.insert(folder.to_owned())),
-                // A folder that is not there yet is made by the same plan, with its own mode.
-                Err(Errno::ENOENT) => return None,
+                // What is not there yet, or no folder, is made one by the same plan, with its own mode.
+                Err(Errno::ENOENT | Errno::ENOTDIR) => return None,
                 Err(errno) => return Some(format!("{folder} cannot be looked at: {errno}")),
             }
         }
