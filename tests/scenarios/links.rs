@@ -92,6 +92,32 @@ fn fault_11_a_link_on_the_way_is_refused() {
 }
 
 #[test]
+fn fault_11_a_folder_that_the_same_plan_opens_to_others_is_refused() {
+    let folder = "---\napiVersion: bowline/v1\nkind: Directory\nmetadata: {name: up}\nspec: {path: /up, mode: \"MODE\"}\n";
+    for mode in ["0777", "1777", "0775"] {
+        // A folder that is made, and one that stands and is altered.
+        for stands in [false, true] {
+            let shop = settled("");
+            let open = folder.replace("MODE", mode);
+            if stands {
+                shop.write("apps/up.yaml", folder.replace("MODE", "0755"));
+                shop.commit("closed");
+                shop.once().ended(Outcome::Committed);
+            }
+            shop.write("apps/up.yaml", format!("{open}{}", file("f", "/up/f", "x\n")));
+            shop.commit("open");
+            let told = shop.once();
+            let cycle = told.ended_for(Outcome::Refused, "unsafe-path");
+            assert!(cycle.detail.contains("/up"), "{mode}: {cycle:#?}");
+            // Alone it may be open.
+            shop.write("apps/up.yaml", open);
+            shop.commit("alone");
+            shop.once().ended(Outcome::Committed);
+        }
+    }
+}
+
+#[test]
 fn fault_11_a_folder_that_others_may_write_is_refused() {
     // The last one belongs to somebody else, as far as the tests may give it away.
     for (mode, owner) in [(0o777, 0), (0o1777, 0), (0o775, 0), (0o755, 12_345)] {

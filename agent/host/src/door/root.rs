@@ -233,8 +233,13 @@ pub(crate) fn others_may_swap(folder: &FileStat) -> bool {
 
 /// Whether somebody else than root and the agent can rename things in this folder.
 fn others_may_write(folder: &FileStat) -> bool {
-    let foreign = folder.st_uid != 0 && folder.st_uid != geteuid().as_raw();
+    is_open(folder.st_mode, folder.st_uid, folder.st_gid)
+}
+
+/// The same of a folder of this mode and these owners.
+pub(crate) fn is_open(mode: u32, uid: u32, gid: u32) -> bool {
+    let foreign = uid != 0 && uid != geteuid().as_raw();
     // A private group of the agent's own user (umask 002) is not "others".
-    let own_group = !geteuid().is_root() && folder.st_gid == getegid().as_raw();
-    foreign || folder.st_mode & 0o002 != 0 || (folder.st_mode & 0o020 != 0 && !own_group)
+    let own_group = !geteuid().is_root() && gid == getegid().as_raw();
+    foreign || mode & 0o002 != 0 || (mode & 0o020 != 0 && !own_group)
 }

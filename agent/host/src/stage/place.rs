@@ -3,9 +3,11 @@
 //! **Invariant:** a stage root counts only when nobody else can have made it; another's is never
 //! entered, emptied or removed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
 
+use bowline_model::form::Form;
+use bowline_model::host_path::HostPath;
 use bowline_model::step::{Deed, Step};
 use bowline_model::tree::Content;
 use nix::errno::Errno;
@@ -13,7 +15,7 @@ use nix::sys::stat::fstat;
 use nix::unistd::geteuid;
 
 use super::{StageFailure, Staged};
-use crate::door::root::{Folders, Root, others_may_swap};
+use crate::door::root::{Folders, Root, is_open, others_may_swap};
 use crate::exchange::STAGE;
 use crate::mounts::{self, Mounts, OwnMounts};
 
@@ -66,6 +68,7 @@ pub(super) fn locate(
     steps: &[(&Step, &Content)],
 ) -> Result<Staged, StageFailure> {
     let (mounts, own) = (Mounts::read(root)?, OwnMounts::read(root)?);
+    let opened: BTreeSet<_> = steps.iter().filter_map(|(step, _)| opened_by(step)).collect();
     let mut stages: Vec<String> = Vec::new();
     let mut of_parent: BTreeMap<String, u16> = BTreeMap::new();
     let mut of_step = Vec::with_capacity(steps.len());
@@ -77,6 +80,13 @@ pub(super) fn locate(
         let unsafe_because = |why: String| StageFailure::Unsafe { path: target.to_string(), why };
         if target.as_str().split('/').any(|name| name == STAGE) {
             return Err(unsafe_because("it lies where the agent stages".to_owned()));
+        }
+        let path = target.as_str();
+        let mut above = path.match_indices('/').filter_map(|(at, _)| path.get(..at));
+        let opened = above.find(|folder| opened.contains(folder));
+        if let Some(folder) = opened {
+            let why = format!("the same plan lets others than its owner write to {folder}");
+            return Err(unsafe_because(why));
         }
         if let Some(why) = folders.weakness(target) {
             return Err(unsafe_because(why));
@@ -109,6 +119,16 @@ pub(super) fn locate(
         of_step.push(number);
     }
     Ok(Staged { stages, of_step })
+}
+
+/// The folder that a step leaves open to others than its owner, if it is one.
+fn opened_by(step: &Step) -> Option<&str> {
+    match step.post()? {
+        Form::Directory { mode, uid, gid } if is_open(*mode, *uid, *gid) => {
+            step.target().map(HostPath::as_str)
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
