@@ -49,8 +49,8 @@ fn a_refusal_says_its_code_the_commit_and_what_to_do() {
                   hint: sign that commit itself, a later one does not heal it: git commit --amend -S, or take it off the branch\n";
     let stderr = "INFO recorded seq=3 outcome=refused reason=\"Refused\"\n\
                   WARN cycle over outcome=refused revision=\"main@sha1:OID\" reason=\"Refused\" \
-                  code=\"unsigned\" commit=\"OID\" detail=\"there is no signature\" hint=\"merge with a \
-                  signed commit: git config commit.gpgSign true, gpg.format ssh\"\n";
+                  code=\"unsigned\" commit=\"OID\" detail=\"there is no signature\" hint=\"sign that \
+                  commit itself, a later one does not heal it: git commit --amend -S, or take it off the branch\"\n";
     sealed.once(&[]).is(1, stdout, stderr);
     // A commit on top of it is what is offered then; the one to blame stays the same.
     sealed.merge("alice", "on top");

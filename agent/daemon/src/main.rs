@@ -54,9 +54,10 @@ fn main() -> ExitCode {
             ExitCode::from(cycle.outcome.exit_code())
         }
         Err(error) => {
-            // After a failed barrier nothing is written but the words on stderr.
-            if let (Fell::Start(error), true) = (&error, arguments.json) {
-                show(&not_begun(error), true);
+            if let (Fell::Start(error), true) = (&error, arguments.json)
+                && let Some(cycle) = not_begun(error)
+            {
+                show(&cycle, true);
             }
             complain(&error, error.hint(), error.exit_code())
         }
@@ -69,13 +70,15 @@ fn interrupted() -> Cycle {
     Cycle::plain(Outcome::Failed, ("Stopped", "stopped", detail))
 }
 
-/// A cycle that could not begin: for whoever reads JSON.
-fn not_begun(error: &CannotStart) -> Cycle {
+/// A cycle that could not begin, for whoever reads JSON; none after a refusal of the system, which may
+/// be a disk's: then nothing is written but the words on stderr.
+fn not_begun(error: &CannotStart) -> Option<Cycle> {
     let (outcome, code) = match error {
         CannotStart::Damaged { .. } => (Outcome::Stranded, "state-mismatch"),
-        CannotStart::Settings(_) | CannotStart::Open { .. } => (Outcome::Failed, ""),
+        CannotStart::Settings(_) => (Outcome::Failed, ""),
+        CannotStart::Open { .. } => return None,
     };
-    Cycle::plain(outcome, ("NotBegun", code, &chain(error)))
+    Some(Cycle::plain(outcome, ("NotBegun", code, &chain(error))))
 }
 
 #[allow(clippy::print_stdout, reason = "data goes to stdout")]
