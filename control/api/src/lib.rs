@@ -4,6 +4,9 @@
 
 pub mod outcome;
 pub mod record;
+pub mod enrolment;
+pub mod intake;
+pub mod fleet;
 pub mod status;
 pub mod cycle;
 pub mod problem;

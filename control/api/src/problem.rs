@@ -2,13 +2,14 @@
 //!
 //! **Invariant:** every error names what to do about it or where to look.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The media type.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
 /// One error.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
     /// What kind of error, in a few words.
     pub title: String,

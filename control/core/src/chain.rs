@@ -1,77 +1,71 @@
-//! Follows one host's chain of records and tells a good link from a gap, a fork or a replay.
+//! Tells a good link of a host's chain of records from a gap, a fork or a replay.
 //!
 //! **Invariant:** a record that came before is known again and changes nothing; one that does not
 //! continue the chain is never taken.
 
 use bowline_api::record::Record;
+use bowline_model::digest::Sha256;
 
-/// Where a host's chain ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Chain {
-    host: String,
-    links: Vec<String>,
-    first: u64,
+/// Where a chain ends. A chain that has not begun ends at 0, with a digest of zeros.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tip {
+    /// The sequence of the newest record.
+    pub seq: u64,
+    /// The SHA-256 of its envelope.
+    pub digest: Sha256,
 }
 
 /// What a record is to the chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Link {
-    /// The next one; it was taken.
-    Taken,
+    /// The next one; where the chain ends with it.
+    Next(Tip),
     /// One that was taken before.
     Known,
-    /// Records between are missing.
-    Gap {
-        /// The sequence that should come next.
-        expected: u64,
-    },
+    /// It names its host's moment before, but records between are missing.
+    Gap,
     /// The host told two stories of one moment.
-    Fork {
-        /// The sequence that was told twice.
-        seq: u64,
-    },
-    /// Another host's record.
-    Foreign,
+    Fork,
 }
 
-impl Chain {
-    /// A chain that begins with a host's first record.
-    pub fn of(host: &str) -> Self {
-        Self { host: host.to_owned(), links: Vec::new(), first: 1 }
+impl Tip {
+    /// The sequence that comes next.
+    pub fn expected(&self) -> u64 {
+        self.seq.saturating_add(1)
     }
 
-    /// Takes a record whose envelope has this SHA-256 (hex), if it is the next link.
-    pub fn take(&mut self, record: &Record, envelope_sha256: &str) -> Link {
-        if record.host != self.host {
-            return Link::Foreign;
+    /// Judges a record whose envelope has this digest. `kept` gives the digest of an envelope that was
+    /// taken, by its sequence; it is asked for sequences up to the tip's only.
+    pub fn judge<E>(
+        &self,
+        record: &Record,
+        envelope: Sha256,
+        kept: impl FnOnce(u64) -> Result<Option<Sha256>, E>,
+    ) -> Result<Link, E> {
+        if record.seq > self.expected() {
+            return Ok(Link::Gap);
         }
-        let expected = self.first + self.links.len() as u64;
-        if record.seq > expected {
-            return Link::Gap { expected };
+        if record.seq < self.expected() {
+            let known = record.seq > 0 && kept(record.seq)? == Some(envelope);
+            return Ok(if known { Link::Known } else { Link::Fork });
         }
-        if record.seq < expected {
-            let at = usize::try_from(record.seq.saturating_sub(self.first)).unwrap_or(usize::MAX);
-            let known = self.links.get(at).is_some_and(|it| it == envelope_sha256);
-            return if known { Link::Known } else { Link::Fork { seq: record.seq } };
+        if record.prev != self.digest.to_string() {
+            return Ok(Link::Fork);
         }
-        let zeros = "0".repeat(64);
-        let before = self.links.last().unwrap_or(&zeros);
-        if record.prev != *before {
-            return Link::Fork { seq: record.seq };
-        }
-        self.links.push(envelope_sha256.to_owned());
-        Link::Taken
+        Ok(Link::Next(Self { seq: record.seq, digest: envelope }))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use super::*;
     use serde_json::json;
 
-    fn record(host: &str, seq: u64, prev: &str) -> Record {
+    fn record(seq: u64, prev: Sha256) -> Record {
         serde_json::from_value(json!({
-            "v": 1, "host": host, "seq": seq, "prev": prev, "at": "2026-11-01T00:00:00Z",
+            "v": 1, "host": "a", "seq": seq, "prev": prev, "at": "2026-11-01T00:00:00Z",
             "kind": "deployment", "deployment": "d", "revision": null, "base": null,
             "outcome": "committed", "reason": "r", "trustSha256": "00", "policy": null,
             "steps": {"changed": 0, "byKind": {}}
@@ -81,20 +75,32 @@ mod tests {
 
     #[test]
     fn links_gaps_forks_and_replays_are_told_apart() {
-        let zeros = "0".repeat(64);
-        let mut chain = Chain::of("a");
+        let zeros = Sha256::default();
+        let [one, two, other] = [b"1", b"2", b"3"].map(|it| Sha256::of(it));
+        let begun = Tip { seq: 1, digest: one };
         let cases = [
-            (record("b", 1, &zeros), "x", Link::Foreign),
-            (record("a", 2, "one"), "two", Link::Gap { expected: 1 }),
-            (record("a", 1, "other"), "one", Link::Fork { seq: 1 }),
-            (record("a", 1, &zeros), "one", Link::Taken),
-            (record("a", 1, &zeros), "one", Link::Known),
-            (record("a", 1, &zeros), "uno", Link::Fork { seq: 1 }),
-            (record("a", 2, "one"), "two", Link::Taken),
-            (record("a", 0, "one"), "nil", Link::Fork { seq: 0 }),
+            ("the first", Tip::default(), record(1, zeros), one, Link::Next(begun)),
+            ("a late first", Tip::default(), record(2, one), two, Link::Gap),
+            ("a first that names another", Tip::default(), record(1, other), one, Link::Fork),
+            ("nought", Tip::default(), record(0, zeros), one, Link::Fork),
+            ("the next", begun, record(2, one), two, Link::Next(Tip { seq: 2, digest: two })),
+            ("a replay", begun, record(1, zeros), one, Link::Known),
+            ("another first", begun, record(1, zeros), other, Link::Fork),
+            ("a next after another", begun, record(2, other), two, Link::Fork),
+            ("one left out", begun, record(3, two), other, Link::Gap),
+            ("far ahead", begun, record(u64::MAX, two), other, Link::Gap),
+            ("before all", begun, record(0, zeros), zeros, Link::Fork),
         ];
-        for (at, (record, digest, expected)) in cases.into_iter().enumerate() {
-            assert_eq!(chain.take(&record, digest), expected, "case {at}");
+        for (what, tip, record, digest, expected) in cases {
+            let kept = |seq| Ok::<_, Infallible>((seq == 1).then_some(one));
+            assert_eq!(tip.judge(&record, digest, kept), Ok(expected), "{what}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_looked_up_is_no_fork() {
+        let begun = Tip { seq: 1, digest: Sha256::of(b"1") };
+        let found = begun.judge(&record(1, Sha256::default()), begun.digest, |_| Err("locked"));
+        assert_eq!(found, Err("locked"));
     }
 }

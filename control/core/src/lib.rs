@@ -2,4 +2,6 @@
 //!
 //! **Invariant:** no I/O, no clock; a record counts only as the next link of its host's own chain.
 
+pub mod claim;
 pub mod chain;
+pub mod landing;

@@ -1,0 +1,155 @@
+//! What the control service tells about hosts, commits and deployments.
+//!
+//! **Invariant:** everything here is what hosts said in signed records; the service adds only counts,
+//! and when it heard of it.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::enrolment::KeyState;
+use crate::outcome::Outcome;
+
+/// A part of a longer list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// What to ask for as `after` to read on; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// One host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Host {
+    /// Its name.
+    pub name: String,
+    /// The revision that it runs, by its own word; `None` when it said nothing, or does not know.
+    pub revision: Option<String>,
+    /// How its newest record ended.
+    pub outcome: Option<Outcome>,
+    /// When, RFC 3339, by the host's clock.
+    pub at: Option<String>,
+    /// When a record of it was last taken, RFC 3339, by this service's clock.
+    pub seen: Option<String>,
+    /// The sequence of its newest record; 0 for none.
+    pub seq: u64,
+    /// Keys that wait for a person.
+    pub pending_keys: u64,
+    /// Gaps and forks in its records.
+    pub alarms: u64,
+}
+
+/// One host, and what belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HostDetail {
+    /// The host.
+    #[serde(flatten)]
+    pub host: Host,
+    /// Its keys, oldest first.
+    pub keys: Vec<Key>,
+    /// Gaps and forks, newest first.
+    pub faults: Vec<Fault>,
+}
+
+/// A host's key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Key {
+    /// Its fingerprint: `SHA256:…`.
+    pub fingerprint: String,
+    /// How it stands.
+    pub state: KeyState,
+    /// Since when, RFC 3339.
+    pub since: String,
+}
+
+/// Records that did not continue a chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Fault {
+    /// `gap` or `fork`.
+    pub kind: String,
+    /// Whether the chain went on since. A fork stays open.
+    pub open: bool,
+    /// The key that signed them.
+    pub key: String,
+    /// The sequence that was sent.
+    pub seq: u64,
+    /// The sequence that should have come.
+    pub expected: u64,
+    /// How often.
+    pub count: u64,
+    /// When first, RFC 3339.
+    pub first: String,
+    /// When last, RFC 3339.
+    pub last: String,
+}
+
+/// One deployment on one host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Deployment {
+    /// Its place in the list of all.
+    pub id: u64,
+    /// The host.
+    pub host: String,
+    /// The host's sequence.
+    pub seq: u64,
+    /// The host's name for it; empty when nothing was begun.
+    pub deployment: String,
+    /// What the record tells of: deployment, drift, alarm.
+    pub kind: String,
+    /// The revision that was tried.
+    pub revision: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// One word for why.
+    pub reason: String,
+    /// When, RFC 3339, by the host's clock.
+    pub at: String,
+}
+
+/// One commit, and how hosts fared with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Commit {
+    /// Its place in the list of all.
+    pub id: u64,
+    /// The commit.
+    pub commit: String,
+    /// As hosts call it: `main@sha1:<id>`.
+    pub revision: String,
+    /// When it was first heard of, RFC 3339, by this service's clock.
+    pub first: String,
+    /// Hosts that run it.
+    pub running: u64,
+    /// Hosts by their last word on it.
+    pub hosts: BTreeMap<String, u64>,
+}
+
+/// Where a commit is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Where {
+    /// The commit.
+    pub commit: String,
+    /// As hosts call it.
+    pub revision: String,
+    /// Each host that said something about it, by name.
+    pub hosts: Vec<Landing>,
+    /// What to ask for as `after` to read on; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// A host's last word on a commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Landing {
+    /// The host.
+    pub host: String,
+    /// Its last word on this commit.
+    pub outcome: Outcome,
+    /// Whether it runs the commit now.
+    pub running: bool,
+    /// The sequence of that record.
+    pub seq: u64,
+    /// When, RFC 3339, by the host's clock.
+    pub at: String,
+}

@@ -1,0 +1,37 @@
+//! What the control service answers to a host's records.
+//!
+//! **Invariant:** what is acknowledged is durable; a host may forget it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::problem::Problem;
+
+/// The media type of records on their way: one DSSE envelope a line.
+pub const MEDIA_TYPE: &str = "application/x-ndjson";
+
+/// Everything up to here is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Acked {
+    /// The sequence of the newest record that is kept.
+    pub acked: u64,
+}
+
+/// Records that do not continue the host's chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Broken {
+    /// The error.
+    #[serde(flatten)]
+    pub problem: Problem,
+    /// How: `gap` or `fork`.
+    pub code: String,
+    /// The sequence of the newest record that is kept; 0 for none.
+    pub acked: u64,
+    /// The sequence that comes next.
+    pub expected: u64,
+    /// What its `prev` must be.
+    pub expected_prev: String,
+    /// The sequence that was sent.
+    pub seq: u64,
+}
