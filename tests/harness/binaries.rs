@@ -23,13 +23,19 @@ pub fn agent() -> PathBuf {
     folder().join("bowline-agent")
 }
 
-fn folder() -> &'static Path {
+/// The control service.
+pub fn control() -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(build)
+    FOLDER.get_or_init(|| build(&["bowline-control"])).join("bowline-control")
 }
 
-/// Builds both, and gives the folder in which they lie.
-fn build() -> PathBuf {
+fn folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| build(&["bowline-cli", "bowline-agent"]))
+}
+
+/// Builds packages, and gives the folder in which their programs lie.
+fn build(packages: &[&str]) -> PathBuf {
     let own = env::current_exe().expect("the path of this program");
     let mut folder = own.parent().expect("a program lies in a folder");
     if folder.ends_with("deps") {
@@ -47,10 +53,11 @@ fn build() -> PathBuf {
     }
     cargo
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
-        .args(["build", "--quiet", "-p", "bowline-cli", "-p", "bowline-agent"])
+        .args(["build", "--quiet"])
+        .args(packages.iter().flat_map(|it| ["-p", it]))
         .args(["--bins", "--profile", profile, "--target-dir"])
         .arg(target);
     let built = cargo.status().expect("cargo can be run");
-    assert!(built.success(), "bowline and bowline-agent cannot be built: {built}");
+    assert!(built.success(), "{} cannot be built: {built}", packages.join(", "));
     folder.to_owned()
 }

@@ -1,7 +1,13 @@
-//! The control service. This version has none: hosts keep their records until one is there.
+//! The control service: it takes hosts' signed records, keeps them, and says where a commit is.
 //!
-//! **Invariant:** it says that it cannot do what it cannot do.
+//! **Invariant:** it records; it authorises nothing. Whatever it says, no host applies anything for it.
 
-/// What the program says instead of serving.
-pub const NOT_YET: &str = "this version has no control service; hosts keep their signed records in \
-                           their state folders, and `bowline history` shows them";
+pub mod door;
+pub mod arguments;
+pub mod settings;
+pub mod logs;
+pub mod envelope;
+pub mod store;
+pub mod http;
+pub mod serve;
+pub mod desk;

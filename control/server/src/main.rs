@@ -1,22 +1,54 @@
 //! The control service's binary.
 
+use std::error::Error;
 use std::process::ExitCode;
 
-use clap::Parser;
+use bowline_control::arguments::Arguments;
+use bowline_control::{desk, logs, serve, settings};
+use clap::Parser as _;
 
-/// Ties ticket, change, rollout, incident and audit log together.
-#[derive(Debug, Parser)]
-#[command(name = "bowline-control", version, about)]
-struct Arguments {
-    /// The settings file.
-    #[arg(long, value_name = "FILE")]
-    config: std::path::PathBuf,
+/// Usage and configuration.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let Arguments { config, verb } = Arguments::parse();
+    let settings = match settings::load(&config) {
+        Ok(settings) => settings,
+        Err(error) => {
+            return complain(&error, "control/server/default.toml documents every setting", USAGE);
+        }
+    };
+    if let Some(verb) = verb {
+        return match desk::run(verb, &settings) {
+            Ok(done) => say(&done),
+            Err(error) => complain(&error, error.hint(), error.exit_code()),
+        };
+    }
+    logs::start(settings.log);
+    match serve::serve(&settings) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(&error, error.hint(), error.exit_code()),
+    }
+}
+
+#[allow(clippy::print_stdout, reason = "data goes to stdout")]
+fn say(what: &str) -> ExitCode {
+    println!("{what}");
+    ExitCode::SUCCESS
 }
 
 #[allow(clippy::print_stderr, reason = "errors go to stderr")]
-fn main() -> ExitCode {
-    let Arguments { config } = Arguments::parse();
-    eprintln!("error: {} cannot be served", config.display());
-    eprintln!("caused by: {}", bowline_control::NOT_YET);
-    ExitCode::from(2)
+fn complain(error: &dyn Error, hint: &str, code: u8) -> ExitCode {
+    eprintln!("error: {error}");
+    let mut cause = error.source();
+    // Eight causes are more than any error here has; a longer chain is a circle.
+    for _ in 0..8 {
+        let Some(it) = cause else { break };
+        eprintln!("caused by: {it}");
+        cause = it.source();
+    }
+    if !hint.is_empty() {
+        eprintln!("hint: {hint}");
+    }
+    ExitCode::from(code)
 }

@@ -1,0 +1,136 @@
+//! What hosts send, verified: records and enrolments in their signed envelopes.
+//!
+//! **Invariant:** one payload has one envelope: what is not written exactly as hosts write it is refused,
+//! so nobody on the way can turn a record into a fork of itself.
+//! **Invariant:** nothing of a record is read before its signature was verified with the enrolled key.
+
+use bowline_api::enrolment::{self, Request};
+use bowline_api::record::{self, Record};
+use bowline_model::byte_size::ByteSize;
+use bowline_model::digest::Sha256;
+use bowline_model::envelope::Envelope;
+use bowline_trust::dsse::{self, BadEnvelope};
+use bowline_trust::ssh_key::{BadKey, SshKey};
+use ring::signature::{ED25519, UnparsedPublicKey};
+use thiserror::Error;
+
+use crate::store::{Entry, HostKey};
+
+/// Hosts write no longer records, and a request's body is no larger.
+const ENVELOPE_MAX: ByteSize = ByteSize::from_mib(1);
+
+/// What stands before the 32 bytes of an Ed25519 key in its wire encoding: type and lengths.
+const ED25519_HEAD: &[u8] = b"\0\0\0\x0bssh-ed25519\0\0\0\x20";
+
+/// What is not taken.
+#[derive(Debug, Error)]
+pub enum BadMessage {
+    /// It is no envelope.
+    #[error("it is not a DSSE envelope")]
+    Envelope(#[from] BadEnvelope),
+    /// It is one that no host writes.
+    #[error("its envelope is not written as a host writes it: {0}")]
+    Form(&'static str),
+    /// It is signed by another key.
+    #[error("its signature is not one of the key that it names")]
+    Signature,
+    /// The payload is something else.
+    #[error("its payload is not what its type says")]
+    Payload(#[source] serde_json::Error),
+    /// The payload's version is another.
+    #[error("version {0} of its payload is not supported by this version")]
+    Version(u32),
+    /// It is another host's.
+    #[error("it speaks for the host {0:?}, whose key this is not")]
+    Foreign(String),
+    /// The key is none that a host has.
+    #[error("its key is not an Ed25519 key in one line, as in host.key.pub")]
+    Key(#[source] Option<BadKey>),
+}
+
+impl BadMessage {
+    /// Whether the message itself is well formed, and only speaks with no right.
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Signature | Self::Foreign(_))
+    }
+}
+
+/// An enrolment whose proof holds.
+#[derive(Debug)]
+pub struct Proved {
+    /// What is asked for.
+    pub request: Request,
+    /// The key that is held.
+    pub public: [u8; 32],
+    /// Its fingerprint.
+    pub fingerprint: String,
+}
+
+/// The fingerprint that an envelope names.
+pub fn key_named(line: &[u8]) -> Result<String, BadMessage> {
+    let envelope = dsse::read(line, ENVELOPE_MAX)?;
+    let first = envelope.signatures.into_iter().next();
+    first.and_then(|it| it.key_id).ok_or(BadMessage::Form("it names no key"))
+}
+
+/// Verifies a record of a key; `named` is the fingerprint by which the key was found.
+pub fn record(line: &[u8], key: &HostKey, named: &str) -> Result<Entry, BadMessage> {
+    let (envelope, signature) = strict(line, record::PAYLOAD_TYPE, named)?;
+    check(&envelope, &key.public, &signature)?;
+    let found: Record = serde_json::from_slice(&envelope.payload).map_err(BadMessage::Payload)?;
+    if found.v != record::VERSION {
+        return Err(BadMessage::Version(found.v));
+    }
+    if found.host != key.host {
+        return Err(BadMessage::Foreign(found.host.chars().take(80).collect()));
+    }
+    Ok(Entry { record: found, payload: envelope.payload, signature, digest: Sha256::of(line) })
+}
+
+/// Verifies that whoever asks for an enrolment holds the key.
+pub fn enrolment(body: &[u8]) -> Result<Proved, BadMessage> {
+    let line = body.trim_ascii_end();
+    let named = key_named(line)?;
+    let (envelope, signature) = strict(line, enrolment::PAYLOAD_TYPE, &named)?;
+    // The key to verify with stands in the payload: it proves only that its holder wrote all of this.
+    let request: Request =
+        serde_json::from_slice(&envelope.payload).map_err(BadMessage::Payload)?;
+    let key = SshKey::from_line(&request.key).map_err(|it| BadMessage::Key(Some(it)))?;
+    let public = key.as_wire().strip_prefix(ED25519_HEAD).and_then(|it| it.try_into().ok());
+    let public: [u8; 32] = public.ok_or(BadMessage::Key(None))?;
+    check(&envelope, &public, &signature)?;
+    if request.v != enrolment::VERSION {
+        return Err(BadMessage::Version(request.v));
+    }
+    let fingerprint = key.fingerprint();
+    if fingerprint != named {
+        return Err(BadMessage::Signature);
+    }
+    Ok(Proved { request, public, fingerprint })
+}
+
+/// Reads an envelope in the one form in which hosts write it.
+fn strict(line: &[u8], kind: &str, named: &str) -> Result<(Envelope, [u8; 64]), BadMessage> {
+    let envelope = dsse::read(line, ENVELOPE_MAX)?;
+    if envelope.payload_type != kind {
+        return Err(BadMessage::Form("its payloadType is another"));
+    }
+    let [signature] = envelope.signatures.as_slice() else {
+        return Err(BadMessage::Form("it has not exactly one signature"));
+    };
+    if signature.key_id.as_deref() != Some(named) {
+        return Err(BadMessage::Form("it names another key than the line before"));
+    }
+    let Ok(bytes) = signature.sig.as_slice().try_into() else {
+        return Err(BadMessage::Form("its signature has not 64 bytes"));
+    };
+    if dsse::write(&envelope).strip_suffix(b"\n") != Some(line) {
+        return Err(BadMessage::Form("order, spacing, alphabet or fields differ"));
+    }
+    Ok((envelope, bytes))
+}
+
+fn check(envelope: &Envelope, public: &[u8; 32], signature: &[u8; 64]) -> Result<(), BadMessage> {
+    let key = UnparsedPublicKey::new(&ED25519, public);
+    key.verify(&envelope.pae(), signature).map_err(|_bad| BadMessage::Signature)
+}

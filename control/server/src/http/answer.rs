@@ -1,0 +1,112 @@
+//! What goes out: JSON, and problems.
+//!
+//! **Invariant:** what a failure says about the inside stays in the log; a client reads what to do.
+
+use std::error::Error;
+
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use axum::response::{IntoResponse, Response};
+use bowline_api::problem::{MEDIA_TYPE, Problem};
+use serde::Serialize;
+
+use super::Service;
+use crate::store::StoreFailure;
+
+/// A request that is not answered as it was asked.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    title: &'static str,
+    detail: String,
+}
+
+impl Refusal {
+    pub(super) fn new(status: StatusCode, title: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, title, detail: detail.into() }
+    }
+
+    pub(super) fn bad(title: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, title, detail)
+    }
+
+    pub(super) fn missing(title: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, title, detail)
+    }
+
+    /// The error's body.
+    pub(super) fn problem(self) -> Problem {
+        Problem { title: self.title.to_owned(), status: self.status.as_u16(), detail: self.detail }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = self.status;
+        let mut response = respond(status, MEDIA_TYPE, bytes_of(&self.problem()));
+        if status == StatusCode::UNAUTHORIZED {
+            let how = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(WWW_AUTHENTICATE, how);
+        }
+        response
+    }
+}
+
+/// What the store could not do.
+pub(super) fn failed(service: &Service, failure: &StoreFailure) -> Refusal {
+    tracing::error!(failure = chain(failure), "the store failed");
+    let (status, title) = match failure {
+        StoreFailure::Full { .. } => (StatusCode::INSUFFICIENT_STORAGE, "no room is left"),
+        StoreFailure::Locked { .. } => (StatusCode::SERVICE_UNAVAILABLE, "the store is locked"),
+        StoreFailure::Closed => (StatusCode::SERVICE_UNAVAILABLE, "the service is ending"),
+        StoreFailure::SyncFailed => {
+            service.fell.notify_one();
+            (StatusCode::SERVICE_UNAVAILABLE, "the disk failed")
+        }
+        StoreFailure::Newer { .. }
+        | StoreFailure::NotOurs { .. }
+        | StoreFailure::Open { .. }
+        | StoreFailure::Damaged { .. }
+        | StoreFailure::Other { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "the store failed"),
+    };
+    let hint = failure.hint();
+    let todo =
+        if hint.is_empty() { "send it again later; the service's log says why" } else { hint };
+    Refusal::new(status, title, format!("nothing was kept; {todo}"))
+}
+
+/// A failure with its causes, for the log.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    // Eight causes are more than any error here has; a longer chain is a circle.
+    for _ in 0..8 {
+        let Some(it) = cause else { break };
+        text.push_str(": ");
+        text.push_str(&it.to_string());
+        cause = it.source();
+    }
+    text
+}
+
+pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
+    respond(status, "application/json", bytes_of(value))
+}
+
+/// An error that says more than a problem does.
+pub(super) fn problem(status: StatusCode, value: &impl Serialize) -> Response {
+    respond(status, MEDIA_TYPE, bytes_of(value))
+}
+
+/// Everything that is sent here has a JSON form: its keys are text.
+fn bytes_of(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
+pub(super) fn respond(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response {
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static(kind)),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    (status, headers, body).into_response()
+}

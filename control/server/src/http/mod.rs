@@ -1,0 +1,61 @@
+//! The service over HTTP: who is let in, by which limits, and what each path answers.
+//!
+//! **Invariant:** every error is a problem (RFC 9457) that says what to do.
+//! **Invariant:** a path that this version does not have answers 404; it never pretends.
+
+mod answer;
+mod body;
+mod enrol;
+mod gate;
+mod listen;
+mod meters;
+mod metrics;
+mod openapi;
+mod read;
+mod records;
+mod table;
+
+use std::sync::Arc;
+use std::thread;
+
+use bowline_model::digest::Sha256;
+use tokio::sync::{Notify, Semaphore};
+
+use crate::settings::{Limits, Settings};
+use crate::store::Store;
+use meters::Meters;
+
+pub use listen::serve;
+pub use table::router;
+
+/// What every path answers from.
+#[derive(Debug)]
+pub struct Service {
+    store: Arc<dyn Store>,
+    readers: Vec<Sha256>,
+    limits: Limits,
+    meters: Meters,
+    /// Threads that may verify signatures at once: more would only take turns.
+    verifiers: Arc<Semaphore>,
+    fell: Notify,
+}
+
+impl Service {
+    /// A service over a store.
+    pub fn new(store: Arc<dyn Store>, settings: &Settings) -> Self {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            store,
+            readers: settings.readers.clone(),
+            limits: settings.limits,
+            meters: Meters::default(),
+            verifiers: Arc::new(Semaphore::new(cores)),
+            fell: Notify::new(),
+        }
+    }
+
+    /// Waits until the store may not be written any more.
+    pub async fn fell(&self) {
+        self.fell.notified().await;
+    }
+}

@@ -1,0 +1,140 @@
+//! What people and programs read: hosts, deployments, commits, and where a commit is.
+//!
+//! **Invariant:** every list is limited, and says where it goes on.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use bowline_api::outcome::Outcome;
+use serde::Deserialize;
+
+use super::Service;
+use super::answer::{Refusal, failed, json, respond};
+use crate::store::{Found, Named, Newest, Wanted};
+
+/// Items given at once.
+const LIMIT_MAX: u32 = 1000;
+
+/// Items given when nobody says how many.
+const LIMIT_DEFAULT: u32 = 50;
+
+/// Commits given at once: for each of them hosts are counted.
+const COMMITS_MAX: u32 = 100;
+
+/// The shortest beginning of a commit's id that is looked for, as in Git.
+const SHORTEST: usize = 7;
+
+/// A query, or why it is none.
+type Asked<T> = Result<Query<T>, QueryRejection>;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Names {
+    limit: Option<u32>,
+    after: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Numbers {
+    limit: Option<u32>,
+    after: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Deployments {
+    host: Option<String>,
+    outcome: Option<Outcome>,
+    limit: Option<u32>,
+    after: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Whereabouts {
+    commit: String,
+    limit: Option<u32>,
+    after: Option<String>,
+}
+
+fn query<T>(asked: Asked<T>) -> Result<T, Refusal> {
+    let bad = |it: QueryRejection| Refusal::bad("a bad query", it.body_text());
+    asked.map(|Query(it)| it).map_err(bad)
+}
+
+fn limit(asked: Option<u32>, most: u32) -> Result<u32, Refusal> {
+    let limit = asked.unwrap_or(LIMIT_DEFAULT);
+    if (1..=most).contains(&limit) {
+        return Ok(limit);
+    }
+    Err(Refusal::bad("a bad limit", format!("limit lies between 1 and {most}")))
+}
+
+pub(super) async fn healthz() -> Response {
+    respond(StatusCode::OK, "text/plain; charset=utf-8", b"ok\n".to_vec())
+}
+
+pub(super) async fn hosts(
+    State(service): State<Arc<Service>>,
+    asked: Asked<Names>,
+) -> Result<Response, Refusal> {
+    let asked = query(asked)?;
+    let part = Named { limit: limit(asked.limit, LIMIT_MAX)?, after: asked.after };
+    let found = service.store.hosts(part).await.map_err(|it| failed(&service, &it))?;
+    Ok(json(StatusCode::OK, &found))
+}
+
+pub(super) async fn host(
+    State(service): State<Arc<Service>>,
+    Path(name): Path<String>,
+) -> Result<Response, Refusal> {
+    let found = service.store.host(name).await.map_err(|it| failed(&service, &it))?;
+    let missing = || Refusal::missing("no such host", "GET /api/v1/hosts lists all of them");
+    Ok(json(StatusCode::OK, &found.ok_or_else(missing)?))
+}
+
+pub(super) async fn deployments(
+    State(service): State<Arc<Service>>,
+    asked: Asked<Deployments>,
+) -> Result<Response, Refusal> {
+    let asked = query(asked)?;
+    let part = Newest { limit: limit(asked.limit, LIMIT_MAX)?, after: asked.after };
+    let wanted = Wanted { host: asked.host, outcome: asked.outcome };
+    let found = service.store.deployments(wanted, part).await;
+    Ok(json(StatusCode::OK, &found.map_err(|it| failed(&service, &it))?))
+}
+
+pub(super) async fn commits(
+    State(service): State<Arc<Service>>,
+    asked: Asked<Numbers>,
+) -> Result<Response, Refusal> {
+    let asked = query(asked)?;
+    let part = Newest { limit: limit(asked.limit, COMMITS_MAX)?, after: asked.after };
+    let found = service.store.commits(part).await.map_err(|it| failed(&service, &it))?;
+    Ok(json(StatusCode::OK, &found))
+}
+
+pub(super) async fn whereabouts(
+    State(service): State<Arc<Service>>,
+    asked: Asked<Whereabouts>,
+) -> Result<Response, Refusal> {
+    let asked = query(asked)?;
+    let is_hex = asked.commit.bytes().all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f'));
+    if !is_hex || !(SHORTEST..=64).contains(&asked.commit.len()) {
+        let detail = "commit is an id, or at least the first seven digits of one";
+        return Err(Refusal::bad("a bad commit", detail));
+    }
+    let part = Named { limit: limit(asked.limit, LIMIT_MAX)?, after: asked.after };
+    let found = service.store.whereabouts(asked.commit, part).await;
+    match found.map_err(|it| failed(&service, &it))? {
+        Found::One(it) => Ok(json(StatusCode::OK, &it)),
+        Found::None => {
+            Err(Refusal::missing("an unknown commit", "no host spoke of it; push it, and wait"))
+        }
+        Found::Several => Err(Refusal::bad("not one commit", "several begin so: send more digits")),
+    }
+}

@@ -1,0 +1,152 @@
+//! `POST /agent/v1/records`: takes a host's records and acknowledges what is durable.
+//!
+//! **Invariant:** an acknowledgement is sent after the commit, never before.
+//! **Invariant:** a request is of one key; one line that is refused refuses all of it.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use bowline_api::enrolment::KeyState;
+use bowline_api::intake::{Acked, Broken};
+use bowline_fleet::chain::Tip;
+use tokio::task::spawn_blocking;
+
+use super::Service;
+use super::answer::{Refusal, chain, failed, json, problem};
+use super::body;
+use super::meters::Meters;
+use crate::door;
+use crate::envelope::{self, BadMessage};
+use crate::store::{Appended, Batch, Break, Entry, HostKey};
+
+/// Records in one request: an envelope has some 500 bytes at least, so a full body holds no more.
+const LINES_MAX: usize = 4096;
+
+pub(super) async fn records(
+    State(service): State<Arc<Service>>,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let body = body::read(&service, body).await?;
+    let refused = |refusal| {
+        Meters::add(&service.meters.refused, 1);
+        refusal
+    };
+    let first = lines(&body).next().ok_or_else(|| {
+        refused(Refusal::bad("no records", "send one DSSE envelope a line, at least one"))
+    })?;
+    let named = envelope::key_named(first).map_err(|it| refused(bad_line(1, &it)))?;
+    let found = service.store.key(named.clone()).await;
+    let key = found.map_err(|it| failed(&service, &it))?;
+    let key = key.ok_or_else(|| refused(unknown(&named)))?;
+    if key.state != KeyState::Enrolled {
+        return Err(refused(not_taken(&key.host, key.state)));
+    }
+    let (id, host) = (key.id, key.host.clone());
+    let entries = verified(&service, body, key, named).await?.map_err(refused)?;
+    let count = entries.len() as u64;
+    let appended = service.store.append(Batch { key: id, entries }, door::wall()).await;
+    let appended = appended.map_err(|it| failed(&service, &it))?;
+    Meters::add(&service.meters.sent, count);
+    match appended {
+        Appended::Kept { tip, taken } => {
+            Meters::add(&service.meters.taken, taken);
+            Ok(json(StatusCode::OK, &Acked { acked: tip.seq }))
+        }
+        Appended::Broken { how, seq, tip, taken } => {
+            Meters::add(&service.meters.taken, taken);
+            Meters::add(&service.meters.broken, 1);
+            tracing::warn!(host, kind = how.word(), seq, expected = tip.expected(), "broken chain");
+            Ok(problem(StatusCode::CONFLICT, &broken(how, seq, tip)))
+        }
+        Appended::NotTaken(state) => Err(refused(not_taken(&host, state))),
+    }
+}
+
+fn lines(body: &[u8]) -> impl Iterator<Item = &[u8]> {
+    body.split(|byte| *byte == b'\n').filter(|it| !it.is_empty())
+}
+
+/// Verifies all lines on a thread of its own: a full body keeps one busy for tens of milliseconds.
+async fn verified(
+    service: &Service,
+    body: Vec<u8>,
+    key: HostKey,
+    named: String,
+) -> Result<Result<Vec<Entry>, Refusal>, Refusal> {
+    let ending = || {
+        let detail = "send the records again in a moment";
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the service is ending", detail)
+    };
+    let place = Arc::clone(&service.verifiers).acquire_owned().await;
+    let place = place.map_err(|_closed| ending())?;
+    let work = move || {
+        let mut entries = Vec::new();
+        for (at, line) in lines(&body).enumerate() {
+            if at >= LINES_MAX {
+                return Err(Refusal::bad("too many records", "send at most 4096 at once"));
+            }
+            entries.push(envelope::record(line, &key, &named).map_err(|it| bad_line(at + 1, &it))?);
+        }
+        drop(place);
+        Ok(entries)
+    };
+    spawn_blocking(work).await.map_err(|_gone| ending())
+}
+
+fn bad_line(line: usize, bad: &BadMessage) -> Refusal {
+    let status = if bad.is_forbidden() { StatusCode::FORBIDDEN } else { StatusCode::BAD_REQUEST };
+    let detail = format!("line {line} is refused, and with it the whole request: {}", chain(bad));
+    Refusal::new(status, "not a record of this host", detail)
+}
+
+fn unknown(named: &str) -> Refusal {
+    let named: String = named.chars().take(80).collect();
+    let detail = format!(
+        "no host has the key {named}: make a token with `bowline-control token new --host NAME` and \
+         enrol the host"
+    );
+    Refusal::new(StatusCode::FORBIDDEN, "an unknown key", detail)
+}
+
+fn not_taken(host: &str, state: KeyState) -> Refusal {
+    let todo = match state {
+        KeyState::Pending => "a person decides with `bowline-control host approve` or `refuse`",
+        KeyState::Refused => "a person refused it",
+        KeyState::Retired => "another key took its place",
+        KeyState::Enrolled => "",
+    };
+    let detail = format!("the key of {host} is {}: {todo}", state.word());
+    Refusal::new(StatusCode::FORBIDDEN, "records of this key are not taken", detail)
+}
+
+fn broken(how: Break, seq: u64, tip: Tip) -> Broken {
+    let expected = tip.expected();
+    let (title, detail) = match how {
+        Break::Gap => (
+            "records are missing",
+            format!(
+                "record {seq} came, and {expected} comes next: send the records from {expected} on. If \
+                 the host does not have them any more, a person must look"
+            ),
+        ),
+        Break::Fork => (
+            "the host told two stories",
+            format!(
+                "record {seq} is another than the one that was taken, or names another before it: two \
+                 machines have one key, a backup was restored, or records were changed. A person must \
+                 find out; a host that begins anew gets a new key"
+            ),
+        ),
+    };
+    Broken {
+        problem: Refusal::new(StatusCode::CONFLICT, title, detail).problem(),
+        code: how.word().to_owned(),
+        acked: tip.seq,
+        expected,
+        expected_prev: tip.digest.to_string(),
+        seq,
+    }
+}

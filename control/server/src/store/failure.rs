@@ -1,0 +1,105 @@
+//! Why the store could not do what it was asked for.
+//!
+//! **Invariant:** whoever reads it knows whether asking again can help, and who must act.
+
+use std::path::PathBuf;
+
+use rusqlite::ErrorCode;
+use rusqlite::ffi;
+use thiserror::Error;
+
+/// The store did not do it; nothing was changed.
+#[derive(Debug, Error)]
+pub enum StoreFailure {
+    /// No room is left.
+    #[error("the disk of the database is full: {doing}")]
+    Full {
+        /// What was being done.
+        doing: &'static str,
+    },
+    /// Somebody else holds it.
+    #[error("the database is locked by another program: {doing}")]
+    Locked {
+        /// What was being done.
+        doing: &'static str,
+    },
+    /// A sync failed: what is on the disk is unknown, and nothing more is written.
+    #[error("the disk of the database failed a sync; nothing more is written until a restart")]
+    SyncFailed,
+    /// The service is ending.
+    #[error("the store is closed")]
+    Closed,
+    /// It was made by a program that is newer than this one.
+    #[error("{} has schema {found}; this version knows up to {known}", path.display())]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// The newest one that is known here.
+        known: i64,
+    },
+    /// It is something else.
+    #[error("{} is not a database of bowline-control", path.display())]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file cannot be made or opened.
+    #[error("open the database {}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// What is kept does not fit together.
+    #[error("the database is damaged: {what}")]
+    Damaged {
+        /// What does not fit.
+        what: String,
+    },
+    /// Anything else.
+    #[error("{doing}")]
+    Other {
+        /// What was being done.
+        doing: &'static str,
+        /// Why it failed.
+        #[source]
+        source: rusqlite::Error,
+    },
+}
+
+impl StoreFailure {
+    /// What a person can do.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Full { .. } => "free space on its filesystem; hosts send their records again",
+            Self::Locked { .. } => "end the other program, a backup or a shell of SQLite, say",
+            Self::SyncFailed => "look after the disk, then start the service again",
+            Self::Newer { .. } => "start the newer version; a schema is never taken back",
+            Self::NotOurs { .. } => "name another file under [store] file",
+            Self::Damaged { .. } => "keep a copy, and restore a backup; hosts keep their records",
+            Self::Closed | Self::Open { .. } | Self::Other { .. } => "",
+        }
+    }
+}
+
+/// Puts a failure of `SQLite` into words.
+pub(super) fn doing(doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreFailure {
+    move |source| {
+        let rusqlite::Error::SqliteFailure(error, _) = &source else {
+            return StoreFailure::Other { doing, source };
+        };
+        if [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_DIR_FSYNC].contains(&error.extended_code) {
+            return StoreFailure::SyncFailed;
+        }
+        match error.code {
+            ErrorCode::DiskFull => StoreFailure::Full { doing },
+            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => StoreFailure::Locked { doing },
+            ErrorCode::DatabaseCorrupt => StoreFailure::Damaged { what: source.to_string() },
+            _ => StoreFailure::Other { doing, source },
+        }
+    }
+}

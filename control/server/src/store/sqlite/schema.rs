@@ -1,0 +1,84 @@
+//! The database's schema: numbered files, applied in order, never taken back.
+//!
+//! **Invariant:** a file that was released is never edited; the next change is the next file.
+//! **Invariant:** a database of a newer program, or of another one, is left as it is.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::super::failure::{StoreFailure, doing};
+
+/// Every step, in order: the first one makes schema 1.
+const STEPS: &[&str] = &[include_str!("0001.sql")];
+
+/// `BWLC`, which tells `SQLite`'s tools and us whose file it is.
+const APPLICATION: i64 = 0x4257_4c43;
+
+/// The schema that this program writes.
+pub(super) const SCHEMA: i64 = 1;
+
+/// Brings a database to the newest schema.
+pub(super) fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreFailure> {
+    let fail = doing("bring the database to its schema");
+    if is_newest(db).map_err(&fail)? {
+        return Ok(());
+    }
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&fail)?;
+    let number = |pragma: &str| tx.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    let application = number("application_id").map_err(&fail)?;
+    let found = number("user_version").map_err(&fail)?;
+    let tables = "SELECT count(*) FROM sqlite_schema";
+    let tables: i64 = tx.query_row(tables, [], |row| row.get(0)).map_err(&fail)?;
+    let is_new = application == 0 && found == 0 && tables == 0;
+    if application != APPLICATION && !is_new {
+        return Err(StoreFailure::NotOurs { path: path.to_owned() });
+    }
+    if found > SCHEMA {
+        return Err(StoreFailure::Newer { path: path.to_owned(), found, known: SCHEMA });
+    }
+    let done = usize::try_from(found).unwrap_or_default();
+    for step in STEPS.iter().skip(done) {
+        tx.execute_batch(step).map_err(&fail)?;
+    }
+    tx.pragma_update(None, "application_id", APPLICATION).map_err(&fail)?;
+    tx.pragma_update(None, "user_version", SCHEMA).map_err(&fail)?;
+    tx.commit().map_err(&fail)
+}
+
+/// Most starts have nothing to do: they write nothing, and wait for nobody's lock.
+fn is_newest(db: &Connection) -> Result<bool, rusqlite::Error> {
+    let number = |pragma: &str| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    Ok(number("application_id")? == APPLICATION && number("user_version")? == SCHEMA)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open() -> Connection {
+        Connection::open_in_memory().unwrap()
+    }
+
+    #[test]
+    fn the_steps_lead_to_the_schema_once() {
+        assert_eq!(i64::try_from(STEPS.len()), Ok(SCHEMA));
+        let mut db = open();
+        for _ in 0..2 {
+            migrate(&mut db, Path::new("x")).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_newer_or_foreign_database_is_left_as_it_is() {
+        let mut db = open();
+        migrate(&mut db, Path::new("x")).unwrap();
+        db.pragma_update(None, "user_version", SCHEMA + 1).unwrap();
+        let found = migrate(&mut db, Path::new("x")).unwrap_err();
+        assert!(matches!(found, StoreFailure::Newer { found: 2, known: 1, .. }), "{found}");
+        let mut db = open();
+        db.execute_batch("CREATE TABLE t (a)").unwrap();
+        let found = migrate(&mut db, Path::new("x")).unwrap_err();
+        assert!(matches!(found, StoreFailure::NotOurs { .. }), "{found}");
+    }
+}

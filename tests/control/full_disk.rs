@@ -1,0 +1,82 @@
+//! A disk that is really full: a small filesystem in memory, in a mount namespace of its own.
+
+use std::process::{Child, Command, Stdio};
+
+use serde_json::json;
+use tests::agent::until;
+
+use crate::host::Host;
+use crate::service::{Folder, Service};
+
+/// A process that keeps a mount namespace open, in which the store's folder is small.
+struct Small(Child);
+
+impl Small {
+    /// `None` without the rights.
+    fn at(folder: &Folder) -> Option<Self> {
+        let store = folder.path().join("store");
+        std::fs::create_dir_all(&store).unwrap();
+        let ready = folder.path().join("ready");
+        let script = format!(
+            "set -e; mount -t tmpfs -o size=3m small {}; touch {}; exec cat",
+            store.display(),
+            ready.display()
+        );
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--mount", "--propagation", "private", "/bin/sh", "-c", &script]);
+        let keeper = unshare.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut small = Self(keeper);
+        until("the small filesystem is there", || {
+            ready.exists() || small.0.try_wait().unwrap().is_some()
+        });
+        if ready.exists() {
+            return Some(small);
+        }
+        assert!(std::env::var_os("BOWLINE_CI").is_none(), "mounting is not allowed");
+        println!("left out: mounting is not allowed");
+        None
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_loses_nothing_and_is_over_when_there_is_room() {
+    let folder = Folder::new();
+    let Some(small) = Small::at(&folder) else { return };
+    let id = small.0.id().to_string();
+    let service = Service::under(folder, &["nsenter", "--mount", "--target", &id], "");
+    let mut host = Host::enrolled(&service, "web-1");
+    host.tell_many(1500);
+    let ballast = format!("/proc/{id}/root{}/store/ballast", service.folder.path().display());
+    let mut acked = 0;
+    let detail = loop {
+        let answer = service.send(&host.after(acked, 100));
+        if answer.status != 200 {
+            break answer.problem(507);
+        }
+        acked = answer.json()["acked"].as_u64().unwrap();
+        assert!(acked < 1500, "the disk is not small enough");
+        if acked == 500 {
+            // What is left is taken by somebody else.
+            let bytes = vec![0; 4 << 20];
+            assert!(std::fs::write(&ballast, bytes).is_err());
+        }
+    };
+    assert!(detail.contains("free space"), "{detail}");
+    assert!(acked >= 500);
+    assert_eq!(service.seq("web-1"), acked, "what was acknowledged is kept, and nothing else");
+    assert_eq!(
+        service.send(&host.after(0, 100)).json(),
+        json!({"acked": acked}),
+        "replays need no room"
+    );
+    std::fs::remove_file(&ballast).unwrap();
+    let answer = service.send(&host.after(acked, 100));
+    assert_eq!(answer.json(), json!({"acked": acked + 100}));
+}

@@ -1,0 +1,138 @@
+//! The service ends in the middle: asked to, killed, or by its disk.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use nix::sys::signal::Signal;
+use rusqlite::Connection;
+use serde_json::json;
+use tests::agent::until;
+
+use crate::host::Host;
+use crate::http::try_ask;
+use crate::service::{Folder, Service};
+
+/// Sends records in small requests until the service hangs up; tells what was acknowledged.
+fn send_until_hung_up(service: &Service, host: &Host, acked: &AtomicU64) {
+    loop {
+        let from = acked.load(Ordering::Relaxed);
+        let body = host.after(from, 2).join("\n");
+        let sent = try_ask(service.address, "POST", "/agent/v1/records", None, body.as_bytes());
+        let Some(answer) = sent.filter(|it| it.status == 200) else { return };
+        acked.store(answer.json()["acked"].as_u64().unwrap(), Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn what_was_acknowledged_is_there_after_any_end() {
+    for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+        let mut service = Service::new();
+        let mut host = Host::enrolled(&service, "web-1");
+        host.tell_many(400);
+        let acked = AtomicU64::new(0);
+        thread::scope(|scope| {
+            scope.spawn(|| send_until_hung_up(&service, &host, &acked));
+            until("some records are acknowledged", || acked.load(Ordering::Relaxed) >= 20);
+            service.signal(signal);
+        });
+        let code = service.wait();
+        assert_eq!(code, (signal == Signal::SIGTERM).then_some(0));
+        let acked = acked.into_inner();
+        assert!((20..400).contains(&acked), "{acked}");
+        service.start();
+        let kept = service.seq("web-1");
+        assert!(kept >= acked, "{signal}: {acked} were acknowledged, {kept} are kept");
+        assert_eq!(service.send(&host.all()).json(), json!({"acked": 400}));
+        let page = service.get("/api/v1/deployments?limit=1000").json();
+        assert_eq!(page["items"].as_array().unwrap().len(), 400);
+        assert_eq!(service.get("/api/v1/hosts/web-1").json()["faults"], json!([]));
+    }
+}
+
+#[test]
+fn a_request_that_was_begun_is_answered_before_the_end() {
+    use std::io::Write as _;
+    let mut service = Service::new();
+    let mut host = Host::enrolled(&service, "web-1");
+    host.tell_many(1);
+    let body = host.all().remove(0);
+    let mut stream = crate::http::connect(service.address);
+    let head = crate::http::head("POST", "/agent/v1/records", None, body.len());
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&body.as_bytes()[..10]).unwrap();
+    // The service has read the head once it answers what came after it.
+    assert_eq!(service.get("/healthz").status, 200);
+    service.signal(Signal::SIGTERM);
+    until("it takes no more connections", || {
+        std::net::TcpStream::connect(service.address).is_err()
+    });
+    stream.write_all(&body.as_bytes()[10..]).unwrap();
+    assert_eq!(crate::http::read(&mut stream).unwrap().json(), json!({"acked": 1}));
+    assert_eq!(service.wait(), Some(0));
+}
+
+#[test]
+fn a_locked_database_is_told_and_loses_nothing() {
+    let service = Service::new();
+    let mut host = Host::enrolled(&service, "web-1");
+    host.tell_many(1);
+    let file = service.folder.path().join("store/control.db");
+    let other = Connection::open(file).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let detail = service.send(&host.all()).problem(503);
+    assert!(detail.contains("other program"), "{detail}");
+    assert_eq!(service.seq("web-1"), 0, "reading goes on");
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(service.send(&host.all()).json(), json!({"acked": 1}));
+}
+
+#[test]
+fn a_database_of_a_newer_version_or_another_program_is_left_as_it_is() {
+    let mut service = Service::new();
+    service.stop();
+    let file = service.folder.path().join("store/control.db");
+    let db = Connection::open(&file).unwrap();
+    db.pragma_update(None, "user_version", 1000).unwrap();
+    drop(db);
+    let before = std::fs::read(&file).unwrap();
+    let told = service.verb(&[]);
+    assert_eq!(told.status.code(), Some(2), "{told:?}");
+    assert!(String::from_utf8_lossy(&told.stderr).contains("schema 1000"), "{told:?}");
+    assert!(service.verb(&["token", "new", "--host", "a"]).status.code() == Some(2));
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+    std::fs::write(
+        &file,
+        "a text that somebody wants to keep, long enough for a page's head; ".repeat(9),
+    )
+    .unwrap();
+    let before = std::fs::read(&file).unwrap();
+    let told = service.verb(&[]);
+    assert_eq!(told.status.code(), Some(2), "{told:?}");
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+}
+
+#[test]
+fn a_failed_sync_is_never_acknowledged_and_ends_the_service() {
+    let strace = std::process::Command::new("strace").arg("-V").output();
+    if strace.is_err() {
+        assert!(std::env::var_os("BOWLINE_CI").is_none(), "strace is missing");
+        println!("left out: strace is missing");
+        return;
+    }
+    let mut service = Service::new();
+    let mut host = Host::enrolled(&service, "web-1");
+    host.tell_many(2);
+    assert_eq!(service.send(&host.after(0, 1)).json(), json!({"acked": 1}));
+    service.stop();
+    let folder = std::mem::replace(&mut service.folder, Folder::new());
+    let log = folder.path().join("strace.log").display().to_string();
+    // The first syncs are those of opening; every later one fails.
+    let inject = "inject=fdatasync,fsync:error=EIO";
+    let prefix = ["strace", "-f", "-qq", "-o", &log, "-e", "trace=fdatasync,fsync", "-e", inject];
+    let mut service = Service::under(folder, &prefix, "");
+    assert!(service.send(&host.after(1, 1)).problem(503).contains("disk"));
+    assert_eq!(service.wait(), Some(3), "{}", service.said());
+    let folder = std::mem::replace(&mut service.folder, Folder::new());
+    let service = Service::under(folder, &[], "");
+    assert_eq!(service.send(&host.all()).json(), json!({"acked": 2}));
+}
