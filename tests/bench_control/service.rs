@@ -1,0 +1,93 @@
+//! The service that is measured, and what the kernel says about it.
+//!
+//! **Invariant:** it listens on loopback and keeps its records in a folder that is removed at the end.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{self, Child, Command, Stdio};
+use std::thread;
+
+use anyhow::{Context as _, Result, ensure};
+use nix::unistd::{SysconfVar, sysconf};
+
+use crate::load::ask;
+
+/// The service.
+pub(crate) struct Service {
+    program: PathBuf,
+    folder: PathBuf,
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Service {
+    pub(crate) fn start(program: &Path) -> Result<Self> {
+        let folder = std::env::temp_dir().join(format!("bowline-bench-control-{}", process::id()));
+        fs::create_dir_all(&folder)?;
+        let settings = "[listen]\naddress = \"127.0.0.1:0\"\n[store]\nfile = \"control.db\"\n";
+        fs::write(folder.join("control.toml"), settings)?;
+        let mut command = Command::new(program);
+        command.arg("--config").arg(folder.join("control.toml")).stderr(Stdio::piped());
+        let mut child = command.spawn().context("start the service")?;
+        let mut lines = BufReader::new(child.stderr.take().context("its stderr")?).lines();
+        let address = lines.by_ref().map_while(Result::ok).find_map(|line| {
+            line.split_once("listens at ").and_then(|(_, it)| it.trim().parse().ok())
+        });
+        thread::spawn(move || lines.for_each(drop));
+        let address = address.context("the service did not start")?;
+        Ok(Self { program: program.to_owned(), folder, child, address })
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn token(&self, host: &str) -> Result<String> {
+        let mut command = Command::new(&self.program);
+        command.arg("--config").arg(self.folder.join("control.toml"));
+        let output = command.args(["token", "new", "--host", host]).output()?;
+        ensure!(output.status.success(), "no token: {output:?}");
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    }
+
+    /// CPU seconds that it used.
+    pub(crate) fn cpu(&self) -> Result<f64> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // Behind the name in brackets: user and system time are the 12th and 13th.
+        let rest = stat.rsplit_once(')').context("a process's state")?.1;
+        let words: Vec<&str> = rest.split_whitespace().collect();
+        let ticks = words[11].parse::<f64>()? + words[12].parse::<f64>()?;
+        let second = sysconf(SysconfVar::CLK_TCK)?.context("the kernel's tick")?;
+        Ok(ticks / second as f64)
+    }
+
+    pub(crate) fn peak_mib(&self) -> Result<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|it| it.strip_prefix("VmHWM:")).context("its peak")?;
+        let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kib / 1024.0)
+    }
+
+    /// Records that it took.
+    pub(crate) fn taken(&self) -> Result<u64> {
+        let mut stream = BufReader::new(TcpStream::connect(self.address)?);
+        let page = ask(&mut stream, "GET", "/metrics", b"")?;
+        let name = "bowline_control_records_taken_total ";
+        let line = page.lines().find_map(|it| it.strip_prefix(name));
+        Ok(line.context("how many were taken")?.parse()?)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+        drop(fs::remove_dir_all(&self.folder));
+    }
+}
