@@ -126,9 +126,11 @@ fn a_failed_sync_is_never_acknowledged_and_ends_the_service() {
     service.stop();
     let folder = std::mem::replace(&mut service.folder, Folder::new());
     let log = folder.path().join("strace.log").display().to_string();
-    // The first syncs are those of opening; every later one fails.
+    // Opening writes nothing: the first sync is that of the first record, and fails.
     let inject = "inject=fdatasync,fsync:error=EIO";
-    let prefix = ["strace", "-f", "-qq", "-o", &log, "-e", "trace=fdatasync,fsync", "-e", inject];
+    // Detached, so that the process that is waited for, and ended, is the service.
+    let prefix =
+        ["strace", "-D", "-f", "-qq", "-o", &log, "-e", "trace=fdatasync,fsync", "-e", inject];
     let mut service = Service::under(folder, &prefix, "");
     assert!(service.send(&host.after(1, 1)).problem(503).contains("disk"));
     assert_eq!(service.wait(), Some(3), "{}", service.said());
