@@ -32,6 +32,7 @@ mod clocks;
 mod orphans;
 mod health;
 mod losses;
+mod pushes;
 mod kinds;
 mod asked;
 mod power_cuts;

@@ -60,6 +60,12 @@ impl Host {
                     bytes: known.trust.limits.pack_bytes.as_bytes(),
                     timeout: settings.fetch_timeout,
                 };
+                if or_tell!(repository.is_overgrown(limits.bytes)) {
+                    tracing::info!(
+                        "the fetched repository has grown too large, and is fetched anew"
+                    );
+                    *repository = or_tell!(Repository::remake(repository.folder()));
+                }
                 let (remotes, name) = (&settings.remotes, &settings.ref_name);
                 or_tell!(repository.fetch(remotes, name, &limits, stop))
             }

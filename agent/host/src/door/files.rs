@@ -87,6 +87,15 @@ pub fn look(path: &Path) -> Result<Option<File>, OsFailure> {
     }
 }
 
+/// How long a file is; 0 when there is none.
+pub fn length(path: &Path) -> Result<u64, OsFailure> {
+    match fs::symlink_metadata(path) {
+        Ok(found) => Ok(found.len()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(source) => Err(OsFailure::new("look at", path, source)),
+    }
+}
+
 /// Sets a file's mode.
 pub fn set_mode(path: &Path, mode: u32) -> Result<(), OsFailure> {
     let permissions = Permissions::from_mode(mode);

@@ -39,6 +39,9 @@ const SMALL_BYTES_MAX: u64 = 64 << 10;
 /// Packs, and whatever else lies in one folder; each fetch of something new adds two files.
 const FILES_MAX: usize = 1_000_000;
 
+/// Files of packs, two each, from which on looking an object up takes longer than fetching anew.
+const PACK_FILES_MAX: usize = 400;
+
 /// No blob of a revision is larger.
 pub const BLOB_BYTES_MAX: u64 = 64 << 20;
 
@@ -119,6 +122,18 @@ impl Repository {
     pub fn remake(folder: &Path) -> Result<Self, RepositoryFailure> {
         files::remove_folder(folder)?;
         Self::open(folder)
+    }
+
+    /// Whether so much lies in it that it is better fetched anew: each fetch leaves a pack, also of what
+    /// is refused then. `most` is what one fetch may bring.
+    pub fn is_overgrown(&self, most: u64) -> Result<bool, RepositoryFailure> {
+        let folder = self.folder.join("objects/pack");
+        let names = files::names(&folder, FILES_MAX)?;
+        let mut bytes: u64 = 0;
+        for name in &names {
+            bytes = bytes.saturating_add(files::length(&folder.join(name))?);
+        }
+        Ok(names.len() > PACK_FILES_MAX || bytes > most.saturating_mul(2))
     }
 
     /// Where it lies.
