@@ -105,3 +105,19 @@ fn a_baseline_stands_in_the_way_of_no_beginning_and_no_repair() {
     shop.once().ended(Outcome::Committed);
     assert_eq!(fs::read_to_string(shop.on_host("/etc/app.conf")).unwrap(), "one");
 }
+
+#[test]
+fn probes_that_come_without_a_change_are_asked_all_the_same() {
+    let shop = Workshop::new();
+    merge(&shop, "one", "");
+    shop.once().ended(Outcome::Committed);
+    merge(&shop, "one", &depends_on(&shop, "upstream", false));
+    let told = shop.once();
+    let cycle = told.ended(Outcome::Committed);
+    let told_of =
+        |it: &String| it.contains("already as the revision asks, and Probe/upstream fails");
+    assert_eq!(cycle.warnings.iter().filter(|it| told_of(it)).count(), 1, "{cycle:?}");
+    let record = &deployments(&shop)[0];
+    assert!(record.probes.iter().any(|it| it.name == "upstream" && !it.passed), "{record:?}");
+    shop.once().ended(Outcome::Unchanged);
+}

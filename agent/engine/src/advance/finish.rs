@@ -153,9 +153,9 @@ fn told(memory: Memory, quest: &Quest, tx: &Transaction) -> Turn {
     after(memory, kept, Box::new(ending), went_back)
 }
 
-/// Records, and asks before that how what stands again is doing.
-fn after(memory: Memory, kept: Box<Record>, ending: Box<Ending>, went_back: bool) -> Turn {
-    let standing = memory.generation.as_deref().filter(|_| went_back);
+/// Records, and asks before that how what stands is doing, where no trial told.
+fn after(memory: Memory, kept: Box<Record>, ending: Box<Ending>, untried: bool) -> Turn {
+    let standing = memory.generation.as_deref().filter(|_| untried);
     let calls = standing.map(health::standing).unwrap_or_default();
     if calls.is_empty() {
         return record(memory, kept, ending);
@@ -176,10 +176,16 @@ pub(super) fn looked(
         return turn(memory, Phase::Rechecking(kept, ending, looks + 1), effect);
     }
     for Answer { name, detail, .. } in answers.iter().filter(|it| !it.passed) {
-        let warning = format!("the host is back as it was, and Probe/{name} fails there: {detail}");
+        let word = ProbeWord { name: name.clone(), passed: false, detail: detail.clone() };
+        // Without a deployment there was nothing to change.
+        let (stands, told) = if kept.deployment.is_empty() {
+            ("already as the revision asks", &mut kept.probes)
+        } else {
+            ("back as it was", &mut kept.after_revert)
+        };
+        told.push(word);
+        let warning = format!("the host is {stands}, and Probe/{name} fails there: {detail}");
         ending.cycle.warnings.push(warning);
-        let (name, detail) = (name.clone(), detail.clone());
-        kept.after_revert.push(ProbeWord { name, passed: false, detail });
     }
     record(memory, kept, ending)
 }
@@ -261,7 +267,8 @@ pub(super) fn adopted(
     let memory = Memory { failures: 0, parked: None, alarmed: None, generation, ..memory };
     let mut kept = alarm(&memory, &ending.cycle);
     kept.kind = Kind::Deployment;
-    record(memory, Box::new(kept), ending)
+    // Its probes were asked by nobody yet: there was nothing to try.
+    after(memory, Box::new(kept), ending, true)
 }
 
 /// The cycle is over.
