@@ -38,6 +38,9 @@ pub(crate) fn measure(agent: &Path, place: &Path, arguments: &Arguments) -> Resu
     bowline.reset()?;
     bowline.run_to("committed", 0)?;
     copy(&place.join("history-home/state"), &anchor)?;
+    // The host stays the one that signed what lies in its state.
+    let (key, kept) = (place.join("history-home/host.key"), place.join("history-key"));
+    fs::copy(&key, &kept)?;
     let ids = repository.lengthen(COMMITS.into())?;
     let (mut verify, mut walk, mut still, mut git) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -45,6 +48,7 @@ pub(crate) fn measure(agent: &Path, place: &Path, arguments: &Arguments) -> Resu
         verify.push(bowline_verify(&repository)?.cpu());
         bowline.reset()?;
         copy(&anchor, &place.join("history-home/state"))?;
+        fs::copy(&kept, &key)?;
         fs::write(bowline.root().join("one"), "one\n")?;
         walk.push(bowline.run()?.cpu());
         still.push(bowline.run()?.cpu());
