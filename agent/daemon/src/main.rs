@@ -8,6 +8,7 @@ use bowline_agent::arguments::Arguments;
 use bowline_agent::cannot_start::CannotStart;
 use bowline_agent::serve::{Ended, Fell};
 use bowline_agent::{check, logs, serve};
+use bowline_api::cause;
 use bowline_api::cycle::Cycle;
 use bowline_api::hint;
 use bowline_api::outcome::Outcome;
@@ -117,16 +118,6 @@ fn approve(files: &[String]) -> ExitCode {
 
 #[allow(clippy::print_stderr, reason = "errors go to stderr")]
 fn complain(error: &(dyn std::error::Error + 'static), hint: &str, code: u8) -> ExitCode {
-    eprintln!("error: {error}");
-    let mut cause = error.source();
-    // Eight causes are more than any error here has; a longer chain is a circle.
-    for _ in 0..8 {
-        let Some(it) = cause else { break };
-        eprintln!("caused by: {it}");
-        cause = it.source();
-    }
-    if !hint.is_empty() {
-        eprintln!("hint: {hint}");
-    }
+    eprint!("{}", cause::report(error, hint));
     ExitCode::from(code)
 }

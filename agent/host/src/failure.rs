@@ -5,6 +5,7 @@
 use std::io;
 use std::path::Path;
 
+pub use bowline_api::cause::chain;
 use nix::errno::Errno;
 use thiserror::Error;
 
@@ -77,20 +78,6 @@ fn kind_of(error: &io::Error) -> Kind {
         ) => Kind::Transient,
         _ => Kind::Broken,
     }
-}
-
-/// Shows an error with its whole chain of causes, for a report.
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    // Eight causes are more than any error here has; a longer chain is a circle.
-    for _ in 0..8 {
-        let Some(it) = cause else { break };
-        text.push_str(": ");
-        text.push_str(&it.to_string());
-        cause = it.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub mod enrolment;
 pub mod intake;
 pub mod fleet;
 pub mod status;
+pub mod cause;
 pub mod cycle;
 pub mod problem;
 pub mod hint;

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use bowline_api::cause;
 use bowline_control::arguments::Arguments;
 use bowline_control::{desk, logs, serve, settings};
 use clap::Parser as _;
@@ -38,17 +39,7 @@ fn say(what: &str) -> ExitCode {
 }
 
 #[allow(clippy::print_stderr, reason = "errors go to stderr")]
-fn complain(error: &dyn Error, hint: &str, code: u8) -> ExitCode {
-    eprintln!("error: {error}");
-    let mut cause = error.source();
-    // Eight causes are more than any error here has; a longer chain is a circle.
-    for _ in 0..8 {
-        let Some(it) = cause else { break };
-        eprintln!("caused by: {it}");
-        cause = it.source();
-    }
-    if !hint.is_empty() {
-        eprintln!("hint: {hint}");
-    }
+fn complain(error: &(dyn Error + 'static), hint: &str, code: u8) -> ExitCode {
+    eprint!("{}", cause::report(error, hint));
     ExitCode::from(code)
 }

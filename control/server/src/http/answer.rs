@@ -2,11 +2,10 @@
 //!
 //! **Invariant:** what a failure says about the inside stays in the log; a client reads what to do.
 
-use std::error::Error;
-
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
+use bowline_api::cause::chain;
 use bowline_api::problem::{MEDIA_TYPE, Problem};
 use serde::Serialize;
 
@@ -73,20 +72,6 @@ pub(super) fn failed(service: &Service, failure: &StoreFailure) -> Refusal {
     let todo =
         if hint.is_empty() { "send it again later; the service's log says why" } else { hint };
     Refusal::new(status, title, format!("nothing was kept; {todo}"))
-}
-
-/// A failure with its causes, for the log.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    // Eight causes are more than any error here has; a longer chain is a circle.
-    for _ in 0..8 {
-        let Some(it) = cause else { break };
-        text.push_str(": ");
-        text.push_str(&it.to_string());
-        cause = it.source();
-    }
-    text
 }
 
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {

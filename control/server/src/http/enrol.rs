@@ -8,13 +8,14 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use bowline_api::cause::chain;
 use bowline_api::enrolment::{Answer, KeyState};
 use bowline_fleet::claim::Denied;
 use bowline_model::digest::Sha256;
 use bowline_model::name::Name;
 
 use super::Service;
-use super::answer::{Refusal, chain, failed, json};
+use super::answer::{Refusal, failed, json};
 use super::body;
 use super::meters::Meters;
 use crate::door;

@@ -9,13 +9,14 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use bowline_api::cause::chain;
 use bowline_api::enrolment::KeyState;
 use bowline_api::intake::{Acked, Broken};
 use bowline_fleet::chain::Tip;
 use tokio::task::spawn_blocking;
 
 use super::Service;
-use super::answer::{Refusal, chain, failed, json, problem};
+use super::answer::{Refusal, failed, json, problem};
 use super::body;
 use super::meters::Meters;
 use crate::door;
