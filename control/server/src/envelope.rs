@@ -22,6 +22,9 @@ const ENVELOPE_MAX: ByteSize = ByteSize::from_mib(1);
 /// What stands before the 32 bytes of an Ed25519 key in its wire encoding: type and lengths.
 const ED25519_HEAD: &[u8] = b"\0\0\0\x0bssh-ed25519\0\0\0\x20";
 
+/// Length of `"signatures":[…]}` as hosts write it: a fingerprint of 50 bytes, and a signature of 88.
+const TAIL_BYTES: usize = 14 + 2 + 10 + 50 + 9 + 88 + 4;
+
 /// What is not taken.
 #[derive(Debug, Error)]
 pub enum BadMessage {
@@ -66,11 +69,23 @@ pub struct Proved {
     pub fingerprint: String,
 }
 
-/// The fingerprint that an envelope names.
+/// The fingerprint that an envelope names; whether the envelope is one is found out later.
 pub fn key_named(line: &[u8]) -> Result<String, BadMessage> {
+    if let Some(named) = named_in_place(line) {
+        return Ok(named.to_owned());
+    }
     let envelope = dsse::read(line, ENVELOPE_MAX)?;
     let first = envelope.signatures.into_iter().next();
     first.and_then(|it| it.key_id).ok_or(BadMessage::Form("it names no key"))
+}
+
+/// The fingerprint where hosts write it: close to the end, so what stands before need not be read twice.
+fn named_in_place(line: &[u8]) -> Option<&str> {
+    let tail = line.get(line.len().checked_sub(TAIL_BYTES)?..)?;
+    let tail = tail.get(tail.iter().position(|it| *it == b'[')?..)?;
+    let named = tail.strip_prefix(br#"[{"keyid":""#)?;
+    let end = named.iter().position(|it| *it == b'"')?;
+    str::from_utf8(named.get(..end)?).ok()
 }
 
 /// Verifies a record of a key; `named` is the fingerprint by which the key was found.
@@ -133,4 +148,34 @@ fn strict(line: &[u8], kind: &str, named: &str) -> Result<(Envelope, [u8; 64]), 
 fn check(envelope: &Envelope, public: &[u8; 32], signature: &[u8; 64]) -> Result<(), BadMessage> {
     let key = UnparsedPublicKey::new(&ED25519, public);
     key.verify(&envelope.pae(), signature).map_err(|_bad| BadMessage::Signature)
+}
+
+#[cfg(test)]
+mod tests {
+    use bowline_model::envelope::EnvelopeSignature;
+
+    use super::*;
+
+    fn line(key_id: &str) -> Vec<u8> {
+        let signature = EnvelopeSignature { key_id: Some(key_id.to_owned()), sig: vec![1; 64] };
+        let envelope = Envelope {
+            payload_type: record::PAYLOAD_TYPE.to_owned(),
+            payload: br#"{"signatures":[{"keyid":"SHA256:other"}]}"#.to_vec(),
+            signatures: vec![signature],
+        };
+        let mut line = dsse::write(&envelope);
+        line.pop();
+        line
+    }
+
+    #[test]
+    fn a_key_is_found_in_its_place_and_elsewhere() {
+        let usual = format!("SHA256:{}", "k".repeat(43));
+        assert_eq!(named_in_place(&line(&usual)), Some(usual.as_str()));
+        for named in [usual.as_str(), "short", &"l".repeat(300)] {
+            assert_eq!(key_named(&line(named)).unwrap(), named);
+        }
+        assert!(key_named(b"{}").is_err());
+        assert!(key_named(&[b'['; 400]).is_err());
+    }
 }

@@ -7,6 +7,7 @@ mod answer;
 mod body;
 mod enrol;
 mod gate;
+mod keyring;
 mod listen;
 mod meters;
 mod metrics;
@@ -23,6 +24,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::settings::{Limits, Settings};
 use crate::store::Store;
+use keyring::Keyring;
 use meters::Meters;
 
 pub use listen::serve;
@@ -37,6 +39,7 @@ pub struct Service {
     meters: Meters,
     /// Threads that may verify signatures at once: more would only take turns.
     verifiers: Arc<Semaphore>,
+    keyring: Keyring,
     fell: Notify,
 }
 
@@ -50,6 +53,7 @@ impl Service {
             limits: settings.limits,
             meters: Meters::default(),
             verifiers: Arc::new(Semaphore::new(cores)),
+            keyring: Keyring::default(),
             fell: Notify::new(),
         }
     }

@@ -26,6 +26,10 @@ use crate::store::{Appended, Batch, Break, Entry, HostKey};
 /// Records in one request: an envelope has some 500 bytes at least, so a full body holds no more.
 const LINES_MAX: usize = 4096;
 
+/// Bodies up to this size are verified where they were read, in some 0.2 ms: handing one to another
+/// thread and back takes more than verifying a record.
+const AT_ONCE_BYTES_MAX: usize = 4 << 10;
+
 pub(super) async fn records(
     State(service): State<Arc<Service>>,
     body: Body,
@@ -39,14 +43,17 @@ pub(super) async fn records(
         refused(Refusal::bad("no records", "send one DSSE envelope a line, at least one"))
     })?;
     let named = envelope::key_named(first).map_err(|it| refused(bad_line(1, &it)))?;
-    let found = service.store.key(named.clone()).await;
-    let key = found.map_err(|it| failed(&service, &it))?;
-    let key = key.ok_or_else(|| refused(unknown(&named)))?;
+    let key = key_of(&service, &named).await?.ok_or_else(|| refused(unknown(&named)))?;
     if key.state != KeyState::Enrolled {
         return Err(refused(not_taken(&key.host, key.state)));
     }
     let (id, host) = (key.id, key.host.clone());
-    let entries = verified(&service, body, key, named).await?.map_err(refused)?;
+    let entries = if body.len() <= AT_ONCE_BYTES_MAX {
+        verify(&body, &key, &named)
+    } else {
+        verify_apart(&service, body, key, named.clone()).await?
+    };
+    let entries = entries.map_err(refused)?;
     let count = entries.len() as u64;
     let appended = service.store.append(Batch { key: id, entries }, door::wall()).await;
     let appended = appended.map_err(|it| failed(&service, &it))?;
@@ -62,7 +69,10 @@ pub(super) async fn records(
             tracing::warn!(host, kind = how.word(), seq, expected = tip.expected(), "broken chain");
             Ok(problem(StatusCode::CONFLICT, &broken(how, seq, tip)))
         }
-        Appended::NotTaken(state) => Err(refused(not_taken(&host, state))),
+        Appended::NotTaken(state) => {
+            service.keyring.drop_key(&named);
+            Err(refused(not_taken(&host, state)))
+        }
     }
 }
 
@@ -70,8 +80,20 @@ fn lines(body: &[u8]) -> impl Iterator<Item = &[u8]> {
     body.split(|byte| *byte == b'\n').filter(|it| !it.is_empty())
 }
 
+async fn key_of(service: &Service, named: &str) -> Result<Option<HostKey>, Refusal> {
+    if let Some(key) = service.keyring.find(named) {
+        return Ok(Some(key));
+    }
+    let found = service.store.key(named.to_owned()).await;
+    let found = found.map_err(|it| failed(service, &it))?;
+    if let Some(key) = &found {
+        service.keyring.hang(named, key);
+    }
+    Ok(found)
+}
+
 /// Verifies all lines on a thread of its own: a full body keeps one busy for tens of milliseconds.
-async fn verified(
+async fn verify_apart(
     service: &Service,
     body: Vec<u8>,
     key: HostKey,
@@ -84,17 +106,22 @@ async fn verified(
     let place = Arc::clone(&service.verifiers).acquire_owned().await;
     let place = place.map_err(|_closed| ending())?;
     let work = move || {
-        let mut entries = Vec::new();
-        for (at, line) in lines(&body).enumerate() {
-            if at >= LINES_MAX {
-                return Err(Refusal::bad("too many records", "send at most 4096 at once"));
-            }
-            entries.push(envelope::record(line, &key, &named).map_err(|it| bad_line(at + 1, &it))?);
-        }
+        let entries = verify(&body, &key, &named);
         drop(place);
-        Ok(entries)
+        entries
     };
     spawn_blocking(work).await.map_err(|_gone| ending())
+}
+
+fn verify(body: &[u8], key: &HostKey, named: &str) -> Result<Vec<Entry>, Refusal> {
+    let mut entries = Vec::new();
+    for (at, line) in lines(body).enumerate() {
+        if at >= LINES_MAX {
+            return Err(Refusal::bad("too many records", "send at most 4096 at once"));
+        }
+        entries.push(envelope::record(line, key, named).map_err(|it| bad_line(at + 1, &it))?);
+    }
+    Ok(entries)
 }
 
 fn bad_line(line: usize, bad: &BadMessage) -> Refusal {
