@@ -36,6 +36,8 @@ pub mod repository;
 pub mod command;
 pub mod service;
 pub mod probe;
+pub mod secret_file;
+pub mod http;
 pub mod key;
 mod openssh;
 pub mod record;

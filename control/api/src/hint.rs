@@ -171,6 +171,17 @@ pub const HINTS: &[(&str, &str)] = &[
     ("object-format", "use a repository made with --object-format=sha1"),
     ("remote-damaged", "run git fsck there; its references must be in Git's \"files\" format"),
     ("fetch-timeout", "raise [source] timeout"),
+    (
+        "unreachable",
+        "check the address, the proxy, and what stands between; it is tried again by itself",
+    ),
+    (
+        "tls",
+        "check caFile, the certificates of both sides and their dates; it is tried again by itself",
+    ),
+    ("server-late", "look after the server or the line to it; it is tried again by itself"),
+    ("answer-too-large", "find out what answers there: no such server sends that much"),
+    ("bad-answer", "find out what answers at that address; it is tried again by itself"),
     ("missing-object", "run git fsck on the remote; the agent fetches everything again by itself"),
     (
         "repository",

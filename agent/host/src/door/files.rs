@@ -23,6 +23,11 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, OsFailure> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(OsFailure::new("open", path, source)),
     };
+    read_open(file, path, limit).map(Some)
+}
+
+/// Reads an open file of at most `limit` bytes.
+pub fn read_open(file: File, path: &Path, limit: u64) -> Result<Vec<u8>, OsFailure> {
     let mut bytes = Vec::new();
     file.take(limit + 1)
         .read_to_end(&mut bytes)
@@ -30,7 +35,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, OsFailure> {
     if bytes.len() as u64 > limit {
         return Err(OsFailure::new("read", path, Errno::EFBIG));
     }
-    Ok(Some(bytes))
+    Ok(bytes)
 }
 
 /// Replaces a file durably. `mode` counts for the new file.

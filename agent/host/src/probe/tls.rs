@@ -8,15 +8,12 @@ use bowline_model::host_path::HostPath;
 use bowline_model::manifest::HttpProbe;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 use crate::door::root::Root;
 use crate::failure::chain;
-
-/// A bundle of all public authorities has some 200 KiB.
-const CA_BYTES_MAX: u64 = 4 << 20;
+use crate::http::tls;
 
 /// Settings for connections; the system's authorities are read once.
 #[derive(Debug, Default)]
@@ -47,44 +44,26 @@ impl Trust {
 
 /// The system's certificate authorities.
 fn system() -> Result<Arc<ClientConfig>, String> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        return Err("the system has no certificate authorities; name a caFile".to_owned());
-    }
-    build(roots)
+    build(tls::system_roots().map_err(|error| error.to_string())?)
 }
 
 /// The certificates of a file below the root, and no others.
 fn named(root: &Root, path: &HostPath) -> Result<Arc<ClientConfig>, String> {
-    let bytes = root.read(path.as_str(), CA_BYTES_MAX).map_err(|failure| chain(&failure))?;
+    let bytes = root.read(path.as_str(), tls::CA_BYTES_MAX).map_err(|failure| chain(&failure))?;
     let bytes = bytes.ok_or_else(|| format!("the caFile {path} is not there"))?;
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&bytes) {
-        let wrong = |why: String| format!("the caFile {path} is not usable: {why}");
-        let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
-        roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
-    }
-    if roots.is_empty() {
-        return Err(format!("the caFile {path} holds no certificate"));
-    }
-    build(roots)
+    build(tls::roots_in(&bytes).map_err(|why| format!("the caFile {path} {why}"))?)
 }
 
 fn build(roots: RootCertStore) -> Result<Arc<ClientConfig>, String> {
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?;
+    let builder = tls::builder().map_err(|error| chain(&error))?;
     Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
 }
 
 /// Everybody: for a page whose certificate nobody here can check.
 fn anyone() -> Result<Arc<ClientConfig>, String> {
     let provider = Arc::new(ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?;
-    let config = builder
+    let config = tls::builder()
+        .map_err(|error| chain(&error))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Anyone(provider)))
         .with_no_client_auth();
