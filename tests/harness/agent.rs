@@ -97,8 +97,14 @@ impl Workshop {
 
     /// Starts the agent as a service, and waits until it answers.
     pub fn serve(&self) -> Service<'_> {
+        self.serve_under(&[])
+    }
+
+    /// Starts the agent as a service with further environment, and waits until it answers.
+    pub fn serve_under(&self, environment: &[(&str, &str)]) -> Service<'_> {
         let mut command = self.command(binaries::agent());
         command.args(["--config", "agent.toml", "--root", "root"]);
+        command.envs(environment.iter().copied());
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let service = Service { shop: self, running: Running { child: Some(child) } };
         until("the agent answers", || service.ask("GET", "/healthz").is_some());
@@ -153,6 +159,17 @@ impl Service<'_> {
     /// Asks for a cycle now.
     pub fn sync(&self) {
         self.ask("POST", "/v1/sync").unwrap();
+    }
+
+    /// Sends it a signal, such as `HUP`.
+    pub fn signal(&self, name: &str) {
+        let id = self.running.child.as_ref().unwrap().id().to_string();
+        self.shop.run("kill", &["-s", name, &id]);
+    }
+
+    /// Whether it answers that it lives.
+    pub fn answers(&self) -> bool {
+        self.ask("GET", "/healthz").is_some()
     }
 
     /// Asks it to end, and waits. Gives its exit code.

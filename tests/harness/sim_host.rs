@@ -192,6 +192,7 @@ impl SimHost {
         self.clock += Duration::from_hours(7);
         let (trust, trust_sha256) = self.village.trust();
         let settings = Settings {
+            interval: Duration::from_mins(1),
             fingerprint: self.fingerprint.clone(),
             folder: String::new(),
             local_labels: BTreeMap::new(),

@@ -39,3 +39,5 @@ mod power_cuts;
 mod promised;
 mod strangers;
 mod own_files;
+mod notified;
+mod reloaded;

@@ -24,12 +24,14 @@ use bowline_host::settle;
 use bowline_host::stat_cache::StatCache;
 use bowline_host::state::State;
 use bowline_host::witness::{self, Said, Standing, Witness};
+use bowline_model::facts::Facts;
 use bowline_model::mark::Mark;
 
 use crate::board::Board;
 use crate::cannot_start::{CannotStart, damaged, opening};
 use crate::gear::{self, Gear};
 use crate::hands::{Host, Run, no_control};
+use crate::reload::Watched;
 
 /// Everything the loop needs.
 #[derive(Debug)]
@@ -79,8 +81,7 @@ pub fn compose(
         Err(_) if recovering => None,
         Err(error) => return Err(opening("read the host's facts")(error)),
     };
-    let name = Some(settings.host.clone()).filter(|it| !it.is_empty());
-    let name = name.or_else(|| facts.as_ref()?.values.get("hostname").cloned()).unwrap_or_default();
+    let name = name_of(&settings, facts.as_ref());
     let memory = Memory::at_start(
         name.clone(),
         settings.interval,
@@ -94,6 +95,7 @@ pub fn compose(
         stat_cache: if once { StatCache::of_nothing() } else { StatCache::default() },
         services: ServiceManager::named(&settings.service_manager),
         prober: Prober::default(),
+        watched: Watched::look(&settings),
         settings,
         root,
         state,
@@ -111,6 +113,14 @@ pub fn compose(
         ending: None,
     };
     Ok(Agent { first: recover(memory, left, quest), host, lock })
+}
+
+/// How the host is called: as its settings say, else as the system does.
+fn name_of(settings: &Settings, facts: Option<&Facts>) -> String {
+    match settings.host.as_str() {
+        "" => facts.and_then(|it| it.values.get("hostname").cloned()).unwrap_or_default(),
+        name => name.to_owned(),
+    }
 }
 
 fn introduce(board: &Board, settings: &Settings, name: String) {

@@ -92,10 +92,17 @@ pub(crate) fn check(settings: &Settings) -> Result<TrustFile, CannotStart> {
     trust_file::load_for(settings).map_err(|error| CannotStart::Settings(chain(&error)))
 }
 
-fn known(settings: &Settings, root: &Root, trust: &TrustFile, fingerprint: String) -> Known {
+/// What the engine is told of settings and trust file.
+pub(crate) fn known(
+    settings: &Settings,
+    root: &Root,
+    trust: &TrustFile,
+    fingerprint: String,
+) -> Known {
     Known {
         fingerprint,
         folder: settings.folder.clone(),
+        interval: settings.interval,
         local_labels: settings.labels.clone(),
         version: Known::version(),
         trust: Arc::clone(&trust.root),

@@ -6,6 +6,9 @@
 pub mod arguments;
 pub mod logs;
 pub mod board;
+pub mod herald;
+mod patience;
+mod reload;
 pub mod driver;
 pub mod hands;
 pub mod cannot_start;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use bowline_agent::arguments::Arguments;
 use bowline_agent::cannot_start::CannotStart;
+use bowline_agent::herald::Summons;
 use bowline_agent::serve::{Ended, Fell};
 use bowline_agent::{check, logs, serve};
 use bowline_api::cause;
@@ -43,7 +44,8 @@ fn main() -> ExitCode {
             Err(error) => complain(&error, error.hint(), USAGE),
         };
     }
-    let ended = if arguments.once { serve::once(settings) } else { serve::always(settings) };
+    let ended =
+        if arguments.once { serve::once(settings) } else { serve::always(settings, &summons()) };
     match ended {
         Ok(_) if !arguments.once => ExitCode::SUCCESS,
         Ok(Ended::Stopped) => {
@@ -62,6 +64,15 @@ fn main() -> ExitCode {
             }
             complain(&error, error.hint(), error.exit_code())
         }
+    }
+}
+
+/// What the service manager left in the environment.
+fn summons() -> Summons {
+    Summons {
+        socket: std::env::var_os("NOTIFY_SOCKET"),
+        watchdog: std::env::var_os("WATCHDOG_USEC"),
+        watchdog_pid: std::env::var_os("WATCHDOG_PID"),
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use bowline_api::cycle::Cycle;
+use bowline_host::failure::chain;
 use bowline_host::settings::Settings;
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
@@ -17,6 +18,8 @@ use crate::board::Board;
 use crate::cannot_start::CannotStart;
 use crate::compose::{Agent, compose};
 use crate::driver::{self, Halt};
+use crate::herald::{Herald, Summons};
+use crate::reload;
 
 /// How the agent ended.
 #[derive(Debug)]
@@ -91,11 +94,12 @@ fn drive(agent: Agent) -> Result<Ended, Fell> {
 }
 
 /// Runs as a service.
-pub fn always(settings: Settings) -> Result<Ended, Fell> {
-    let board = Arc::new(Board::default());
+pub fn always(settings: Settings, summons: &Summons) -> Result<Ended, Fell> {
+    let board = Arc::new(Board::with(Herald::for_summons(summons)));
     let stop = Arc::new(AtomicBool::new(false));
     let (socket, listen) = (settings.socket.clone(), settings.listen.clone());
     let records = settings.state.join("records");
+    let first = settings.clone();
     let agent = compose(settings, Arc::clone(&board), Arc::clone(&stop), false)?;
     let runtime = runtime()?;
     runtime.block_on(async {
@@ -113,6 +117,7 @@ pub fn always(settings: Settings) -> Result<Ended, Fell> {
         let mut over = over;
         let mut terminate = signal(SignalKind::terminate()).map_err(Fell::Runtime)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(Fell::Runtime)?;
+        let mut hang_up = signal(SignalKind::hangup()).map_err(Fell::Runtime)?;
         let serving = api::serve(doors, served);
         tokio::pin!(serving);
         loop {
@@ -124,14 +129,30 @@ pub fn always(settings: Settings) -> Result<Ended, Fell> {
                 }
                 _ = terminate.recv() => ask_stop(&board, &stop),
                 _ = interrupt.recv() => ask_stop(&board, &stop),
+                _ = hang_up.recv() => ask_reload(&board, &first),
                 () = &mut serving => {}
             }
         }
     })
 }
 
+/// The files are judged at once, so that whoever asks hears of it also during a long deployment; the
+/// loop takes them up between two cycles.
+fn ask_reload(board: &Board, settings: &Settings) {
+    board.herald().reloading();
+    tracing::info!("asked to read the settings again");
+    if let Err(stale) = reload::read(settings) {
+        let detail = chain(&stale);
+        tracing::warn!(detail, "settings are not taken up");
+        board.note(vec![detail]);
+    }
+    board.ask_reload();
+    board.herald().reloaded();
+}
+
 fn ask_stop(board: &Board, stop: &AtomicBool) {
     tracing::info!("asked to stop: at the next barrier");
+    board.herald().stopping();
     stop.store(true, Ordering::Relaxed);
     board.ask_stop();
 }

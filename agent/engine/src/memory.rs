@@ -85,6 +85,18 @@ impl Memory {
     }
 }
 
+impl Memory {
+    /// Forgets what was made of settings that are no longer in force.
+    pub(crate) fn told(self, settings: &Arc<Settings>) -> Self {
+        match &self.settings {
+            Some(before) if !Arc::ptr_eq(before, settings) => {
+                Self { compiled: None, parked: None, last_full: None, last_look: None, ..self }
+            }
+            _ => self,
+        }
+    }
+}
+
 /// A revision that could not be planned.
 #[derive(Debug, Clone)]
 pub struct Parked {

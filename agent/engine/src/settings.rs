@@ -1,9 +1,11 @@
 //! What the engine is told when a cycle begins.
 //!
-//! **Invariant:** plain values; nothing here changes while a cycle runs.
+//! **Invariant:** plain values; nothing here changes while a cycle runs. Changed settings are another
+//! value, which the next cycle is told.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bowline_model::digest::Sha256;
 use bowline_model::host_path::HostPath;
@@ -17,6 +19,8 @@ pub struct Settings {
     pub fingerprint: String,
     /// The folder of the repository in which `bowline.yaml` lies; empty for its root.
     pub folder: String,
+    /// How often the repository is asked.
+    pub interval: Duration,
     /// Labels of agent.toml: they count only where the policy says so.
     pub local_labels: BTreeMap<Key, Label>,
     /// The agent's version.

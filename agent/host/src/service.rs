@@ -13,7 +13,7 @@ use crate::door::root::Root;
 use crate::failure::Kind;
 
 /// systemd's own limit for a start or stop is 90 seconds.
-const TIMEOUT: Duration = Duration::from_mins(2);
+pub const TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Where distributions have it.
 const SYSTEMCTL: &str = "/usr/bin/systemctl";

@@ -64,6 +64,7 @@ impl Here {
             known: Known {
                 fingerprint,
                 folder: settings.folder.clone(),
+                interval: settings.interval,
                 local_labels: settings.labels.clone(),
                 version: Known::version(),
                 trust: Arc::clone(&trust.root),

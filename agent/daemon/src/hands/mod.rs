@@ -7,6 +7,7 @@ mod failures;
 mod source;
 mod change;
 mod rest;
+mod refresh;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,6 +35,8 @@ use crate::board::Board;
 use crate::cannot_start::CannotStart;
 use crate::driver::{Halt, Hands};
 use crate::gear::Gear;
+use crate::patience::allowance;
+use crate::reload::Watched;
 use failures::{fatal, told};
 pub(crate) use rest::no_control;
 
@@ -41,6 +44,7 @@ pub(crate) use rest::no_control;
 #[derive(Debug)]
 pub struct Host {
     pub(crate) settings: Settings,
+    pub(crate) watched: Watched,
     pub(crate) root: Root,
     pub(crate) state: State,
     pub(crate) blobs: PathBuf,
@@ -142,6 +146,7 @@ impl Hands for Host {
     fn perform(&mut self, effect: Effect) -> Result<Event, Halt> {
         let rests = matches!(effect, Effect::Rest { .. });
         let stops = self.board.is_stopping() && !rests;
+        self.board.herald().beat(allowance(&effect, &self.settings));
         let done = if stops { Err(Halt::Stop) } else { self.carry_out(effect) };
         if let (Err(Halt::Stop), false, Some(journal)) = (&done, rests, &mut self.journal) {
             // So that the next start does not take it for a crash.
@@ -157,6 +162,9 @@ impl Hands for Host {
                 word.clone_into(&mut status.phase);
             }
         });
+        if !matches!(turn.effect, Effect::Rest { .. }) {
+            self.board.herald().status(word);
+        }
         tracing::debug!(phase = word, since_boot = ?clock::since_boot(), "turn");
     }
 }

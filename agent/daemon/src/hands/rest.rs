@@ -36,6 +36,8 @@ impl Host {
         if self.board.is_stopping() {
             return Err(Halt::Stop);
         }
+        // The first rest comes when what an earlier process left is ended.
+        self.board.herald().ready();
         match self.run {
             Run::Once { recovering: true } if !stranded => {
                 self.run = Run::Once { recovering: false };
@@ -54,11 +56,13 @@ impl Host {
             _ => Some(jittered(wait)),
         };
         self.tell_wait(time, stranded);
+        self.tell_manager();
         let asked = self.board.wait(time);
         if asked.stop {
             return Err(Halt::Stop);
         }
         self.board.tell(|status| status.waiting_for = None);
+        self.refresh(asked.reload);
         self.wake(asked.sync)
     }
 
@@ -138,6 +142,18 @@ impl Host {
             };
             status.quarantine = ledger.quarantine.into_iter().map(entry).collect();
         });
+    }
+
+    /// One line for the service manager: how the last cycle ended, and what comes next.
+    fn tell_manager(&self) {
+        let status = self.board.status();
+        let last = status.last.map(|it| {
+            let revision = it.revision.unwrap_or_default();
+            format!("{} {revision}: {}", it.outcome, it.reason)
+        });
+        let next = status.next_poll.map(|it| format!("; next look at {it}"));
+        let (last, next) = (last.unwrap_or_default(), next.unwrap_or_default());
+        self.board.herald().status(&format!("{last}{next}"));
     }
 
     fn tell_wait(&self, time: Option<Duration>, stranded: bool) {

@@ -36,7 +36,9 @@ pub fn advance(state: State, event: Event) -> Result<Turn, OutOfTurn> {
     let unexpected = OutOfTurn { phase: phase.word(), event: word(&event) };
     let turn = match (phase, event) {
         (Phase::Resting, Event::Woke { settings, now, wall, facts, next_deployment, thorough }) => {
+            let memory = memory.told(&settings);
             let memory = Memory {
+                interval: settings.interval,
                 settings: Some(settings),
                 facts: Arc::new(facts),
                 next_deployment,

@@ -6,6 +6,7 @@ pub mod root;
 pub mod files;
 pub mod barrier;
 pub mod clock;
+pub mod notify;
 pub mod guardian;
 pub mod command;
 pub mod ssh_keygen;

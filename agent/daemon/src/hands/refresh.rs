@@ -1,0 +1,48 @@
+//! Takes up settings and trust file that were changed while the agent runs.
+//!
+//! **Invariant:** they change between two cycles, never within one.
+
+use std::sync::Arc;
+
+use bowline_host::failure::chain;
+use bowline_host::service::ServiceManager;
+
+use super::Host;
+use crate::gear;
+use crate::reload::{self, Fresh, Watched};
+
+impl Host {
+    /// Looks whether either file was changed, or reads both because somebody asks for it.
+    pub(super) fn refresh(&mut self, asked: bool) {
+        let now = Watched::look(&self.settings);
+        if now == self.watched && !asked {
+            return;
+        }
+        self.watched = now;
+        match reload::read(&self.settings) {
+            Ok(fresh) => self.take_up(fresh),
+            Err(stale) => {
+                let detail = chain(&stale);
+                tracing::warn!(detail, "settings are not taken up");
+                self.board.note(vec![detail]);
+            }
+        }
+    }
+
+    fn take_up(&mut self, fresh: Fresh) {
+        let notes = fresh.notes();
+        for note in &notes {
+            tracing::warn!(detail = note, "a setting is not taken up");
+        }
+        self.board.note(notes);
+        self.services = ServiceManager::named(&fresh.settings.service_manager);
+        if let Some(gear) = &mut self.gear {
+            let fingerprint = gear.known.fingerprint.clone();
+            let known = gear::known(&fresh.settings, &self.root, &fresh.trust, fingerprint);
+            gear.known = Arc::new(known);
+        }
+        self.settings = fresh.settings;
+        self.watched = Watched::look(&self.settings);
+        tracing::info!("settings are taken up");
+    }
+}

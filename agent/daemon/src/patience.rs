@@ -1,0 +1,48 @@
+//! How long each effect may take before the loop counts as hung.
+//!
+//! **Invariant:** an effect that keeps to its own limits is never too slow for the watchdog.
+
+use std::time::Duration;
+
+use bowline_engine::phase::Effect;
+use bowline_host::command::CHECK_TIMEOUT;
+use bowline_host::service;
+use bowline_host::settings::Settings;
+use bowline_model::step::{Deed, Step};
+
+/// For each path that is read, staged or exchanged: a large file on a slow disk among many small ones.
+const PER_PATH: Duration = Duration::from_millis(100);
+
+/// What an effect may take, beside the moment that anything may.
+pub(crate) fn allowance(effect: &Effect, settings: &Settings) -> Duration {
+    match effect {
+        Effect::Fetch { .. } => each(settings.fetch_timeout, settings.remotes.len()),
+        Effect::Observe(survey) => {
+            let guards = survey.guards.iter().map(|it| Duration::from_millis(it.timeout_ms));
+            each(PER_PATH, survey.paths.len() + survey.listings.len()) + guards.sum::<Duration>()
+        }
+        Effect::Prove(paths) => each(PER_PATH, paths.len()),
+        Effect::Stage(staging) => {
+            each(PER_PATH, staging.steps.len()) + each(CHECK_TIMEOUT, staging.validations.len())
+        }
+        Effect::Apply { steps, .. } | Effect::Undo { steps, .. } => {
+            steps.iter().map(of_step).sum::<Duration>()
+        }
+        Effect::Check(checks) => each(CHECK_TIMEOUT, checks.len()),
+        Effect::Notify(handlers) => each(service::TIMEOUT, handlers.len()),
+        Effect::Probe { calls, .. } => calls.iter().map(|it| it.timeout).sum(),
+        // Waits are told in slices, and the rest is the agent's own small files.
+        _ => Duration::ZERO,
+    }
+}
+
+fn each(time: Duration, number: usize) -> Duration {
+    time.saturating_mul(u32::try_from(number).unwrap_or(u32::MAX))
+}
+
+fn of_step(step: &Step) -> Duration {
+    match &step.deed {
+        Deed::Run(run) => Duration::from_millis(run.timeout_ms),
+        _ => PER_PATH,
+    }
+}

@@ -1,0 +1,146 @@
+//! The agent under a service manager that is only a socket: what it tells, and when it falls silent.
+//!
+//! **Invariant:** ready is said after recovery; the watchdog is fed by the loop and by nothing else.
+
+use std::os::unix::net::UnixDatagram;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bowline_api::status::Status;
+use tests::agent::{Service, until};
+use tests::workshop::Workshop;
+
+use crate::story::{probe, settled};
+
+/// Longer than anything here should take on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The service manager.
+struct Manager {
+    said: Receiver<String>,
+    heard: Vec<String>,
+}
+
+impl Manager {
+    fn new(shop: &Workshop) -> Self {
+        let ear = UnixDatagram::bind(shop.folder().join("n.sock")).unwrap();
+        let (tell, said) = channel();
+        // Always listening, as the real one is; the thread ends with the test's process.
+        thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(length) = ear.recv(&mut bytes) {
+                let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
+                if tell.send(text).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { said, heard: Vec::new() }
+    }
+
+    fn start<'w>(&self, shop: &'w Workshop, watchdog: &str) -> Service<'w> {
+        let path = shop.folder().join("n.sock").display().to_string();
+        shop.serve_under(&[("NOTIFY_SOCKET", &path), ("WATCHDOG_USEC", watchdog)])
+    }
+
+    /// The next message; `None` when none comes in time.
+    fn next(&mut self, time: Duration) -> Option<String> {
+        let said = self.said.recv_timeout(time).ok()?;
+        self.heard.push(said.clone());
+        Some(said)
+    }
+
+    /// Listens until a message has a line that begins so.
+    #[track_caller]
+    fn until(&mut self, start: &str) -> String {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            match self.next(left) {
+                Some(said) if said.lines().any(|it| it.starts_with(start)) => return said,
+                Some(_) => {}
+                None => panic!("{start} was not said: {:#?}", self.heard),
+            }
+        }
+    }
+}
+
+#[test]
+fn ready_reload_and_stop_are_told_and_a_line_says_what_is_done() {
+    let shop = settled("");
+    let mut manager = Manager::new(&shop);
+    let service = manager.start(&shop, "0");
+    assert_eq!(manager.until("READY="), "READY=1");
+    let status = manager.until("STATUS=unchanged");
+    assert!(status.starts_with("STATUS=unchanged main@sha1:"), "{status}");
+    service.signal("HUP");
+    let reloading = manager.until("RELOADING=");
+    let micros = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap();
+    assert!(micros.parse::<u64>().unwrap() > 0, "{reloading}");
+    assert_eq!(manager.until("READY="), "READY=1");
+    assert!(!manager.heard.iter().any(|it| it.contains("WATCHDOG")), "{:#?}", manager.heard);
+    service.signal("TERM");
+    assert_eq!(manager.until("STOPPING="), "STOPPING=1");
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn nothing_is_ready_before_an_earlier_change_is_taken_back() {
+    let shop = settled("");
+    // Taken back by a command that takes its time: until then the agent is starting.
+    let undo = "until [ -e $BOWLINE_ROOT/etc/go ]; do sleep 0.05; done";
+    let slow = crate::story::command("slow", "touch $BOWLINE_ROOT/etc/slow", undo, "/etc/slow");
+    let endless = probe("[/bin/true]")
+        .replace("soak: 0s", "soak: 10m")
+        .replace("deadline: 100ms", "deadline: 5s");
+    shop.write("apps/slow.yaml", format!("{slow}{endless}"));
+    shop.commit("slow");
+    let running = shop.begin();
+    until("the change soaks", || shop.on_host("/etc/slow").exists());
+    running.kill();
+    let mut manager = Manager::new(&shop);
+    let service = manager.start(&shop, "1000000");
+    let early = manager.until("EXTEND_TIMEOUT_USEC=");
+    assert!(service.answers(), "the API does not wait for recovery");
+    let is_reverting = || service.tell::<Status>("/v1/status").phase == "revert";
+    until("it goes back", is_reverting);
+    assert!(!early.contains("READY"), "{early}");
+    // A command may take its time on the way back, and the watchdog is told how long.
+    let longest =
+        manager.heard.iter().filter(|it| it.contains("WATCHDOG")).map(|it| micros(it)).max();
+    assert!(longest > Some(60_000_000), "{:#?}", manager.heard);
+    assert!(!manager.heard.iter().any(|it| it.contains("READY=1")), "{:#?}", manager.heard);
+    std::fs::write(shop.on_host("/etc/go"), "").unwrap();
+    manager.until("READY=1");
+    assert_eq!(service.stop(), Some(0));
+}
+
+/// The microseconds that a message gives the watchdog.
+fn micros(said: &str) -> u64 {
+    let line = said.lines().find_map(|it| it.strip_prefix("WATCHDOG_USEC=")).unwrap();
+    line.parse().unwrap()
+}
+
+#[test]
+fn a_loop_that_waits_feeds_the_watchdog_and_one_that_hangs_does_not() {
+    let shop = settled("");
+    let mut manager = Manager::new(&shop);
+    let service = manager.start(&shop, "1000000");
+    manager.until("STATUS=unchanged");
+    // At rest without an end: each slice is half of the watchdog's time.
+    for _ in 0..3 {
+        let beat = manager.until("WATCHDOG=1");
+        assert_eq!(micros(&beat), 1_000_000, "{beat}");
+    }
+    // A pipe that nobody writes to, where the settings were: the loop hangs in the kernel.
+    std::fs::remove_file(shop.folder().join("agent.toml")).unwrap();
+    shop.run("mkfifo", &["agent.toml"]);
+    service.sync();
+    // The last message gave it a second, and none follows in two and a half.
+    let end = Instant::now() + PATIENCE;
+    while manager.next(Duration::from_millis(2_500)).is_some() {
+        assert!(Instant::now() < end, "the loop never hung: {:#?}", manager.heard);
+    }
+    assert!(service.answers(), "only the loop hangs");
+}

@@ -1,0 +1,102 @@
+//! Settings and trust file that change under a running agent.
+//!
+//! **Invariant:** what cannot be used changes nothing, and the status says so.
+
+use std::fs;
+
+use bowline_api::status::Status;
+use tests::agent::{Service, until};
+use tests::workshop::Workshop;
+
+use crate::story::{file, settled};
+
+fn settings(shop: &Workshop, from: &str, to: &str) {
+    let path = shop.folder().join("agent.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{text}");
+    fs::write(path, text.replace(from, to)).unwrap();
+}
+
+fn warned(service: &Service<'_>, what: &str) -> bool {
+    let status: Status = service.tell("/v1/status");
+    status.warnings.iter().any(|it| it.contains(what))
+}
+
+#[test]
+fn a_changed_interval_is_taken_up_on_a_signal_and_the_agent_looks_by_itself() {
+    let shop = settled("");
+    let service = shop.serve();
+    settings(&shop, "interval = \"0s\"", "interval = \"1s\"");
+    service.signal("HUP");
+    shop.write("apps/more.yaml", file("more", "/etc/more", "more\n"));
+    shop.commit("more");
+    until("the merge is deployed unasked", || shop.on_host("/etc/more").exists());
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn a_broken_file_keeps_the_settings_before_and_is_told_until_it_is_mended() {
+    let shop = settled("");
+    let service = shop.serve();
+    let good = fs::read(shop.folder().join("agent.toml")).unwrap();
+    for (broken, word) in
+        [("intervall = \"5s\"", "intervall"), ("interval = \"soon\"", "source.interval")]
+    {
+        settings(&shop, "interval = \"0s\"", broken);
+        service.signal("HUP");
+        until("the mistake is told", || warned(&service, word));
+        assert!(warned(&service, "those before stay in force"));
+        fs::write(shop.folder().join("agent.toml"), &good).unwrap();
+        service.signal("HUP");
+        until("it is mended", || !warned(&service, "stay in force"));
+    }
+    let trust = fs::read(shop.folder().join("trust.yaml")).unwrap();
+    fs::write(shop.folder().join("trust.yaml"), "version: 1\n").unwrap();
+    shop.write("apps/more.yaml", file("more", "/etc/more", "more\n"));
+    shop.commit("more");
+    // Without a signal: it is seen when the next cycle begins, which goes on as before.
+    service.sync();
+    until("the merge is deployed", || shop.on_host("/etc/more").exists());
+    assert!(warned(&service, "the one before stays in force"));
+    fs::write(shop.folder().join("trust.yaml"), trust).unwrap();
+    service.sync();
+    until("it is mended", || !warned(&service, "stays in force"));
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn a_trust_file_that_vouches_for_nobody_else_binds_from_the_next_cycle_on() {
+    let shop = settled("");
+    let service = shop.serve();
+    // The same repository from a later anchor: verified anew, without a start.
+    shop.trust(&shop.tip(), "limits: {commitsPerWalk: 7}\n");
+    shop.write("apps/more.yaml", file("more", "/etc/more", "more\n"));
+    shop.commit("more");
+    service.sync();
+    until("the merge is deployed", || shop.on_host("/etc/more").exists());
+    let marks = fs::read_to_string(shop.state().join("verify.json")).unwrap();
+    let digest =
+        bowline_model::digest::Sha256::of(&fs::read(shop.folder().join("trust.yaml")).unwrap());
+    assert!(marks.contains(&digest.to_string()), "{marks}");
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn what_needs_a_restart_is_said_and_kept() {
+    let shop = settled("");
+    let service = shop.serve();
+    settings(&shop, "dir = \"state\"", "dir = \"elsewhere\"");
+    service.signal("HUP");
+    until("it is told", || warned(&service, "state.dir was changed: restart the agent"));
+    service.sync();
+    until("a cycle is over", || {
+        let status: Status = service.tell("/v1/status");
+        status.phase == "rest"
+    });
+    assert!(!shop.folder().join("elsewhere").exists());
+    assert_eq!(service.stop(), Some(0));
+    let again = shop.serve();
+    // That state is empty: the witness says how far this host had come.
+    until("the new state is made", || shop.folder().join("elsewhere").exists());
+    drop(again);
+}
