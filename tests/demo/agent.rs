@@ -15,11 +15,9 @@ use bowline_api::status::Status;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::de::DeserializeOwned;
+use tests::{http, patience, programs};
 
-use crate::http;
-use crate::patience;
 use crate::place::Place;
-use crate::tools;
 
 /// Opening a state folder takes milliseconds; taking 2,000 files back takes less than a second.
 const START: Duration = Duration::from_secs(20);
@@ -60,7 +58,7 @@ impl Agent {
     /// Starts it, and waits until it answers; gives its process id.
     pub(crate) fn start(&mut self) -> Result<u32> {
         let log = OpenOptions::new().create(true).append(true).open(&self.log);
-        let mut command = tools::sealed(&self.program, &self.folder);
+        let mut command = programs::sealed(&self.program, &self.folder);
         command.arg("--config").arg(&self.settings).arg("--root").arg(&self.host);
         command.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null());
         command.stderr(log.context("open the agent's log")?);

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use bowline_api::outcome::Outcome;
 use bowline_api::record::Record;
+use tests::patience;
 
-use crate::patience;
 use crate::story::Story;
 use crate::world::World;
 

@@ -11,13 +11,10 @@
 )]
 
 mod arguments;
-mod patience;
-mod tools;
-mod http;
+mod needs;
 mod app;
 mod units;
 mod place;
-mod fleet;
 mod agent;
 mod host_state;
 mod story;
@@ -28,6 +25,7 @@ mod chapters;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use tests::patience;
 
 use arguments::{Arguments, Part};
 use story::Story;
@@ -60,7 +58,7 @@ fn main() -> ExitCode {
 
 fn tell(arguments: &Arguments) -> anyhow::Result<()> {
     patience::listen()?;
-    tools::find()?;
+    needs::find()?;
     let story = Story::begin();
     let mut world = world::World::make(&story, arguments.place_afterwards())?;
     let told = chapters::tell_all(&mut world, &story);

@@ -8,12 +8,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use bowline_api::record::Record;
-use tests::binaries;
+use tests::fleet::Fleet;
+use tests::{binaries, http};
 
 use crate::agent::Agent;
-use crate::fleet::Fleet;
 use crate::host_state::{self, HostState};
-use crate::http;
 use crate::place::{Afterwards, Place};
 use crate::story::Story;
 use crate::units::Units;
@@ -44,7 +43,7 @@ impl World {
         let (bowline, program) = (binaries::bowline(), binaries::agent());
         let place = Place::make(afterwards)?;
         let address = free_address()?;
-        let (fleet, founded) = Fleet::found(&place, &bowline)?;
+        let (fleet, founded) = Fleet::found(&place.folder, &bowline)?;
         settle(&place).context("complete the agent's settings")?;
         Ok(Self {
             agent: Agent::new(program, &place),

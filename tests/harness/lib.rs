@@ -28,3 +28,7 @@ pub mod agent;
 pub mod picture;
 pub mod strace;
 pub mod crash;
+pub mod patience;
+pub mod programs;
+pub mod http;
+pub mod fleet;

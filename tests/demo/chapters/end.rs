@@ -5,10 +5,9 @@
 use anyhow::{Result, ensure};
 use bowline_api::outcome::Outcome;
 use bowline_api::record::Kind;
+use tests::{patience, programs};
 
-use crate::patience;
 use crate::story::Story;
-use crate::tools;
 use crate::world::World;
 
 /// How each deployment had to end, oldest first.
@@ -39,9 +38,9 @@ pub(super) fn tell(world: &mut World, story: &Story) -> Result<()> {
 
 /// Shows what the operator's program says.
 fn show(world: &World, story: &Story, verb: &str) -> Result<()> {
-    let mut bowline = tools::sealed(&world.bowline, &world.place.folder);
+    let mut bowline = programs::sealed(&world.bowline, &world.place.folder);
     bowline.arg(verb).arg("--socket").arg(&world.agent.socket);
-    let said = tools::run(&mut bowline, &format!("bowline {verb}"))?;
+    let said = programs::run(&mut bowline, &format!("bowline {verb}"))?;
     story.command(&format!("bowline {verb} --socket fleet.state/agent.sock"));
     story.output(&world.shown(said.trim_end()));
     Ok(())

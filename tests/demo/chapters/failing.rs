@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use bowline_api::outcome::Outcome;
+use tests::fleet::Person;
+use tests::patience;
 
 use super::shop;
 use crate::course::follow;
-use crate::fleet::Person;
-use crate::patience;
 use crate::story::Story;
 use crate::world::World;
 

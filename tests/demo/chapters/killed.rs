@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use bowline_api::outcome::Outcome;
+use tests::fleet::Person;
+use tests::patience;
 
 use super::shop;
 use crate::course::{Course, follow};
-use crate::fleet::Person;
 use crate::host_state::HostState;
-use crate::patience;
 use crate::story::Story;
 use crate::world::World;
 

@@ -4,10 +4,10 @@
 
 use anyhow::{Result, ensure};
 use bowline_api::outcome::Outcome;
+use tests::fleet::Person;
 
 use super::shop;
 use crate::course::follow;
-use crate::fleet::Person;
 use crate::story::Story;
 use crate::world::World;
 

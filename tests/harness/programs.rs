@@ -1,4 +1,4 @@
-//! The programs that the demo needs besides its own: git and ssh-keygen.
+//! Programs besides the project's own, such as git and ssh-keygen.
 //!
 //! **Invariant:** a program is run with a clean environment, without input, and with a time limit.
 
@@ -19,26 +19,8 @@ const TIME: Duration = Duration::from_mins(1);
 /// Output that is kept; a page of it is all that is ever shown.
 const OUTPUT_BYTES_MAX: u64 = 1 << 20;
 
-/// What is needed, how it answers quickly, and where it comes from.
-const NEEDED: [(&str, &[&str], &str); 2] = [
-    ("git", &["--version"], "install git 2.34 or newer, the first that signs with SSH keys"),
-    ("ssh-keygen", &["-?"], "install it: the package is called openssh-client, or openssh"),
-];
-
-/// Says which program is missing, before anything is made.
-pub(crate) fn find() -> Result<()> {
-    for (program, argv, hint) in NEEDED {
-        let mut quick = Command::new(program);
-        quick.args(argv).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        if quick.status().is_err() {
-            bail!("the demo needs {program}, and it cannot be run\nhint: {hint}");
-        }
-    }
-    Ok(())
-}
-
-/// A program that knows nothing of the account that runs the demo.
-pub(crate) fn sealed(program: impl AsRef<OsStr>, home: &Path) -> Command {
+/// A program that knows nothing of the account that runs this one.
+pub fn sealed(program: impl AsRef<OsStr>, home: &Path) -> Command {
     let mut command = Command::new(program);
     command.env_clear().env("LC_ALL", "C.UTF-8").env("HOME", home).current_dir(home);
     if let Some(path) = std::env::var_os("PATH") {
@@ -50,8 +32,13 @@ pub(crate) fn sealed(program: impl AsRef<OsStr>, home: &Path) -> Command {
 }
 
 /// Runs a program that must succeed; gives what it wrote.
-pub(crate) fn run(command: &mut Command, doing: &str) -> Result<String> {
-    let (code, output) = run_to_its_end(command, doing)?;
+pub fn run(command: &mut Command, doing: &str) -> Result<String> {
+    run_within(command, doing, TIME)
+}
+
+/// Runs a program that must succeed within a time; gives what it wrote.
+pub fn run_within(command: &mut Command, doing: &str, time: Duration) -> Result<String> {
+    let (code, output) = run_to_its_end(command, doing, time)?;
     if code != Some(0) {
         let code = code.map_or("a signal".to_owned(), |it| format!("exit code {it}"));
         bail!("{doing}: it ended with {code}: {}", output.trim());
@@ -60,14 +47,18 @@ pub(crate) fn run(command: &mut Command, doing: &str) -> Result<String> {
 }
 
 /// Runs a program to its end; gives its exit code and what it wrote.
-pub(crate) fn run_to_its_end(command: &mut Command, doing: &str) -> Result<(Option<i32>, String)> {
+pub fn run_to_its_end(
+    command: &mut Command,
+    doing: &str,
+    time: Duration,
+) -> Result<(Option<i32>, String)> {
     let (reader, writer) = std::io::pipe().context("make a pipe")?;
     command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
     let mut child = command.spawn().with_context(|| doing.to_owned())?;
     // The command holds the pipe's other end, and reading ends when nobody does.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let reading = thread::spawn(move || read(reader));
-    let ended = patience::until(doing, TIME, || Ok(child.try_wait()?));
+    let ended = patience::until(doing, time, || Ok(child.try_wait()?));
     if ended.is_err() {
         child.kill().with_context(|| doing.to_owned())?;
         child.wait().with_context(|| doing.to_owned())?;

@@ -1,4 +1,4 @@
-//! The little HTTP that the demo speaks: one question, one answer, over any stream.
+//! The little HTTP that the demo and the lab speak: one question, one answer, over any stream.
 //!
 //! **Invariant:** an answer is bounded; times are limited by whoever opened the stream.
 
@@ -17,10 +17,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const ANSWER_BYTES_MAX: u64 = 4 << 20;
 
 /// An answer: status and body.
-pub(crate) type Answer = (u16, Vec<u8>);
+pub type Answer = (u16, Vec<u8>);
 
 /// Asks at a socket.
-pub(crate) fn get_at_socket(socket: &Path, path: &str) -> Result<Answer> {
+pub fn get_at_socket(socket: &Path, path: &str) -> Result<Answer> {
     let stream =
         UnixStream::connect(socket).with_context(|| format!("connect to {}", socket.display()))?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -29,7 +29,7 @@ pub(crate) fn get_at_socket(socket: &Path, path: &str) -> Result<Answer> {
 }
 
 /// Asks at an address.
-pub(crate) fn get_at(address: SocketAddr, path: &str) -> Result<Answer> {
+pub fn get_at(address: SocketAddr, path: &str) -> Result<Answer> {
     let stream = TcpStream::connect_timeout(&address, PATIENCE)
         .with_context(|| format!("connect to {address}"))?;
     stream.set_read_timeout(Some(PATIENCE))?;

@@ -8,12 +8,11 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use crate::place::Place;
-use crate::tools::{run, sealed};
+use crate::programs::{run, sealed};
 
 /// Somebody with a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Person {
+pub enum Person {
     /// The root key and the only merger.
     Alice,
     /// Somebody who can push, and whom no policy names.
@@ -33,15 +32,16 @@ impl Person {
 
 /// The repository and its people.
 #[derive(Debug)]
-pub(crate) struct Fleet {
+pub struct Fleet {
     folder: PathBuf,
     home: PathBuf,
 }
 
 impl Fleet {
-    /// Makes two keys, and has `bowline init` make the repository; gives what it said.
-    pub(crate) fn found(place: &Place, bowline: &Path) -> Result<(Self, String)> {
-        let fleet = Self { folder: place.fleet.clone(), home: place.folder.clone() };
+    /// Makes two keys in a folder, and has `bowline init` make the repository beside them; gives what
+    /// it said.
+    pub fn found(home: &Path, bowline: &Path) -> Result<(Self, String)> {
+        let fleet = Self { folder: home.join("fleet"), home: home.to_owned() };
         for person in Person::ALL {
             let mut keygen = sealed("ssh-keygen", &fleet.home);
             keygen.args(["-q", "-t", "ed25519", "-N", "", "-C", person.name(), "-f"]);
@@ -58,7 +58,7 @@ impl Fleet {
     }
 
     /// Makes a branch with these files and merges it; gives the merge's id.
-    pub(crate) fn merge(
+    pub fn merge(
         &self,
         person: Person,
         branch: &str,
@@ -83,18 +83,24 @@ impl Fleet {
     }
 
     /// Takes the last merge back by a new commit; gives its id.
-    pub(crate) fn revert_last(&self, person: Person) -> Result<String> {
+    pub fn revert_last(&self, person: Person) -> Result<String> {
         self.git(person, &["revert", "--no-edit", "-S", "-m", "1", "HEAD"])?;
         self.head()
     }
 
     /// Takes the last merge off the branch, as an administrator would.
-    pub(crate) fn drop_last(&self) -> Result<()> {
+    pub fn drop_last(&self) -> Result<()> {
         self.git(Person::Alice, &["reset", "-q", "--hard", "HEAD^1"]).map(drop)
     }
 
+    /// Sends main to another repository, as somebody who may push there.
+    pub fn push(&self, remote: &Path) -> Result<()> {
+        let remote = remote.display().to_string();
+        self.git(Person::Alice, &["push", "-q", &remote, "main"]).map(drop)
+    }
+
     /// The newest commit of main.
-    pub(crate) fn head(&self) -> Result<String> {
+    pub fn head(&self) -> Result<String> {
         let head = self.git(Person::Alice, &["rev-parse", "HEAD"])?;
         Ok(head.trim().to_owned())
     }

@@ -18,7 +18,7 @@ const LOOK_UP: Duration = Duration::from_millis(100);
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// Listens for Ctrl-C and its relatives from now on.
-pub(crate) fn listen() -> Result<()> {
+pub fn listen() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()
@@ -48,13 +48,13 @@ pub(crate) fn listen() -> Result<()> {
     Ok(())
 }
 
-/// Whether the demo was asked to end.
-pub(crate) fn is_interrupted() -> bool {
+/// Whether this program was asked to end.
+pub fn is_interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
 
-/// Fails once the demo was asked to end.
-pub(crate) fn check() -> Result<()> {
+/// Fails once this program was asked to end.
+pub fn check() -> Result<()> {
     if is_interrupted() {
         bail!("interrupted");
     }
@@ -62,7 +62,19 @@ pub(crate) fn check() -> Result<()> {
 }
 
 /// Looks until there is something, for a limited time.
-pub(crate) fn until<T>(
+pub fn until<T>(
+    what: &str,
+    limit: Duration,
+    mut look: impl FnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    until_even_if_interrupted(what, limit, || match look()? {
+        Some(found) => Ok(Some(found)),
+        None => check().map(|()| None),
+    })
+}
+
+/// The same for tidying up, which Ctrl-C must not cut short.
+pub fn until_even_if_interrupted<T>(
     what: &str,
     limit: Duration,
     mut look: impl FnMut() -> Result<Option<T>>,
@@ -72,7 +84,6 @@ pub(crate) fn until<T>(
         if let Some(found) = look()? {
             return Ok(found);
         }
-        check()?;
         if began.elapsed() > limit {
             bail!("waited {} s for {what}, in vain", limit.as_secs());
         }
@@ -81,7 +92,7 @@ pub(crate) fn until<T>(
 }
 
 /// Waits for Ctrl-C, and fails when what should stay up does not.
-pub(crate) fn until_interrupted(mut still_well: impl FnMut() -> Result<()>) -> Result<()> {
+pub fn until_interrupted(mut still_well: impl FnMut() -> Result<()>) -> Result<()> {
     while !is_interrupted() {
         still_well()?;
         thread::sleep(LOOK_UP);
