@@ -1,0 +1,74 @@
+//! `cargo lab`: hosts with a real systemd on a bridge of their own, as root, in namespaces of this machine.
+//!
+//! **Invariant:** everything that runs here runs in one process namespace; when that ends, all of it ends.
+//! **Invariant:** exit code 0: every check held; 1: one did not; 2: the lab cannot run here.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the lab stands outside the product: it plays the machines, the network and the operator"
+)]
+
+mod arguments;
+mod needs;
+mod image;
+mod place;
+mod enclosure;
+mod bridge;
+mod machine;
+mod host;
+mod readme;
+mod agent;
+mod desired;
+mod report;
+mod world;
+mod suites;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser as _;
+use tests::patience;
+
+use arguments::{Arguments, Part};
+use enclosure::Ended;
+
+/// What a shell says of a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+/// The lab cannot run here.
+const CANNOT_RUN: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if let Some(missing) = needs::missing() {
+        eprintln!("error: {missing}");
+        return ExitCode::from(CANNOT_RUN);
+    }
+    match play(&arguments.part) {
+        Ok(Ended::Held) => ExitCode::SUCCESS,
+        Ok(Ended::Failed) => ExitCode::FAILURE,
+        Ok(Ended::Interrupted) => {
+            eprintln!("\ninterrupted: everything is ended");
+            ExitCode::from(INTERRUPTED)
+        }
+        Err(error) => {
+            eprintln!("\nerror: {error}");
+            for cause in error.chain().skip(1) {
+                eprintln!("caused by: {cause}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn play(part: &Part) -> Result<Ended> {
+    match part {
+        Part::Inside(ground) => suites::run(ground),
+        Part::Fleet(course) => {
+            patience::listen()?;
+            enclosure::run_course(course)
+        }
+    }
+}
