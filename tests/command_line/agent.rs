@@ -121,15 +121,21 @@ fn settings_are_checked_and_the_files_named() {
         sealed.write("other.toml", good.replace(line, &format!("url = {url}")));
         check("other.toml")
     };
-    let hint = "hint: mirror it to this machine, and name the mirror's path or file:// URL under \
-                [source] url\n";
-    for (url, shown) in [
-        ("\"https://me:secret@git.example/fleet.git\"", "https://git.example/fleet.git"),
-        ("[\"/srv/fleet.git\", \"git@git.example:fleet\"]", "git.example:fleet"),
+    for (url, told, hint) in [
+        (
+            "\"https://me:secret@git.example/fleet.git\"",
+            "https://git.example/fleet.git: it holds a user or password, which settings show to \
+             everybody: name a tokenFile or netrcFile",
+            "correct the address under [source] url",
+        ),
+        (
+            "[\"/srv/fleet.git\", \"git://git.example/fleet\"]",
+            "git://git.example/fleet: addresses of this kind are not served",
+            "name a path, or an address of https, ssh or file, or user@host:path, under [source] url",
+        ),
     ] {
         let stderr = format!(
-            "error: source.url in HERE/other.toml\ncaused by: fetch from {shown}: https/ssh remotes \
-             are not supported by this version\n{hint}"
+            "error: source.url in HERE/other.toml\ncaused by: fetch from {told}\nhint: {hint}\n"
         );
         with(url).is(2, "", &stderr);
     }

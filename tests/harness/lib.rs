@@ -25,6 +25,8 @@ pub mod invariants;
 pub mod binaries;
 pub mod workshop;
 pub mod agent;
+pub mod served;
+pub mod sshd;
 pub mod picture;
 pub mod strace;
 pub mod crash;

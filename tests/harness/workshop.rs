@@ -206,6 +206,12 @@ impl Workshop {
         self.git(&["update-ref", "refs/heads/main", commit]);
     }
 
+    /// Lets the agent fetch from elsewhere: what stands behind `url =`, and further keys of `[source]`.
+    pub fn fetch_from(&self, url: &str, more: &str) {
+        let settings = SETTINGS.replace("url = \"repo\"\n", &format!("url = {url}\n{more}"));
+        fs::write(self.folder.join("agent.toml"), settings).unwrap();
+    }
+
     /// Runs Git on the repository. Gives what it printed.
     pub fn git(&self, arguments: &[&str]) -> String {
         let mut git = self.command("git");

@@ -41,3 +41,4 @@ mod strangers;
 mod own_files;
 mod notified;
 mod reloaded;
+mod remotes;

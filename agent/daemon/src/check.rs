@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** nothing is written, and no remote is asked: it may be down for good reason.
 
-use bowline_host::repository::fetch::{FetchFailure, check_kind};
+use bowline_host::repository::fetch::{FetchFailure, Remotes};
 use bowline_host::settings::Settings;
 use thiserror::Error;
 
@@ -38,10 +38,8 @@ impl Unusable {
 
 /// Checks settings and trust file. Gives a line for each file.
 pub fn check(settings: &Settings) -> Result<Vec<String>, Unusable> {
-    for url in &settings.remotes {
-        let file = settings.file.display().to_string();
-        check_kind(url).map_err(|source| Unusable::Remote { file, source })?;
-    }
+    let file = settings.file.display().to_string();
+    Remotes::of(settings).check().map_err(|source| Unusable::Remote { file, source })?;
     gear::check(settings)?;
     let files = [&settings.file, &settings.trust];
     Ok(files.map(|it| format!("{}: valid", it.display())).to_vec())

@@ -13,6 +13,7 @@ use bowline_host::key::HostKey;
 use bowline_host::own_paths::own_paths;
 use bowline_host::record::{self, RecordLog};
 use bowline_host::repository::Repository;
+use bowline_host::repository::fetch::Remotes;
 use bowline_host::settings::Settings;
 use bowline_host::state::State;
 use bowline_host::trust_file::{self, TrustFile};
@@ -26,6 +27,8 @@ use crate::cannot_start::{CannotStart, damaged, opening};
 pub(crate) struct Gear {
     /// What the engine is told.
     pub(crate) known: Arc<Known>,
+    /// Where it is fetched from.
+    pub(crate) remotes: Remotes,
     /// What was fetched.
     pub(crate) repository: Repository,
     /// What happened on this host.
@@ -47,7 +50,7 @@ impl Gear {
         let objects = state.folder().join("objects.git");
         let repository =
             Repository::open(&objects).map_err(opening("open the fetched repository"))?;
-        Ok(Self { known, repository, records })
+        Ok(Self { known, remotes: Remotes::of(settings), repository, records })
     }
 
     /// What is open already, or is opened now.

@@ -32,6 +32,7 @@ pub mod apply;
 pub mod undo;
 pub mod clean;
 pub mod settle;
+pub mod wire;
 pub mod repository;
 pub mod command;
 pub mod service;

@@ -162,8 +162,20 @@ pub const HINTS: &[(&str, &str)] = &[
     ("no-source", "name one under [source] url"),
     (
         "unsupported-remote",
-        "mirror it to this machine, and name the mirror's path or file:// URL under [source] url",
+        "name a path, or an address of https, ssh or file, or user@host:path, under [source] url",
     ),
+    ("remote-address", "correct the address under [source] url"),
+    ("remote-elsewhere", "name a path; what the agent fetched last lies in its state folder"),
+    (
+        "remote-ssh",
+        "try the same as the agent's user: ssh -o BatchMode=yes; see knownHostsFile and sshKeyFile",
+    ),
+    (
+        "remote-protocol",
+        "check that [source] url is the address that `git ls-remote` takes; else ask whoever runs the server",
+    ),
+    ("remote-refused", "look at what the server says, and at its own log"),
+    ("remote-shallow", "let the server's repository have its whole history: git fetch --unshallow"),
     ("not-a-repository", "check [source] url; the agent must be able to read it"),
     ("empty-repository", "push a first commit"),
     ("missing-ref", "check [source] ref; it is written in full: refs/heads/main"),

@@ -52,7 +52,7 @@ impl Host {
 
     fn fetch(&mut self, from: &ObjectId, means: Means) -> Result<Event, Halt> {
         let Self { gear, settings, root, state, stop, .. } = self;
-        let Gear { known, repository, .. } = Gear::of(gear, settings, root, state)?;
+        let Gear { known, remotes, repository, .. } = Gear::of(gear, settings, root, state)?;
         let most = usize::try_from(known.trust.limits.commits_per_walk).unwrap_or(usize::MAX);
         let tip = match means {
             Means::Remote => {
@@ -66,8 +66,7 @@ impl Host {
                     );
                     *repository = or_tell!(Repository::remake(repository.folder()));
                 }
-                let (remotes, name) = (&settings.remotes, &settings.ref_name);
-                or_tell!(repository.fetch(remotes, name, &limits, stop))
+                or_tell!(repository.fetch(remotes, &settings.ref_name, &limits, stop))
             }
             // Without a tip there is only what was verified: the walk begins and ends there.
             Means::Local => or_tell!(repository.local_tip()).unwrap_or(*from),

@@ -108,7 +108,7 @@ pub fn run(order: &Order<'_>) -> Result<Ran, OsFailure> {
     let program = order.argv.first().map(String::as_str).unwrap_or_default();
     let fail = |doing, source: io::Error| OsFailure::new(doing, program, source);
     let began = clock::since_boot();
-    let (reader, mut child) = start(order, program).map_err(|it| fail("start", it))?;
+    let (reader, mut child) = start(order).map_err(|it| fail("start", it))?;
     let watched = watch(order, began, &reader, &child);
     if !matches!(watched, Ok((_, false))) {
         // Whoever is left in the group has had its time, or cannot be watched.
@@ -124,27 +124,10 @@ fn ran(status: ExitStatus, output: &Tail, timed_out: bool, took: Duration) -> Ra
     Ran { code: status.code(), signal: status.signal(), output, timed_out, took }
 }
 
-fn start(order: &Order<'_>, program: &str) -> io::Result<(PipeReader, Child)> {
+fn start(order: &Order<'_>) -> io::Result<(PipeReader, Child)> {
     let (reader, writer) = io::pipe()?;
-    let mut command = match guardian::program().filter(|_| order.bond == Bond::Tied) {
-        Some(guardian) => {
-            let mut command = Command::new(guardian);
-            command.arg(guardian::WORD).arg(std::process::id().to_string()).arg(program);
-            command
-        }
-        None => Command::new(program),
-    };
-    command
-        .args(order.argv.iter().skip(1))
-        .env_clear()
-        .env("PATH", PATH)
-        .env("LC_ALL", "C.UTF-8")
-        .env("HOME", "/")
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(writer.try_clone()?)
-        .stderr(writer)
-        .process_group(0);
+    let mut command = prepared(order.argv, order.bond);
+    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
     if let Some(root) = order.root {
         command.env("BOWLINE_ROOT", root);
     }
@@ -156,8 +139,30 @@ fn start(order: &Order<'_>, program: &str) -> io::Result<(PipeReader, Child)> {
     child.map(|child| (reader, child))
 }
 
+/// A program in a group of its own with a clean environment, tied to the agent's life or not.
+pub(super) fn prepared(argv: &[String], bond: Bond) -> Command {
+    let program = argv.first().map(String::as_str).unwrap_or_default();
+    let mut command = match guardian::program().filter(|_| bond == Bond::Tied) {
+        Some(guardian) => {
+            let mut command = Command::new(guardian);
+            command.arg(guardian::WORD).arg(std::process::id().to_string()).arg(program);
+            command
+        }
+        None => Command::new(program),
+    };
+    command
+        .args(argv.iter().skip(1))
+        .env_clear()
+        .env("PATH", PATH)
+        .env("LC_ALL", "C.UTF-8")
+        .env("HOME", "/")
+        .current_dir("/")
+        .process_group(0);
+    command
+}
+
 /// Starts it with the usual mask for the modes of new files.
-fn spawn(command: &mut Command) -> io::Result<Child> {
+pub(super) fn spawn(command: &mut Command) -> io::Result<Child> {
     // The mask is the whole process's, and a child inherits it: one start at a time.
     static ONE: Mutex<()> = Mutex::new(());
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -167,7 +172,7 @@ fn spawn(command: &mut Command) -> io::Result<Child> {
     child
 }
 
-fn group(child: &Child) -> Pid {
+pub(super) fn group(child: &Child) -> Pid {
     Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX))
 }
 

@@ -9,4 +9,5 @@ pub mod clock;
 pub mod notify;
 pub mod guardian;
 pub mod command;
+pub mod dialogue;
 pub mod ssh_keygen;

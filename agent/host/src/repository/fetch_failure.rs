@@ -5,10 +5,12 @@
 use std::time::Duration;
 
 use bowline_api::hint;
+use bowline_model::object_id::ObjectId;
 use thiserror::Error;
 
 use super::RepositoryFailure;
 use crate::failure::{Kind, chain};
+use crate::wire::BadAnswer;
 
 /// Nothing was fetched.
 #[derive(Debug, Error)]
@@ -17,10 +19,49 @@ pub enum FetchFailure {
     #[error("fetch without a source: none is named")]
     NoSource,
     /// An address of a kind that is not served.
-    #[error("fetch from {url}: https/ssh remotes are not supported by this version")]
+    #[error("fetch from {url}: addresses of this kind are not served")]
     Unsupported {
         /// The address.
         url: String,
+    },
+    /// An address that names nothing, or more than a place.
+    #[error("fetch from {url}: {what}")]
+    Address {
+        /// The address.
+        url: String,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// Something is to be read in place that is on another machine.
+    #[error("read {url}: it is not on this machine")]
+    Elsewhere {
+        /// The address.
+        url: String,
+    },
+    /// The `ssh` program does not reach it.
+    #[error("fetch from {url}: ssh {what}")]
+    Ssh {
+        /// The address.
+        url: String,
+        /// What it did, and its last words.
+        what: String,
+    },
+    /// The server's answer cannot be used.
+    #[error("fetch from {url}")]
+    Answer {
+        /// The address.
+        url: String,
+        /// What is wrong with it.
+        #[source]
+        source: BadAnswer,
+    },
+    /// The server sent less than was asked for.
+    #[error("fetch from {url}: it sent a pack in which {missing} is missing")]
+    Incomplete {
+        /// The address.
+        url: String,
+        /// An object that is not here.
+        missing: ObjectId,
     },
     /// There is no repository.
     #[error("fetch from {url}: there is no Git repository")]
@@ -124,6 +165,11 @@ impl FetchFailure {
         match self {
             Self::NoSource => "no-source",
             Self::Unsupported { .. } => "unsupported-remote",
+            Self::Address { .. } => "remote-address",
+            Self::Elsewhere { .. } => "remote-elsewhere",
+            Self::Ssh { .. } => "remote-ssh",
+            Self::Answer { source, .. } => source.code(),
+            Self::Incomplete { .. } => "remote-damaged",
             Self::NotARepository { .. } => "not-a-repository",
             Self::Empty { .. } => "empty-repository",
             Self::MissingRef { .. } => "missing-ref",

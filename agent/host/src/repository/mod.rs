@@ -3,7 +3,15 @@
 //! **Invariant:** nothing here is believed: objects go out raw, under names that were recomputed.
 //! **Invariant:** no configuration counts: neither an account's nor the system's nor a stranger's is read.
 
+mod address;
+mod remotes;
+mod watch;
 mod source;
+mod local;
+mod ssh;
+mod intake;
+mod complete;
+mod line;
 mod fetch_failure;
 pub mod fetch;
 pub mod history;
@@ -17,6 +25,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use bowline_model::object_id::ObjectId;
+use bowline_trust::commit::LARGEST_COMMIT;
 use git2::{ObjectType, Odb, Oid};
 use thiserror::Error;
 
@@ -26,6 +35,9 @@ use crate::stage::Source;
 
 /// Where the newest fetched commit is kept.
 const CANDIDATE: &str = "refs/bowline/candidate";
+
+/// Where the notes are kept that carry attestations: what the branch's commits can show for themselves.
+const NOTES: &str = "refs/notes/attestations";
 
 /// What Git's own programs look at first.
 const HEAD: &str = "ref: refs/bowline/candidate\n";
@@ -97,7 +109,7 @@ impl RepositoryFailure {
 impl Repository {
     /// Opens the repository, and makes it when there is none.
     pub fn open(folder: &Path) -> Result<Self, RepositoryFailure> {
-        for below in ["objects/pack", "objects/info", "refs/bowline"] {
+        for below in ["objects/pack", "objects/info", "refs/bowline", "refs/notes"] {
             files::make_folder(&folder.join(below))?;
         }
         // The agent needs neither file; with them Git's own programs can look at the repository.
@@ -127,7 +139,7 @@ impl Repository {
     /// Whether so much lies in it that it is better fetched anew: each fetch leaves a pack, also of what
     /// is refused then. `most` is what one fetch may bring.
     pub fn is_overgrown(&self, most: u64) -> Result<bool, RepositoryFailure> {
-        let folder = self.folder.join("objects/pack");
+        let folder = self.packs();
         let names = files::names(&folder, FILES_MAX)?;
         let mut bytes: u64 = 0;
         for name in &names {
@@ -143,7 +155,12 @@ impl Repository {
 
     /// The newest commit that a fetch brought; `None` before the first.
     pub fn local_tip(&self) -> Result<Option<ObjectId>, RepositoryFailure> {
-        let path = self.folder.join(CANDIDATE);
+        self.named(CANDIDATE)
+    }
+
+    /// The commit that one of the agent's own names leads to.
+    fn named(&self, name: &str) -> Result<Option<ObjectId>, RepositoryFailure> {
+        let path = self.folder.join(name);
         let Some(bytes) = files::read(&path, SMALL_BYTES_MAX)? else { return Ok(None) };
         let id = std::str::from_utf8(&bytes).ok().and_then(|it| it.trim_end().parse().ok());
         id.map(Some).ok_or(RepositoryFailure::Tip { path })
@@ -154,13 +171,27 @@ impl Repository {
         Ok(files::remove(&self.folder.join(CANDIDATE))?)
     }
 
-    /// Makes what a fetch brought durable, and only then the newest commit.
-    fn keep_tip(&self, tip: Oid) -> Result<(), RepositoryFailure> {
+    /// Makes what a fetch brought durable, and only then its name.
+    fn keep(&self, name: &str, tip: Oid) -> Result<(), RepositoryFailure> {
         let objects = self.folder.join("objects");
         // A reference that outlived its objects in a power cut would seem complete.
         barrier::filesystem(files::open_folder(&objects)?, &objects)?;
         let line = format!("{tip}\n");
-        Ok(files::replace(&self.folder.join(CANDIDATE), line.as_bytes(), 0o600)?)
+        Ok(files::replace(&self.folder.join(name), line.as_bytes(), 0o600)?)
+    }
+
+    /// Where packs lie.
+    fn packs(&self) -> PathBuf {
+        self.folder.join("objects/pack")
+    }
+
+    /// The commit that a commit was merged into.
+    fn first_parent(&self, commit: Oid) -> Option<Oid> {
+        let commit = objects::read(&self.odb, commit, ObjectType::Commit, LARGEST_COMMIT as u64);
+        let commit = commit.ok()?;
+        let mut lines = commit.data().split(|it| *it == b'\n').skip(1);
+        let parent = lines.next()?.strip_prefix(b"parent ")?;
+        Oid::from_str(std::str::from_utf8(parent).ok()?).ok()
     }
 
     fn failure(&self, doing: &'static str, source: git2::Error) -> RepositoryFailure {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use git2::{Odb, Oid};
 
+use super::address::{Address, shown};
 use super::fetch_failure::FetchFailure;
 use super::objects_in;
 use crate::door::files;
@@ -30,8 +31,15 @@ pub(super) struct Remote {
 impl Remote {
     /// Finds the repository that a path or `file://` address names.
     pub(super) fn find(url: &str) -> Result<Self, FetchFailure> {
-        let path = path_of(url)?;
-        let git = [path.join(".git"), path.clone()]
+        match Address::of(url)? {
+            Address::Local(path) => Self::at(url, &path),
+            Address::Ssh(_) | Address::Web => Err(FetchFailure::Elsewhere { url: shown(url) }),
+        }
+    }
+
+    /// Finds the repository at a path.
+    pub(super) fn at(url: &str, path: &Path) -> Result<Self, FetchFailure> {
+        let git = [path.join(".git"), path.to_owned()]
             .into_iter()
             .find_map(|it| git_folder(&it))
             .ok_or_else(|| FetchFailure::NotARepository { url: url.to_owned() })?;
@@ -114,17 +122,6 @@ impl Remote {
     }
 }
 
-/// The path that an address names; an address of another kind is not served.
-pub(super) fn path_of(url: &str) -> Result<PathBuf, FetchFailure> {
-    let unsupported = || Err(FetchFailure::Unsupported { url: shown(url) });
-    match url.split_once("://") {
-        None if looks_like_scp(url) => unsupported(),
-        None => Ok(PathBuf::from(url)),
-        Some(("file", rest)) => Ok(PathBuf::from(rest.strip_prefix("localhost").unwrap_or(rest))),
-        Some(_) => unsupported(),
-    }
-}
-
 /// A path that is a repository's own folder, or a file that says where that is.
 fn git_folder(path: &Path) -> Option<PathBuf> {
     if path.is_file() {
@@ -156,49 +153,24 @@ fn well_formed(name: &str) -> bool {
         && !name.contains(|it: char| it.is_control() || it.is_whitespace() || it == '\\')
 }
 
-/// `host:path`, as SSH has it; a path with a colon begins with `/` or `.`.
-fn looks_like_scp(url: &str) -> bool {
-    let host = url.split_once(':').map(|(host, _)| host);
-    host.is_some_and(|it| !it.is_empty() && !it.contains('/') && !it.starts_with('.'))
-}
-
-/// An address without the user and password that may stand in it.
-fn shown(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) => {
-            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-            format!("{scheme}://{host}{path}")
-        }
-        None => url.rsplit_once('@').map_or(url, |(_, rest)| rest).to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn only_paths_and_file_addresses_are_fetched_from() {
-        for (url, supported) in [
+    fn only_what_lies_on_this_machine_is_read_in_place() {
+        for (url, is_here) in [
             ("https://git.example/a.git", false),
             ("ssh://git@git.example/a.git", false),
             ("git@git.example:a.git", false),
-            ("git.example:a", false),
             ("/nowhere/at/all", true),
             ("./odd:name", true),
             ("file:///nowhere/at/all", true),
         ] {
             let failure = Remote::find(url).unwrap_err();
             let found = matches!(failure, FetchFailure::NotARepository { .. });
-            assert_eq!(found, supported, "{url}: {failure}");
+            assert_eq!(found, is_here, "{url}: {failure}");
         }
-    }
-
-    #[test]
-    fn an_address_is_shown_without_its_password() {
-        let failure = Remote::find("https://me:secret@git.example/a.git").unwrap_err();
-        assert!(!failure.to_string().contains("secret"), "{failure}");
     }
 
     #[test]

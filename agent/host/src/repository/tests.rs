@@ -13,9 +13,10 @@ use std::time::Duration;
 use bowline_model::object_id::ObjectId;
 use git2::{ObjectType, Oid};
 
-use super::fetch::{FetchFailure, FetchLimits};
+use super::fetch::{FetchFailure, FetchLimits, Remotes};
 use super::{Repository, object_id};
 use crate::scratch::Scratch;
+use crate::settings::Access;
 
 const MAIN: &str = "refs/heads/main";
 
@@ -94,7 +95,12 @@ impl World {
     }
 
     fn fetch(&self) -> Result<ObjectId, FetchFailure> {
-        self.own.fetch(&[self.url()], MAIN, &LIMITS, &AtomicBool::new(false))
+        self.own.fetch(
+            &Remotes::by(vec![self.url()], Access::default()),
+            MAIN,
+            &LIMITS,
+            &AtomicBool::new(false),
+        )
     }
 
     /// Lets the agent's repository read what lies in the other one, without a fetch.

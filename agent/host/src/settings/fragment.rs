@@ -20,7 +20,7 @@ pub(super) struct Fragment {
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub(super) struct Source {
     pub(super) url: Option<Urls>,
     #[serde(rename = "ref")]
@@ -28,6 +28,9 @@ pub(super) struct Source {
     pub(super) path: Option<String>,
     pub(super) interval: Option<String>,
     pub(super) timeout: Option<String>,
+    pub(super) ssh_key_file: Option<String>,
+    pub(super) known_hosts_file: Option<String>,
+    pub(super) ssh_agent: Option<String>,
 }
 
 /// One remote, or several.
@@ -100,6 +103,9 @@ impl Fragment {
                 path: or(&mine.source.path, &other.source.path),
                 interval: or(&mine.source.interval, &other.source.interval),
                 timeout: or(&mine.source.timeout, &other.source.timeout),
+                ssh_key_file: or(&mine.source.ssh_key_file, &other.source.ssh_key_file),
+                known_hosts_file: or(&mine.source.known_hosts_file, &other.source.known_hosts_file),
+                ssh_agent: or(&mine.source.ssh_agent, &other.source.ssh_agent),
             },
             host: Host {
                 name: or(&mine.host.name, &other.host.name),

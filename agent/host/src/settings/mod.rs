@@ -4,6 +4,7 @@
 //! **Invariant:** an unknown key is an error; packaging/default.toml holds every key.
 
 mod fragment;
+mod access;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use bowline_model::duration::Span;
 use bowline_model::name::{Key, Label};
 use thiserror::Error;
 
+pub use access::Access;
 use fragment::Fragment;
 
 /// Every key with its default.
@@ -30,6 +32,8 @@ pub struct Settings {
     pub root: PathBuf,
     /// The remotes, in the order in which they are tried.
     pub remotes: Vec<String>,
+    /// By what means they are reached.
+    pub access: Access,
     /// The branch.
     pub ref_name: String,
     /// The folder of the repository that holds `bowline.yaml`.
@@ -153,6 +157,7 @@ impl Place<'_> {
         Ok(Settings {
             root: self.root.to_owned(),
             remotes,
+            access: self.access(source),
             ref_name: text(source.ref_name.as_ref()),
             folder: text(source.path.as_ref()),
             interval: self.span("source.interval", source.interval.as_ref())?,
@@ -170,6 +175,18 @@ impl Place<'_> {
             log: self.log(&text(merged.log.format.as_ref()))?,
             file: self.file.to_owned(),
         })
+    }
+
+    /// An empty path is as good as none.
+    fn access(&self, source: &fragment::Source) -> Access {
+        let file = |written: &Option<String>| {
+            written.as_deref().filter(|it| !it.is_empty()).map(|it| self.literal(it))
+        };
+        Access {
+            ssh_key: file(&source.ssh_key_file),
+            known_hosts: file(&source.known_hosts_file),
+            ssh_agent: file(&source.ssh_agent),
+        }
     }
 
     fn bad(&self, key: &'static str, what: String) -> BadSettings {

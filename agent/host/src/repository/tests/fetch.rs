@@ -9,8 +9,17 @@ use std::time::Duration;
 use git2::ObjectType;
 
 use super::{LIMITS, MAIN, World};
-use crate::repository::fetch::{FetchFailure, FetchLimits};
-use crate::repository::{Repository, object_id};
+use crate::repository::fetch::{FetchFailure, FetchLimits, Remotes};
+use crate::repository::{NOTES, Repository, object_id};
+use crate::settings::Access;
+
+fn only(url: &str) -> Remotes {
+    all(&[url])
+}
+
+fn all(urls: &[&str]) -> Remotes {
+    Remotes::by(urls.iter().map(|it| (*it).to_owned()).collect(), Access::default())
+}
 
 #[test]
 fn exactly_the_reference_is_brought() {
@@ -52,7 +61,7 @@ fn only_what_is_new_is_brought() {
     let second = world.commit(second, &[first], "two");
     world.point(MAIN, second);
     let limits = FetchLimits { bytes: 4_096, ..LIMITS };
-    let tip = world.own.fetch(&[world.url()], MAIN, &limits, &AtomicBool::new(false)).unwrap();
+    let tip = world.own.fetch(&only(&world.url()), MAIN, &limits, &AtomicBool::new(false)).unwrap();
     assert_eq!(tip, object_id(second));
 }
 
@@ -60,10 +69,10 @@ fn only_what_is_new_is_brought() {
 fn sources_are_tried_in_their_order() {
     let world = World::new();
     let tip = world.publish(world.files(&[("a", "1")]));
-    let sources = ["/nowhere/at/all".to_owned(), format!("file://{}", world.url())];
+    let sources = all(&["/nowhere/at/all", &format!("file://{}", world.url())]);
     let stop = AtomicBool::new(false);
     assert_eq!(world.own.fetch(&sources, MAIN, &LIMITS, &stop).unwrap(), tip);
-    let sources = ["/nowhere/at/all".to_owned(), "https://git.example/a".to_owned()];
+    let sources = all(&["/nowhere/at/all", "git://git.example/a"]);
     let failure = world.own.fetch(&sources, MAIN, &LIMITS, &stop).unwrap_err();
     assert!(matches!(&failure, FetchFailure::NoneAnswered { failures } if failures.len() == 2));
     assert_eq!(failure.code(), "not-a-repository");
@@ -77,7 +86,7 @@ fn failure(
     limits: FetchLimits,
     stop: bool,
 ) -> FetchFailure {
-    let (sources, stop) = ([url.to_owned()], AtomicBool::new(stop));
+    let (sources, stop) = (only(url), AtomicBool::new(stop));
     let failure = world.own.fetch(&sources, reference, &limits, &stop).unwrap_err();
     assert!(!failure.hint().is_empty(), "{failure}");
     assert_eq!(world.own.local_tip().unwrap(), None, "{failure}");
@@ -106,7 +115,8 @@ fn each_failure_to_find_a_commit_has_its_code() {
     }
     for (url, reference, code) in [
         ("/nowhere/at/all", MAIN, "not-a-repository"),
-        ("https://git.example/a", MAIN, "unsupported-remote"),
+        ("git://git.example/a", MAIN, "unsupported-remote"),
+        ("ssh://-oProxyCommand=evil/a", MAIN, "remote-address"),
         (&url, MAIN, "missing-ref"),
         (&url, "refs/heads/loop", "missing-ref"),
         (&url, "refs/tags/v", "not-a-commit"),
@@ -118,7 +128,7 @@ fn each_failure_to_find_a_commit_has_its_code() {
         let failure = failure(&world, url, reference, LIMITS, false);
         assert_eq!(failure.code(), code, "{url} {reference}: {failure}");
     }
-    let none = world.own.fetch(&[], MAIN, &LIMITS, &AtomicBool::new(false));
+    let none = world.own.fetch(&all(&[]), MAIN, &LIMITS, &AtomicBool::new(false));
     assert_eq!(none.unwrap_err().code(), "no-source");
 }
 
@@ -144,7 +154,7 @@ fn references_are_found_wherever_git_keeps_them() {
     std::fs::write(world.folder().join("packed-refs"), packed).unwrap();
     std::fs::write(world.folder().join("HEAD"), "ref: refs/heads/packed\n").unwrap();
     for reference in ["refs/heads/packed", "HEAD"] {
-        let tip = world.own.fetch(&[world.url()], reference, &LIMITS, &AtomicBool::new(false));
+        let tip = world.own.fetch(&only(&world.url()), reference, &LIMITS, &AtomicBool::new(false));
         assert_eq!(tip.unwrap(), object_id(commit), "{reference}");
     }
 }
@@ -159,7 +169,7 @@ fn a_work_tree_is_fetched_from_as_well_as_a_bare_repository() {
     let commit = work.odb().unwrap().write(ObjectType::Commit, raw.as_bytes()).unwrap();
     work.reference(MAIN, commit, true, "test").unwrap();
     let url = folder.display().to_string();
-    let tip = world.own.fetch(&[url], MAIN, &LIMITS, &AtomicBool::new(false)).unwrap();
+    let tip = world.own.fetch(&only(&url), MAIN, &LIMITS, &AtomicBool::new(false)).unwrap();
     assert_eq!(tip, object_id(commit));
 }
 
@@ -222,4 +232,31 @@ fn gits_own_programs_can_look_at_the_repository() {
     let git = git2::Repository::open_bare(world.own.folder()).unwrap();
     let head = git.head().unwrap().target().unwrap();
     assert_eq!(object_id(head), tip);
+}
+
+#[test]
+fn the_notes_beside_the_branch_are_brought_and_followed() {
+    let world = World::new();
+    let tip = world.publish(world.files(&[("a", "1")]));
+    assert_eq!(world.own.named(NOTES).unwrap(), None);
+    let first = world.commit(world.files(&[("note", "1")]), &[], "one note");
+    let second = world.commit(world.files(&[("note", "2")]), &[first], "another");
+    for notes in [first, second] {
+        world.point(NOTES, notes);
+        assert_eq!(world.fetch().unwrap(), tip);
+        assert_eq!(world.own.named(NOTES).unwrap(), Some(object_id(notes)));
+        assert!(world.own.odb.exists(notes));
+    }
+}
+
+#[test]
+fn notes_that_cannot_be_brought_do_not_hold_up_the_branch() {
+    let world = World::new();
+    let commit = world.commit(world.files(&[("a", "1")]), &[], "one");
+    world.point(MAIN, commit);
+    let notes = world.folder().join("refs/notes");
+    std::fs::create_dir_all(&notes).unwrap();
+    std::fs::write(notes.join("attestations"), "1".repeat(40)).unwrap();
+    assert_eq!(world.fetch().unwrap(), object_id(commit));
+    assert_eq!(world.own.named(NOTES).unwrap(), None);
 }

@@ -1,0 +1,126 @@
+//! A line to one remote, of whatever kind: it tells what references name, and brings objects.
+//!
+//! **Invariant:** what a stranger sent counts only once everything below the commit is here.
+
+use bowline_model::object_id::ObjectId;
+use git2::{ObjectType, Oid};
+
+use super::address::Address;
+use super::fetch_failure::FetchFailure;
+use super::intake::Intake;
+use super::remotes::Remotes;
+use super::source::Remote;
+use super::ssh::SshSession;
+use super::watch::Watch;
+use super::{Repository, local, object_id, oid};
+
+/// Ancestors that are named to a server, each twice as far away as the one before: it shares one of them
+/// also when the branch was rewound.
+const HAVES_MAX: usize = 12;
+
+/// A line to a remote.
+pub(super) enum Line<'w> {
+    /// A repository on this machine.
+    Local(Remote),
+    /// A program behind SSH.
+    Ssh(SshSession<'w>),
+}
+
+impl<'w> Line<'w> {
+    /// Opens a line; what is asked first says whether anybody is there.
+    pub(super) fn to(
+        sources: &Remotes,
+        url: &str,
+        watch: &'w Watch<'w>,
+    ) -> Result<Self, FetchFailure> {
+        match Address::of(url)? {
+            Address::Local(path) => Remote::at(url, &path).map(Self::Local),
+            Address::Ssh(address) => {
+                Ok(Self::Ssh(SshSession::with(&address, sources.access(), watch)))
+            }
+            Address::Web => Err(FetchFailure::Unsupported { url: watch.url.clone() }),
+        }
+    }
+
+    /// What a branch and the notes beside it name.
+    pub(super) fn look(
+        &mut self,
+        [branch, notes]: &[&str; 2],
+    ) -> Result<[Option<Oid>; 2], FetchFailure> {
+        let names = [*branch, *notes];
+        let found = match self {
+            Self::Local(remote) => {
+                let tip = remote.resolve(branch)?;
+                // Most repositories have no notes, and nobody needs them to have any.
+                return Ok([Some(tip), remote.resolve(notes).ok()]);
+            }
+            Self::Ssh(session) => session.look(&names)?,
+        };
+        let mut found = found.iter().map(|it| it.as_ref().and_then(oid));
+        Ok([found.next().flatten(), found.next().flatten()])
+    }
+
+    /// Brings what lies below a commit into the agent's repository; what lies below `known` is there.
+    pub(super) fn bring(
+        &mut self,
+        own: &Repository,
+        (tip, known): (Oid, Option<Oid>),
+        reference: &str,
+        watch: &Watch<'_>,
+    ) -> Result<(), FetchFailure> {
+        if let Self::Local(remote) = self {
+            local::check_commit(remote, tip, reference)?;
+            return own.copy_from(remote, (tip, known), watch);
+        }
+        // A branch that was rewound, or notes that are shared with it, may be here already.
+        if own.missing_below(tip, known, watch)?.is_none() {
+            return Ok(());
+        }
+        let mut intake = Intake::begin(own, watch)?;
+        let haves = haves(own, known);
+        match self {
+            Self::Local(_) => {}
+            Self::Ssh(session) => session.bring(&object_id(tip), &haves, &mut intake)?,
+        }
+        intake.end()?;
+        let url = || watch.url.clone();
+        match own.odb.read_header(tip) {
+            Ok((_, ObjectType::Commit)) => {}
+            Ok((_, found)) => {
+                let (reference, found) = (reference.to_owned(), found.to_string());
+                return Err(FetchFailure::NotACommit { url: url(), reference, found });
+            }
+            Err(_) => return Err(FetchFailure::Incomplete { url: url(), missing: object_id(tip) }),
+        }
+        match own.missing_below(tip, known, watch)? {
+            None => Ok(()),
+            Some(missing) => {
+                Err(FetchFailure::Incomplete { url: url(), missing: object_id(missing) })
+            }
+        }
+    }
+
+    /// Ends it in good order.
+    pub(super) fn end(self) {
+        match self {
+            Self::Local(_) => {}
+            Self::Ssh(session) => session.end(),
+        }
+    }
+}
+
+/// What is here, told by a commit and some of those that it is built on.
+fn haves(own: &Repository, known: Option<Oid>) -> Vec<ObjectId> {
+    let mut haves = Vec::new();
+    let mut at = known;
+    let (mut steps, mut next) = (0_u32, 0_u32);
+    while let Some(id) = at.filter(|_| haves.len() < HAVES_MAX) {
+        if steps == next {
+            haves.push(object_id(id));
+            next = (next * 2).max(1);
+        }
+        steps += 1;
+        at = own.first_parent(id);
+    }
+    haves
+}

@@ -1,0 +1,16 @@
+//! By what means remotes are reached: secrets and certificates by their files, never by their content.
+//!
+//! **Invariant:** no secret is a setting: whatever shows settings shows only where secrets lie.
+
+use std::path::PathBuf;
+
+/// By what means remotes are reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// The private key for `ssh`; `None`: where `ssh` looks by itself.
+    pub ssh_key: Option<PathBuf>,
+    /// The hosts that `ssh` knows; `None`: where `ssh` looks by itself.
+    pub known_hosts: Option<PathBuf>,
+    /// The socket of an `ssh-agent`.
+    pub ssh_agent: Option<PathBuf>,
+}

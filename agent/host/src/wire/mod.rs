@@ -1,0 +1,90 @@
+//! The fetching side of Git's protocol: version 2, and version 0 where a server knows no other.
+//!
+//! **Invariant:** nothing here connects or waits: bytes come from a [`Stream`], requests go out as bytes.
+//! **Invariant:** every length, line and count of an answer has a limit.
+
+pub(crate) mod packet;
+pub(crate) mod request;
+pub(crate) mod refs;
+pub(crate) mod advert;
+pub(crate) mod pack;
+pub(crate) mod bad_answer;
+
+pub(crate) use bad_answer::BadAnswer;
+
+use packet::{Decoder, Packet};
+
+/// Where the bytes of an answer come from.
+pub(crate) trait Stream {
+    /// How it fails; also how an answer that makes no sense is told.
+    type Failure: From<BadAnswer>;
+
+    /// Adds the next bytes; `false` at the end.
+    fn more(&mut self, into: &mut Vec<u8>) -> Result<bool, Self::Failure>;
+}
+
+/// The packets of a stream, one by one.
+#[derive(Debug)]
+pub(crate) struct Packets<S> {
+    stream: S,
+    decoder: Decoder,
+}
+
+impl<S: Stream> Packets<S> {
+    /// Reads packets from a stream.
+    pub(crate) fn of(stream: S) -> Self {
+        Self { stream, decoder: Decoder::default() }
+    }
+
+    /// The next packet; a stream that ends before it is cut off.
+    pub(crate) fn next(&mut self) -> Result<Packet<'_>, S::Failure> {
+        while !self.decoder.is_ready()? {
+            if !self.stream.more(self.decoder.room())? {
+                return Err(BadAnswer::Cut.into());
+            }
+        }
+        Ok(self.decoder.take()?)
+    }
+
+    /// The stream itself: to write to, or to end.
+    pub(crate) fn stream(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
+    /// Gives the stream back.
+    pub(crate) fn into_stream(self) -> S {
+        self.stream
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A stream of bytes that are all there, given in pieces of some size.
+    pub(crate) struct Pieces<'b>(pub(crate) &'b [u8], pub(crate) usize);
+
+    impl Stream for Pieces<'_> {
+        type Failure = BadAnswer;
+
+        fn more(&mut self, into: &mut Vec<u8>) -> Result<bool, BadAnswer> {
+            let (now, later) = self.0.split_at(self.1.min(self.0.len()));
+            into.extend_from_slice(now);
+            self.0 = later;
+            Ok(!now.is_empty())
+        }
+    }
+
+    #[test]
+    fn packets_are_the_same_however_their_bytes_arrive() {
+        let bytes = b"0008abcd00010005x0000";
+        for size in 1..=bytes.len() {
+            let mut packets = Packets::of(Pieces(bytes, size));
+            assert_eq!(packets.next().unwrap(), Packet::Data(b"abcd"));
+            assert_eq!(packets.next().unwrap(), Packet::Delimiter);
+            assert_eq!(packets.next().unwrap(), Packet::Data(b"x"));
+            assert_eq!(packets.next().unwrap(), Packet::Flush);
+            assert!(matches!(packets.next(), Err(BadAnswer::Cut)));
+        }
+    }
+}
