@@ -124,6 +124,8 @@ pub(crate) fn blank(host: &str, deployment: &str) -> Record {
         kind: Kind::Deployment,
         deployment: deployment.to_owned(),
         revision: None,
+        subject: None,
+        environment: None,
         base: None,
         outcome: Outcome::Committed,
         reason: "Applied".to_owned(),

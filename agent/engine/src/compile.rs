@@ -31,6 +31,8 @@ pub struct Compiled {
     pub cleared: Cleared,
     /// Who this host is; `None` when nothing names its key.
     pub host: Option<String>,
+    /// The environment that the Host with this host's key names.
+    pub environment: Option<String>,
     /// Digest of the facts it was compiled with.
     pub facts: Sha256,
     /// Objects at paths, in the order in which they come to stand.
@@ -129,6 +131,7 @@ pub fn compile(
     let mut compiled = Compiled {
         cleared,
         host,
+        environment: environment(settings, desired.hosts()),
         facts: facts_digest(facts),
         objects: Vec::new(),
         resources: Vec::new(),
@@ -174,6 +177,16 @@ fn facts_digest(facts: &Facts) -> Sha256 {
     let seen = (&facts.values, &facts.users, &facts.groups, &facts.only_owner, &facts.links);
     // Facts are maps with text keys, which always have a JSON form.
     Sha256::of_value(&seen).unwrap_or_default()
+}
+
+/// The environment of the Host with this host's key.
+fn environment(settings: &Settings, hosts: &[Arc<Manifest>]) -> Option<String> {
+    hosts.iter().find_map(|host| match &host.spec {
+        Spec::Host(spec) if spec.key_fingerprint.as_str() == settings.fingerprint => {
+            Some(spec.environment.to_string())
+        }
+        _ => None,
+    })
 }
 
 /// Who this host is, and the labels by which manifests choose it.

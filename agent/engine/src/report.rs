@@ -56,6 +56,13 @@ pub(crate) fn trust_of(memory: &Memory) -> Sha256 {
     memory.settings.as_ref().map(|it| it.trust_sha256).unwrap_or_default()
 }
 
+/// The subject of a revision, when that is the one at hand.
+fn subject_of(memory: &Memory, revision: &str) -> Option<String> {
+    let verified = memory.compiled.as_ref()?.cleared.verified();
+    let is_it = verified.revision().to_string() == revision;
+    verified.subject().filter(|_| is_it).map(ToOwned::to_owned)
+}
+
 fn blank(
     memory: &Memory,
     kind: Kind,
@@ -63,6 +70,7 @@ fn blank(
     outcome: Outcome,
     (reason, detail): &(String, String),
 ) -> Record {
+    let subject = revision.as_deref().and_then(|it| subject_of(memory, it));
     Record {
         v: record::VERSION,
         host: memory.host.clone(),
@@ -72,6 +80,8 @@ fn blank(
         kind,
         deployment: String::new(),
         revision,
+        subject,
+        environment: memory.compiled.as_ref().and_then(|it| it.environment.clone()),
         base: None,
         outcome,
         reason: reason.clone(),

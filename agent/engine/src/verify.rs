@@ -11,16 +11,21 @@ use bowline_model::high_water::HighWater;
 use bowline_model::object_id::ObjectId;
 use bowline_model::policy::Policy;
 use bowline_model::revision::Revision;
+use bowline_model::shown::one_line;
 use bowline_trust::verdict::{Deployable, Verdict, Walked};
 use jiff::Timestamp;
 
 use crate::settings::Settings;
+
+/// Longer than anybody writes a subject, and short enough for every record to carry one.
+const SUBJECT_CHARS_MAX: usize = 200;
 
 /// A commit that may be deployed as far as signatures and policy go. Made only here.
 #[derive(Debug, Clone)]
 pub struct Verified {
     revision: Revision,
     policy: Arc<Policy>,
+    subject: Option<String>,
 }
 
 impl Verified {
@@ -33,7 +38,13 @@ impl Verified {
     /// policy revokes that.
     pub(crate) fn instead(&self, revision: &Revision) -> Option<Self> {
         let policy = Arc::clone(&self.policy);
-        (!is_revoked(&policy, revision)).then(|| Self { revision: revision.clone(), policy })
+        let revision = revision.clone();
+        (!is_revoked(&policy, &revision)).then_some(Self { revision, policy, subject: None })
+    }
+
+    /// The first line of the commit's message, for people; `None` when it is not at hand.
+    pub fn subject(&self) -> Option<&str> {
+        self.subject.as_deref()
     }
 
     /// The policy in force.
@@ -112,7 +123,16 @@ fn prove(
         commit_sha256: Sha256::of(&evidence.raw),
         tree: deployable.tree,
     };
-    Some(Verified { revision, policy: Arc::clone(&walked.policy) })
+    let subject = subject_of(&evidence.raw);
+    Some(Verified { revision, policy: Arc::clone(&walked.policy), subject })
+}
+
+/// The first line of a raw commit's message; it stands behind the first empty line.
+fn subject_of(raw: &[u8]) -> Option<String> {
+    let place = raw.windows(2).position(|it| it == b"\n\n")?;
+    let message = String::from_utf8_lossy(raw.get(place..)?);
+    let line = one_line(&message, SUBJECT_CHARS_MAX);
+    (!line.is_empty()).then_some(line)
 }
 
 fn evidence_of<'a>(bundle: &'a Bundle, commit: &ObjectId) -> Option<&'a CommitEvidence> {
@@ -141,7 +161,7 @@ pub fn stand_by(
     };
     let policy = verify(settings, Some(marks), &standing, wall).walked?.policy;
     let revision = generation.revision.clone();
-    (!is_revoked(&policy, &revision)).then_some(Verified { revision, policy })
+    (!is_revoked(&policy, &revision)).then_some(Verified { revision, policy, subject: None })
 }
 
 fn is_revoked(policy: &Policy, revision: &Revision) -> bool {

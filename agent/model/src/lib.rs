@@ -10,6 +10,7 @@ pub mod duration;
 pub mod byte_size;
 pub mod word;
 pub mod name;
+pub mod shown;
 pub mod host_path;
 pub mod file_mode;
 pub mod target;

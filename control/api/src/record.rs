@@ -49,6 +49,12 @@ pub struct Record {
     pub deployment: String,
     /// The revision that was tried.
     pub revision: Option<String>,
+    /// The first line of that revision's message; `None` when the host does not know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The environment that the host belongs to, by what was merged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
     /// The revision that the host ran before.
     pub base: Option<String>,
     /// How it ended.

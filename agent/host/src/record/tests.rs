@@ -61,6 +61,8 @@ fn record(deployment: &str) -> Record {
         kind: Kind::Deployment,
         deployment: deployment.to_owned(),
         revision: None,
+        subject: None,
+        environment: None,
         base: None,
         outcome: Outcome::Committed,
         reason: String::new(),
