@@ -7,7 +7,7 @@ use bowline_api::outcome::Outcome;
 use bowline_control::store::sqlite::Sqlite;
 use bowline_control::store::{
     Appended, Batch, Break, Claimant, Decided, Decision, Entry, Found, Named, NewToken, Newest,
-    Store, Wanted,
+    Picked, Store, Wanted,
 };
 use bowline_fleet::claim::Denied;
 use bowline_model::digest::Sha256;
@@ -78,7 +78,7 @@ fn append(store: &dyn Store, key: i64, entries: &[Entry]) -> Appended {
 }
 
 fn hosts(store: &dyn Store) -> Vec<bowline_api::fleet::Host> {
-    wait(store.hosts(Named { limit: 100, after: None })).unwrap().items
+    wait(store.hosts(Picked::default(), Named { limit: 100, after: None })).unwrap().items
 }
 
 fn envelopes(store: &dyn Store, key: i64) -> Vec<Vec<u8>> {
@@ -290,9 +290,9 @@ fn lists_are_cut_and_go_on(store: &dyn Store) {
         let lines = ["c0ffee1", "c0ffee2"].map(|it| chain.next(it, Outcome::Committed));
         append(store, chain.key, &lines);
     }
-    let page = wait(store.hosts(Named { limit: 2, after: None })).unwrap();
+    let page = wait(store.hosts(Picked::default(), Named { limit: 2, after: None })).unwrap();
     assert_eq!((page.items.len(), page.next.as_deref()), (2, Some("b")));
-    let page = wait(store.hosts(Named { limit: 2, after: page.next })).unwrap();
+    let page = wait(store.hosts(Picked::default(), Named { limit: 2, after: page.next })).unwrap();
     assert_eq!((page.items[0].name.as_str(), page.items.len(), page.next), ("c", 1, None));
     let mut seen = Vec::new();
     let mut after = None;

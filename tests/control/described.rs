@@ -68,8 +68,11 @@ fn misfits(document: &Value, schema: &Value, value: &Value, at: &str, found: &mu
 fn check(document: &Value, operation: &Value, answer: &Answer) {
     let answers = operation["responses"].as_object().unwrap();
     let described = answers.get(&answer.status.to_string()).unwrap_or(&answers["default"]);
-    let kind = answer.kind.split(';').next().unwrap();
-    let schema = &described["content"][kind]["schema"];
+    let kind = answer.kind.as_str();
+    let bare = kind.split(';').next().unwrap();
+    let described = &described["content"];
+    let named = if described[kind].is_object() { kind } else { bare };
+    let schema = &described[named]["schema"];
     assert!(schema.is_object(), "{kind} is not described: {answer:?}");
     if kind.ends_with("json") {
         let mut found = Vec::new();
@@ -92,7 +95,15 @@ fn every_path_that_is_described_answers_as_described() {
         for (method, operation) in operations.as_object().unwrap() {
             walked += 1;
             let method = method.to_uppercase();
-            let asked = path.replace("{name}", "web-1");
+            if path == "/api/v1/events" {
+                // It has no end: what it says is asked in the pages' tests.
+                continue;
+            }
+            let asked = path
+                .replace("{name}", "web-1")
+                .replace("{host}", "web-1")
+                .replace("{id}", "@1")
+                .replace("{file}", "style.css");
             let ask = |query: &str, body: &[u8]| {
                 let path = format!("{asked}{query}");
                 try_ask(service.address, &method, &path, None, body).unwrap()
@@ -104,8 +115,15 @@ fn every_path_that_is_described_answers_as_described() {
                 _ => ("", Vec::new()),
             };
             let answer = ask(query, &body);
-            assert!((200..300).contains(&answer.status), "{method} {path}: {answer:?}");
-            check(&document, operation, &answer);
+            let expected = match (method.as_str(), path.as_str()) {
+                ("POST", "/login") => 403..404,
+                ("POST", "/logout") => 303..304,
+                _ => 200..300,
+            };
+            assert!(expected.contains(&answer.status), "{method} {path}: {answer:?}");
+            if answer.status != 303 {
+                check(&document, operation, &answer);
+            }
             for parameter in operation["parameters"].as_array().into_iter().flatten() {
                 let name = parameter["name"].as_str().unwrap();
                 if parameter["in"] == "query" {
@@ -119,7 +137,7 @@ fn every_path_that_is_described_answers_as_described() {
             wrong.problem(405);
         }
     }
-    assert_eq!(walked, 10);
+    assert_eq!(walked, 23);
     let operation = &document["paths"]["/agent/v1/records"]["post"];
     check(&document, operation, &service.send(&[]));
     host.tell_many(2);
@@ -136,7 +154,10 @@ fn every_path_that_answers_is_described() {
         document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
     let source = include_str!("../../control/server/src/http/table.rs");
     let paths = source.lines().filter(|it| it.contains("get(") || it.contains("post("));
-    assert_eq!(paths.filter(|it| it.trim().starts_with('(')).count(), described.len());
+    // A host's and a deployment's twin have a path of their own for whoever asks, not for the table.
+    let twins = described.iter().filter(|it| it.ends_with("}.json")).count();
+    assert_eq!(twins, 2);
+    assert_eq!(paths.filter(|it| it.trim().starts_with('(')).count(), described.len() - twins);
     use bowline_api::route;
     for path in [
         route::HEALTHZ,
@@ -148,6 +169,13 @@ fn every_path_that_answers_is_described() {
         route::FLEET_DEPLOYMENTS,
         route::FLEET_COMMITS,
         route::FLEET_WHERE,
+        route::FLEET_EVENTS,
+        route::BOARD,
+        route::BOARD_TWIN,
+        route::MATRIX,
+        route::MATRIX_TWIN,
+        route::LOGIN,
+        route::LOGOUT,
     ] {
         assert!(described.contains(&path), "{path} in {described:?}");
     }

@@ -92,6 +92,15 @@ impl Host {
         self.log.append(record).unwrap();
     }
 
+    /// Keeps a record of this revision and base, as it is changed.
+    pub(crate) fn tell_as(&mut self, commit: &str, change: impl FnOnce(&mut Record)) {
+        let number = self.log.next_seq();
+        let mut record = blank(&self.name, &format!("d{number:06}-{}", &commit[..8]));
+        record.revision = Some(format!("main@sha1:{commit}"));
+        change(&mut record);
+        self.log.append(record).unwrap();
+    }
+
     /// Keeps so many records of one commit.
     pub(crate) fn tell_many(&mut self, count: u64) {
         for _ in 0..count {

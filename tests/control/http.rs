@@ -11,12 +11,19 @@ use serde_json::Value;
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) kind: String,
+    pub(crate) head: String,
     pub(crate) body: String,
 }
 
 impl Answer {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// A header's value; empty when there is none.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let mut lines = self.head.lines().filter_map(|it| it.split_once(": "));
+        lines.find(|(key, _)| *key == name).map_or("", |(_, it)| it)
     }
 
     /// Makes sure that it is a problem of this status, and gives its detail.
@@ -39,7 +46,7 @@ impl Answer {
 pub(crate) fn head(method: &str, path: &str, token: Option<&str>, length: usize) -> String {
     let token = token.map(|it| format!("Authorization: Bearer {it}\r\n")).unwrap_or_default();
     format!(
-        "{method} {path} HTTP/1.1\r\nHost: control\r\nConnection: close\r\n{token}\
+        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{token}\
          Content-Length: {length}\r\n\r\n"
     )
 }
@@ -65,6 +72,25 @@ pub(crate) fn try_ask(
     read(&mut stream)
 }
 
+/// Asks with these lines in the head, and reads the answer to its end.
+#[track_caller]
+pub(crate) fn ask_with(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    lines: &[&str],
+    body: &str,
+) -> Answer {
+    let mut stream = connect(address);
+    let lines: String = lines.iter().map(|it| format!("{it}\r\n")).collect();
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nConnection: close\r\n{lines}Content-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    read(&mut stream).expect("an answer")
+}
+
 pub(crate) fn read(stream: &mut TcpStream) -> Option<Answer> {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).ok()?;
@@ -72,5 +98,6 @@ pub(crate) fn read(stream: &mut TcpStream) -> Option<Answer> {
     let (head, body) = text.split_once("\r\n\r\n")?;
     let status = head.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
     let kind = head.lines().find_map(|line| line.strip_prefix("content-type: "));
-    Some(Answer { status, kind: kind.unwrap_or_default().to_owned(), body: body.to_owned() })
+    let kind = kind.unwrap_or_default().to_owned();
+    Some(Answer { status, kind, head: head.to_owned(), body: body.to_owned() })
 }

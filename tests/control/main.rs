@@ -20,6 +20,8 @@ mod enrolling;
 mod intake;
 mod forgery;
 mod reading;
+mod pages;
+mod events;
 mod limits;
 mod restarts;
 mod full_disk;

@@ -28,18 +28,51 @@ pub struct Host {
     pub name: String,
     /// The revision that it runs, by its own word; `None` when it said nothing, or does not know.
     pub revision: Option<String>,
+    /// The first line of that revision's message, as far as a host told it.
+    pub subject: Option<String>,
+    /// The environment that it belongs to, by its own word.
+    pub environment: Option<String>,
     /// How its newest record ended.
     pub outcome: Option<Outcome>,
+    /// One word for why.
+    pub reason: Option<String>,
     /// When, RFC 3339, by the host's clock.
     pub at: Option<String>,
+    /// Since when it has ended so, on what it runs, RFC 3339, by the host's clock.
+    pub since: Option<String>,
+    /// What its probes last said; `None` when none was asked.
+    pub health: Option<Health>,
     /// When a record of it was last taken, RFC 3339, by this service's clock.
     pub seen: Option<String>,
     /// The sequence of its newest record; 0 for none.
     pub seq: u64,
     /// Keys that wait for a person.
     pub pending_keys: u64,
-    /// Gaps and forks in its records.
+    /// Gaps and forks in its records that are open, and that nobody acknowledged.
     pub alarms: u64,
+}
+
+/// What a host's probes said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// All of them were content.
+    Well,
+    /// One was not, or nobody knows how the host stands.
+    Unwell,
+}
+
+impl Health {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Well, Self::Unwell];
+
+    /// The word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Well => "well",
+            Self::Unwell => "unwell",
+        }
+    }
 }
 
 /// One host, and what belongs to it.
@@ -63,6 +96,10 @@ pub struct Key {
     pub state: KeyState,
     /// Since when, RFC 3339.
     pub since: String,
+    /// The sequence of its newest record; 0 for none.
+    pub seq: u64,
+    /// SHA-256 of that record's envelope: where the key's chain ends. Zeros for none.
+    pub head: String,
 }
 
 /// Records that did not continue a chain.
@@ -84,6 +121,19 @@ pub struct Fault {
     pub first: String,
     /// When last, RFC 3339.
     pub last: String,
+    /// That a person looked after it.
+    pub acknowledged: Option<Acknowledged>,
+}
+
+/// That a person looked after a fault. The fault itself stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Acknowledged {
+    /// When, RFC 3339.
+    pub at: String,
+    /// Who, by the account at the command line.
+    pub by: String,
+    /// What they found.
+    pub note: String,
 }
 
 /// One deployment on one host.
@@ -101,6 +151,8 @@ pub struct Deployment {
     pub kind: String,
     /// The revision that was tried.
     pub revision: String,
+    /// The first line of its message, as far as a host told it.
+    pub subject: Option<String>,
     /// How it ended.
     pub outcome: Outcome,
     /// One word for why.
@@ -118,6 +170,8 @@ pub struct Commit {
     pub commit: String,
     /// As hosts call it: `main@sha1:<id>`.
     pub revision: String,
+    /// The first line of its message, as far as a host told it.
+    pub subject: Option<String>,
     /// When it was first heard of, RFC 3339, by this service's clock.
     pub first: String,
     /// Hosts that run it.

@@ -7,6 +7,7 @@ pub mod record;
 pub mod enrolment;
 pub mod intake;
 pub mod fleet;
+pub mod page;
 pub mod status;
 pub mod cause;
 pub mod cycle;

@@ -25,7 +25,26 @@ pub const FLEET_DEPLOYMENTS: &str = "/api/v1/deployments";
 pub const FLEET_COMMITS: &str = "/api/v1/commits";
 /// The control service: where a commit is.
 pub const FLEET_WHERE: &str = "/api/v1/where";
+/// The control service: what is heard from hosts, as it comes.
+pub const FLEET_EVENTS: &str = "/api/v1/events";
 /// The control service: figures for Prometheus.
 pub const METRICS: &str = "/metrics";
 /// The control service: its own description.
 pub const OPENAPI: &str = "/openapi.json";
+
+/// The control service's pages: the board of all hosts.
+pub const BOARD: &str = "/";
+/// The board as JSON.
+pub const BOARD_TWIN: &str = "/board.json";
+/// Commits and hosts.
+pub const MATRIX: &str = "/matrix";
+/// The same as JSON.
+pub const MATRIX_TWIN: &str = "/matrix.json";
+/// One host: this, a slash and its name; its JSON behind `.json`.
+pub const HOST_PAGES: &str = "/hosts";
+/// One deployment: this, a slash, its host, a slash and its id; its JSON behind `.json`.
+pub const DEPLOYMENT_PAGES: &str = "/deployments";
+/// Where a person becomes a reader.
+pub const LOGIN: &str = "/login";
+/// Where a person stops being one.
+pub const LOGOUT: &str = "/logout";

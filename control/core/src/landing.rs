@@ -1,7 +1,9 @@
 //! What one record says about where its host stands.
 //!
 //! **Invariant:** a host runs what it said it committed; after `stranded` nobody knows.
+//! **Invariant:** a host is well when its probes said so, never because nobody asked.
 
+use bowline_api::fleet::Health;
 use bowline_api::outcome::Outcome;
 use bowline_api::record::Record;
 
@@ -28,6 +30,21 @@ pub fn stands(record: &Record) -> Stands<'_> {
         | Outcome::Failed => record.base.as_deref(),
     };
     said.map_or(Stands::AsBefore, Stands::On)
+}
+
+/// What the record's probes say of how the host is now; `None`: as before.
+pub fn health(record: &Record) -> Option<Health> {
+    let word = |is_well| if is_well { Health::Well } else { Health::Unwell };
+    match record.outcome {
+        Outcome::Stranded => Some(Health::Unwell),
+        // The change's probes failed; what stands again was asked afterwards.
+        Outcome::Reverted => {
+            let is_asked = !record.probes.is_empty() || !record.after_revert.is_empty();
+            is_asked.then(|| word(record.after_revert.is_empty()))
+        }
+        _ if record.probes.is_empty() => None,
+        _ => Some(word(record.probes.iter().all(|it| it.passed))),
+    }
 }
 
 /// The commit of a revision as hosts show it: what stands behind `main@sha1:`.
@@ -62,6 +79,31 @@ mod tests {
             assert_eq!(stands(&found), expected, "{outcome}");
         }
         assert_eq!(stands(&record(Outcome::Refused, Some("new"), None)), Stands::AsBefore);
+    }
+
+    #[test]
+    fn a_host_is_as_well_as_what_stands_on_it() {
+        let probe = |passed| bowline_api::record::ProbeWord {
+            name: "p".to_owned(),
+            passed,
+            detail: String::new(),
+        };
+        let cases = [
+            (Outcome::Committed, vec![], vec![], None),
+            (Outcome::Committed, vec![true, true], vec![], Some(Health::Well)),
+            (Outcome::Unchanged, vec![true, false], vec![], Some(Health::Unwell)),
+            (Outcome::Reverted, vec![false], vec![], Some(Health::Well)),
+            (Outcome::Reverted, vec![false], vec![false], Some(Health::Unwell)),
+            (Outcome::Reverted, vec![], vec![], None),
+            (Outcome::Refused, vec![], vec![], None),
+            (Outcome::Stranded, vec![], vec![], Some(Health::Unwell)),
+        ];
+        for (outcome, probes, after, expected) in cases {
+            let mut record = record(outcome, Some("new"), None);
+            record.probes = probes.into_iter().map(probe).collect();
+            record.after_revert = after.into_iter().map(probe).collect();
+            assert_eq!(health(&record), expected, "{outcome}");
+        }
     }
 
     #[test]

@@ -52,6 +52,14 @@ pub enum HostVerb {
     Approve(KeyOf),
     /// Turns a key that waits away.
     Refuse(KeyOf),
+    /// Keeps that you looked after a host's gaps and forks; they stay on its page, with your note.
+    Acknowledge {
+        /// The host's name.
+        name: Name,
+        /// What you found.
+        #[arg(long, value_name = "TEXT")]
+        note: String,
+    },
 }
 
 /// A key of a host.

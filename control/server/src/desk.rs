@@ -7,6 +7,7 @@ use std::time::Duration;
 use bowline_api::enrolment::KeyState;
 use bowline_model::digest::{Sha256, hex};
 use bowline_model::duration::Span;
+use bowline_model::shown::one_line;
 use thiserror::Error;
 
 use crate::arguments::{HostVerb, KeyOf, TokenVerb, Verb};
@@ -14,10 +15,16 @@ use crate::door;
 use crate::serve::exit_code;
 use crate::settings::Settings;
 use crate::store::sqlite::Sqlite;
-use crate::store::{Decided, Decision, NewToken, Store as _, StoreFailure};
+use crate::store::{Decided, Decision, NewToken, Note, Store as _, StoreFailure};
 
 /// A token counts no longer: whoever finds an old one has found nothing.
 const LONGEST: Duration = Duration::from_hours(24);
+
+/// Some sentences: what is longer belongs into a ticket that the note names.
+const NOTE_CHARS_MAX: usize = 500;
+
+/// Longer than any account's name.
+const ACCOUNT_CHARS_MAX: usize = 64;
 
 /// What was not done.
 #[derive(Debug, Error)]
@@ -36,6 +43,15 @@ pub enum NotDone {
         /// The key.
         fingerprint: String,
     },
+    /// There is no such host.
+    #[error("no host {0} is known")]
+    NoSuchHost(String),
+    /// There is nothing to look after.
+    #[error("the host {0} has no gap or fork that is open and was not acknowledged")]
+    NoFault(String),
+    /// A note that says nothing, or too much.
+    #[error("a note has 1 to {NOTE_CHARS_MAX} characters in one line")]
+    Note,
     /// The key does not wait.
     #[error("the key is {} already", .0.word())]
     NotPending(KeyState),
@@ -49,8 +65,12 @@ impl NotDone {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Store(it) => exit_code(it),
-            Self::Span(_) => 2,
-            Self::NoSuchKey { .. } | Self::NotPending(_) | Self::System => 1,
+            Self::Span(_) | Self::Note => 2,
+            Self::NoSuchKey { .. }
+            | Self::NoSuchHost(_)
+            | Self::NoFault(_)
+            | Self::NotPending(_)
+            | Self::System => 1,
         }
     }
 
@@ -59,7 +79,10 @@ impl NotDone {
         match self {
             Self::Store(it) => it.hint(),
             Self::NoSuchKey { .. } => "GET /api/v1/hosts/NAME lists the host's keys",
-            Self::Span(_) | Self::NotPending(_) | Self::System => "",
+            Self::NoSuchHost(_) => "GET /api/v1/hosts lists all of them",
+            Self::Span(_) | Self::Note | Self::NoFault(_) | Self::NotPending(_) | Self::System => {
+                ""
+            }
         }
     }
 }
@@ -89,6 +112,9 @@ pub fn run(verb: Verb, settings: &Settings) -> Result<String, NotDone> {
         Verb::Host(HostVerb::Refuse(key)) => {
             runtime.block_on(decide(&store, key, Decision::Refuse))
         }
+        Verb::Host(HostVerb::Acknowledge { name, note }) => {
+            runtime.block_on(acknowledge(&store, name.to_string(), &note))
+        }
     }
 }
 
@@ -99,5 +125,19 @@ async fn decide(store: &Sqlite, key: KeyOf, decision: Decision) -> Result<String
         Decided::Done(state) => Ok(format!("{host} {fingerprint} {}", state.word())),
         Decided::NoSuchKey => Err(NotDone::NoSuchKey { host, fingerprint }),
         Decided::NotPending(state) => Err(NotDone::NotPending(state)),
+    }
+}
+
+async fn acknowledge(store: &Sqlite, host: String, note: &str) -> Result<String, NotDone> {
+    let text = one_line(note, NOTE_CHARS_MAX);
+    if text.is_empty() || text != note.trim() {
+        return Err(NotDone::Note);
+    }
+    let by = door::account().unwrap_or_else(|| "somebody".to_owned());
+    let note = Note { by: one_line(&by, ACCOUNT_CHARS_MAX), text, at: door::wall() };
+    match store.acknowledge(host.clone(), note).await? {
+        None => Err(NotDone::NoSuchHost(host)),
+        Some(0) => Err(NotDone::NoFault(host)),
+        Some(number) => Ok(format!("{host} acknowledged {number}")),
     }
 }

@@ -7,6 +7,7 @@
     reason = "this is the service's door: it has no other, and bowline-host's is the agent's"
 )]
 
+use std::env;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -31,6 +32,11 @@ pub fn random<const N: usize>() -> Option<[u8; N]> {
     let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).ok()?;
     Some(bytes)
+}
+
+/// The account at the command line, as sudo or the login says it.
+pub fn account() -> Option<String> {
+    ["SUDO_USER", "LOGNAME", "USER"].iter().find_map(|it| env::var(it).ok())
 }
 
 /// A small text file.

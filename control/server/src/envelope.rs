@@ -8,13 +8,13 @@ use bowline_api::enrolment::{self, Request};
 use bowline_api::record::{self, Record};
 use bowline_model::byte_size::ByteSize;
 use bowline_model::digest::Sha256;
-use bowline_model::envelope::Envelope;
+use bowline_model::envelope::{Envelope, EnvelopeSignature};
 use bowline_trust::dsse::{self, BadEnvelope};
 use bowline_trust::ssh_key::{BadKey, SshKey};
 use ring::signature::{ED25519, UnparsedPublicKey};
 use thiserror::Error;
 
-use crate::store::{Entry, HostKey};
+use crate::store::{Entry, HostKey, Kept};
 
 /// Hosts write no longer records, and a request's body is no larger.
 const ENVELOPE_MAX: ByteSize = ByteSize::from_mib(1);
@@ -150,10 +150,34 @@ fn check(envelope: &Envelope, public: &[u8; 32], signature: &[u8; 64]) -> Result
     key.verify(&envelope.pae(), signature).map_err(|_bad| BadMessage::Signature)
 }
 
+/// A kept record, looked at again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Again {
+    /// Its envelope, as its host wrote it.
+    pub line: String,
+    /// SHA-256 of that.
+    pub digest: Sha256,
+    /// Whether the signature is the key's.
+    pub is_signed: bool,
+}
+
+/// Writes a kept record's envelope anew, and looks at its signature.
+pub fn again(kept: &Kept) -> Again {
+    let signature =
+        EnvelopeSignature { key_id: Some(kept.fingerprint.clone()), sig: kept.signature.to_vec() };
+    let envelope = Envelope {
+        payload_type: record::PAYLOAD_TYPE.to_owned(),
+        payload: kept.payload.clone(),
+        signatures: vec![signature],
+    };
+    let written = dsse::write(&envelope);
+    let line = String::from_utf8_lossy(written.trim_ascii_end()).into_owned();
+    let digest = Sha256::of(line.as_bytes());
+    Again { line, digest, is_signed: check(&envelope, &kept.public, &kept.signature).is_ok() }
+}
+
 #[cfg(test)]
 mod tests {
-    use bowline_model::envelope::EnvelopeSignature;
-
     use super::*;
 
     fn line(key_id: &str) -> Vec<u8> {

@@ -92,6 +92,7 @@ async fn until_stopped(settings: &Settings, store: Arc<dyn Store>) -> Result<(),
             _ = interrupt.recv() => tracing::info!("asked to stop"),
             () = service.fell() => ended = Err(Fell::Store(StoreFailure::SyncFailed)),
         }
+        service.close_feeds();
     };
     tracing::info!("listens at {bound}");
     http::serve(listener, http::router(Arc::clone(&service)), settings.limits, stop).await;

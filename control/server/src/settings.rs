@@ -41,6 +41,8 @@ pub struct Settings {
 pub struct Limits {
     /// Connections served at once.
     pub connections: usize,
+    /// Listeners for events at once.
+    pub listeners: usize,
     /// How long a request's head may take.
     pub head_time: Duration,
     /// How long a request's body may take.
@@ -126,6 +128,7 @@ struct Read {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct LimitsText {
     connections: usize,
+    listeners: usize,
     head_time: Span,
     body_time: Span,
     connection_time: Span,
@@ -163,6 +166,9 @@ pub fn resolve(text: &str, file: &Path) -> Result<Settings, BadSettings> {
     if !(1..=65_536).contains(&limits.connections) {
         return Err(bad("limits.connections", "it lies between 1 and 65536"));
     }
+    if !(1..=4096).contains(&limits.listeners) {
+        return Err(bad("limits.listeners", "it lies between 1 and 4096"));
+    }
     for (key, span) in [
         ("limits.headTime", limits.head_time),
         ("limits.bodyTime", limits.body_time),
@@ -180,6 +186,7 @@ pub fn resolve(text: &str, file: &Path) -> Result<Settings, BadSettings> {
         readers: read.token_sha256,
         limits: Limits {
             connections: limits.connections,
+            listeners: limits.listeners,
             head_time: limits.head_time.as_duration(),
             body_time: limits.body_time.as_duration(),
             connection_time: limits.connection_time.as_duration(),
@@ -228,6 +235,7 @@ mod tests {
             ("[listen]\naddress = \"[::]:1\"\n", "read.tokenSha256"),
             ("[read]\ntokenSha256 = [\"secret\"]\n", "tokenSha256"),
             ("[limits]\nconnections = 0\n", "limits.connections"),
+            ("[limits]\nlisteners = 5000\n", "limits.listeners"),
             ("[limits]\nheadTime = \"0s\"\n", "limits.headTime"),
             ("[limits]\nstopTime = \"2h\"\n", "limits.stopTime"),
             ("[log]\nformat = \"loud\"\n", "format"),

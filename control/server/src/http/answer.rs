@@ -3,7 +3,9 @@
 //! **Invariant:** what a failure says about the inside stays in the log; a client reads what to do.
 
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::response::{IntoResponse, Response};
 use bowline_api::cause::chain;
 use bowline_api::problem::{MEDIA_TYPE, Problem};
@@ -31,6 +33,14 @@ impl Refusal {
 
     pub(super) fn missing(title: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, title, detail)
+    }
+
+    pub(super) fn is_unauthorized(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
     }
 
     /// The error's body.
@@ -92,6 +102,7 @@ pub(super) fn respond(status: StatusCode, kind: &'static str, body: Vec<u8>) -> 
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static(kind)),
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ];
     (status, headers, body).into_response()
 }

@@ -10,6 +10,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use bowline_api::cause::chain;
 use bowline_api::enrolment::{Answer, KeyState};
+use bowline_api::page::Heard;
 use bowline_fleet::claim::Denied;
 use bowline_model::digest::Sha256;
 use bowline_model::name::Name;
@@ -52,6 +53,7 @@ pub(super) async fn enrol(
     match claimed.map_err(|it| failed(&service, &it))? {
         Ok(state) => {
             tracing::info!(host, key, state = state.word(), "a key claimed a host's name");
+            service.bell.ring(Heard { host: host.clone(), seq: 0, outcome: None });
             let status = match state {
                 KeyState::Pending => StatusCode::ACCEPTED,
                 _ => StatusCode::OK,

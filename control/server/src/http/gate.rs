@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::StatusCode;
-use axum::http::header::{AUTHORIZATION, HeaderValue};
+use axum::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use bowline_model::digest::Sha256;
 
-use super::Service;
 use super::answer::Refusal;
+use super::pages::{self, Form, login};
+use super::{Service, sessions};
 
 /// Lets readers in.
 pub(super) async fn readers(
@@ -20,18 +20,50 @@ pub(super) async fn readers(
     request: Request,
     next: Next,
 ) -> Response {
-    if service.readers.is_empty() || is_reader(&service, &request) {
-        return next.run(request).await;
+    match stopped(&service, request.headers()) {
+        None => next.run(request).await,
+        Some(refusal) => refusal.into_response(),
+    }
+}
+
+/// Lets people in, and shows others where to become readers. Twins are for programs.
+pub(super) async fn people(
+    State(service): State<Arc<Service>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let form = Form::of_path(request.uri().path());
+    match stopped(&service, request.headers()) {
+        None => next.run(request).await,
+        Some(refusal) if form == Form::Page && refusal.is_unauthorized() => {
+            login::ask(request.uri())
+        }
+        Some(refusal) => pages::refused(form, refusal),
+    }
+}
+
+/// Why a request may not read; `None`: it may.
+fn stopped(service: &Service, headers: &HeaderMap) -> Option<Refusal> {
+    if service.readers.is_empty() {
+        // A page of somebody else may make a browser ask here under that page's own name.
+        let detail = "without [read] tokenSha256 only requests to localhost or a loopback address \
+                      are answered: name a token in the service's settings to read under other names";
+        let title = "asked under another name";
+        let refusal = || Refusal::new(StatusCode::MISDIRECTED_REQUEST, title, detail);
+        return (!sessions::is_local(headers)).then(refusal);
+    }
+    if is_reader(service, headers) || service.sessions.is_open(headers) {
+        return None;
     }
     let detail = "send `Authorization: Bearer TOKEN` with a token whose SHA-256 stands in the \
                   service's settings under [read] tokenSha256";
-    Refusal::new(StatusCode::UNAUTHORIZED, "a token is needed", detail).into_response()
+    Some(Refusal::new(StatusCode::UNAUTHORIZED, "a token is needed", detail))
 }
 
-fn is_reader(service: &Service, request: &Request) -> bool {
-    let header = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
+fn is_reader(service: &Service, headers: &HeaderMap) -> bool {
+    let header = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
     let (scheme, token) = header.and_then(|it| it.split_at_checked(7)).unwrap_or_default();
-    scheme.eq_ignore_ascii_case(b"bearer ") && service.readers.contains(&Sha256::of(token))
+    scheme.eq_ignore_ascii_case(b"bearer ") && service.is_token(token)
 }
 
 /// Counts a request by its route and how it ended.

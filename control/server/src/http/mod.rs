@@ -4,16 +4,20 @@
 //! **Invariant:** a path that this version does not have answers 404; it never pretends.
 
 mod answer;
+mod bell;
 mod body;
 mod enrol;
+mod events;
 mod gate;
 mod keyring;
 mod listen;
 mod meters;
 mod metrics;
 mod openapi;
+mod pages;
 mod read;
 mod records;
+mod sessions;
 mod table;
 
 use std::sync::Arc;
@@ -24,8 +28,10 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::settings::{Limits, Settings};
 use crate::store::Store;
+use bell::Bell;
 use keyring::Keyring;
 use meters::Meters;
+use sessions::Sessions;
 
 pub use listen::serve;
 pub use table::router;
@@ -40,6 +46,8 @@ pub struct Service {
     /// Threads that may verify signatures at once: more would only take turns.
     verifiers: Arc<Semaphore>,
     keyring: Keyring,
+    bell: Bell,
+    sessions: Sessions,
     fell: Notify,
 }
 
@@ -54,8 +62,20 @@ impl Service {
             meters: Meters::default(),
             verifiers: Arc::new(Semaphore::new(cores)),
             keyring: Keyring::default(),
+            bell: Bell::new(settings.limits.listeners),
+            sessions: Sessions::default(),
             fell: Notify::new(),
         }
+    }
+
+    /// Whether a token is a reader's.
+    fn is_token(&self, token: &[u8]) -> bool {
+        self.readers.contains(&Sha256::of(token))
+    }
+
+    /// Lets everybody go who listens for events: a feed has no end of its own.
+    pub fn close_feeds(&self) {
+        self.bell.close();
     }
 
     /// Waits until the store may not be written any more.

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::Service;
 use super::answer::{Refusal, failed, json, respond};
-use crate::store::{Found, Named, Newest, Wanted};
+use crate::store::{Found, Named, Newest, Picked, Wanted};
 
 /// Items given at once.
 const LIMIT_MAX: u32 = 1000;
@@ -84,7 +84,8 @@ pub(super) async fn hosts(
 ) -> Result<Response, Refusal> {
     let asked = query(asked)?;
     let part = Named { limit: limit(asked.limit, LIMIT_MAX)?, after: asked.after };
-    let found = service.store.hosts(part).await.map_err(|it| failed(&service, &it))?;
+    let found =
+        service.store.hosts(Picked::default(), part).await.map_err(|it| failed(&service, &it))?;
     Ok(json(StatusCode::OK, &found))
 }
 

@@ -12,6 +12,7 @@ use axum::response::Response;
 use bowline_api::cause::chain;
 use bowline_api::enrolment::KeyState;
 use bowline_api::intake::{Acked, Broken};
+use bowline_api::page::Heard;
 use bowline_fleet::chain::Tip;
 use tokio::task::spawn_blocking;
 
@@ -55,17 +56,22 @@ pub(super) async fn records(
     };
     let entries = entries.map_err(refused)?;
     let count = entries.len() as u64;
+    let newest = entries.last().map(|it| it.record.outcome);
     let appended = service.store.append(Batch { key: id, entries }, door::wall()).await;
     let appended = appended.map_err(|it| failed(&service, &it))?;
     Meters::add(&service.meters.sent, count);
     match appended {
         Appended::Kept { tip, taken } => {
             Meters::add(&service.meters.taken, taken);
+            if taken > 0 {
+                service.bell.ring(Heard { host, seq: tip.seq, outcome: newest });
+            }
             Ok(json(StatusCode::OK, &Acked { acked: tip.seq }))
         }
         Appended::Broken { how, seq, tip, taken } => {
             Meters::add(&service.meters.taken, taken);
             Meters::add(&service.meters.broken, 1);
+            service.bell.ring(Heard { host: host.clone(), seq: tip.seq, outcome: None });
             tracing::warn!(host, kind = how.word(), seq, expected = tip.expected(), "broken chain");
             Ok(problem(StatusCode::CONFLICT, &broken(how, seq, tip)))
         }

@@ -14,25 +14,38 @@ use bowline_api::route;
 
 use super::Service;
 use super::answer::Refusal;
-use super::{enrol, gate, metrics, openapi, read, records};
+use super::pages::{assets, board, deployment, host, login, matrix};
+use super::{enrol, events, gate, metrics, openapi, read, records};
 
 /// The path of one host.
 pub(super) const HOST: &str = "/api/v1/hosts/{name}";
 
+/// The path of one host's page, and of its twin.
+pub(super) const HOST_PAGE: &str = "/hosts/{name}";
+
+/// The path of one deployment's page, and of its twin.
+pub(super) const DEPLOYMENT_PAGE: &str = "/deployments/{host}/{id}";
+
+/// The path of the pages' style, script and icon.
+pub(super) const ASSET: &str = "/assets/{file}";
+
 type Route = (&'static str, MethodRouter<Arc<Service>>);
 
 /// Whoever can connect may ask; agents prove themselves by their signatures.
-fn open() -> [Route; 4] {
+fn open() -> [Route; 7] {
     [
         (route::HEALTHZ, get(read::healthz)),
         (route::OPENAPI, get(openapi::openapi)),
         (route::ENROL, post(enrol::enrol)),
         (route::RECORDS, post(records::records)),
+        (route::LOGIN, get(login::form).post(login::enter)),
+        (route::LOGOUT, post(login::leave)),
+        (ASSET, get(assets::asset)),
     ]
 }
 
 /// Readers may ask.
-fn guarded() -> [Route; 6] {
+fn guarded() -> [Route; 7] {
     [
         (route::METRICS, get(metrics::metrics)),
         (route::FLEET_HOSTS, get(read::hosts)),
@@ -40,6 +53,19 @@ fn guarded() -> [Route; 6] {
         (route::FLEET_DEPLOYMENTS, get(read::deployments)),
         (route::FLEET_COMMITS, get(read::commits)),
         (route::FLEET_WHERE, get(read::whereabouts)),
+        (route::FLEET_EVENTS, get(events::events)),
+    ]
+}
+
+/// Readers may ask; people who are none yet are led to the login.
+fn pages() -> [Route; 6] {
+    [
+        (route::BOARD, get(board::page)),
+        (route::BOARD_TWIN, get(board::twin)),
+        (route::MATRIX, get(matrix::page)),
+        (route::MATRIX_TWIN, get(matrix::twin)),
+        (HOST_PAGE, get(host::page)),
+        (DEPLOYMENT_PAGE, get(deployment::page)),
     ]
 }
 
@@ -50,10 +76,15 @@ pub fn router(service: Arc<Service>) -> Router {
         .into_iter()
         .fold(Router::new(), add)
         .route_layer(from_fn_with_state(Arc::clone(&service), gate::readers));
+    let pages = pages()
+        .into_iter()
+        .fold(Router::new(), add)
+        .route_layer(from_fn_with_state(Arc::clone(&service), gate::people));
     open()
         .into_iter()
         .fold(Router::new(), add)
         .merge(guarded)
+        .merge(pages)
         .method_not_allowed_fallback(wrong_method)
         .fallback(nowhere)
         .layer(from_fn_with_state(Arc::clone(&service), gate::counted))
@@ -75,7 +106,7 @@ async fn bounded(request: Request, next: Next) -> Response {
 }
 
 async fn wrong_method() -> Refusal {
-    let detail = "GET reads; POST is for /agent/v1/enrol and /agent/v1/records";
+    let detail = "GET reads; /openapi.json says what else a path takes";
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "a wrong method", detail)
 }
 

@@ -12,8 +12,9 @@ use std::future::Future;
 use std::pin::Pin;
 
 use bowline_api::enrolment::KeyState;
-use bowline_api::fleet::{Commit, Deployment, Host, HostDetail, Page, Where};
+use bowline_api::fleet::{Commit, Deployment, Health, Host, HostDetail, Page, Where};
 use bowline_api::outcome::Outcome;
+use bowline_api::page::{Matrix, Waiting};
 use bowline_api::record::Record;
 use bowline_fleet::chain::Tip;
 use bowline_fleet::claim::Denied;
@@ -156,6 +157,66 @@ pub struct Wanted {
     pub outcome: Option<Outcome>,
 }
 
+/// Which hosts are wanted: all that fit everything that is given.
+#[derive(Debug, Clone, Default)]
+pub struct Picked {
+    /// Whose newest record ended so.
+    pub outcome: Option<Outcome>,
+    /// That belong to this environment.
+    pub environment: Option<String>,
+    /// Whose probes said so.
+    pub health: Option<Health>,
+    /// Whose name holds this.
+    pub name: Option<String>,
+    /// That have an alarm which nobody acknowledged.
+    pub alarmed: bool,
+}
+
+/// Which records of a host are wanted.
+#[derive(Debug, Clone)]
+pub enum Which {
+    /// Those of a deployment, by the host's id.
+    Deployment(String),
+    /// The one with this sequence.
+    Seq(u64),
+}
+
+/// A record as it was kept.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// The key's fingerprint.
+    pub fingerprint: String,
+    /// The key.
+    pub public: [u8; 32],
+    /// How it stands.
+    pub state: KeyState,
+    /// The record's sequence.
+    pub seq: u64,
+    /// The sequence of the key's newest record.
+    pub newest: u64,
+    /// SHA-256 of its envelope when it was taken.
+    pub digest: Sha256,
+    /// SHA-256 of the envelope before it; `None` when that is gone.
+    pub before: Option<Sha256>,
+    /// The signed bytes.
+    pub payload: Vec<u8>,
+    /// The signature.
+    pub signature: [u8; 64],
+    /// When it was taken.
+    pub received: i64,
+}
+
+/// What a person says about a host's faults.
+#[derive(Debug, Clone)]
+pub struct Note {
+    /// Who.
+    pub by: String,
+    /// What they found.
+    pub text: String,
+    /// When.
+    pub at: i64,
+}
+
 /// Which part of a list of numbered things, newest first.
 #[derive(Debug, Clone, Copy)]
 pub struct Newest {
@@ -194,8 +255,10 @@ pub struct Census {
     pub outcomes: Vec<(Outcome, u64)>,
     /// Keys by how they stand.
     pub keys: Vec<(KeyState, u64)>,
-    /// Gaps and forks.
+    /// Gaps and forks that are open, and that nobody acknowledged.
     pub alarms: Vec<(Break, u64)>,
+    /// The environments that hosts named.
+    pub environments: Vec<String>,
 }
 
 /// What the service keeps. `tests/control/conformance.rs` is what every implementation must do.
@@ -215,6 +278,12 @@ pub trait Store: Debug + Send + Sync {
         now: i64,
     ) -> Answer<'_, Decided>;
 
+    /// Keeps that a person looked after a host's open faults; says how many, `None` for no such host.
+    fn acknowledge(&self, host: String, note: Note) -> Answer<'_, Option<u64>>;
+
+    /// Keys that wait for a person, oldest first.
+    fn waiting(&self, limit: u32) -> Answer<'_, Vec<Waiting>>;
+
     /// A key, by its fingerprint.
     fn key(&self, fingerprint: String) -> Answer<'_, Option<HostKey>>;
 
@@ -224,8 +293,11 @@ pub trait Store: Debug + Send + Sync {
     /// Envelopes of one key after a sequence, oldest first, as the host wrote them.
     fn envelopes(&self, key: i64, after: u64, limit: u32) -> Answer<'_, Vec<Vec<u8>>>;
 
+    /// Records of a host, oldest first.
+    fn kept(&self, host: String, which: Which, limit: u32) -> Answer<'_, Vec<Kept>>;
+
     /// Hosts, by name.
-    fn hosts(&self, part: Named) -> Answer<'_, Page<Host>>;
+    fn hosts(&self, picked: Picked, part: Named) -> Answer<'_, Page<Host>>;
 
     /// One host.
     fn host(&self, name: String) -> Answer<'_, Option<HostDetail>>;
@@ -235,6 +307,9 @@ pub trait Store: Debug + Send + Sync {
 
     /// Commits, newest first.
     fn commits(&self, part: Newest) -> Answer<'_, Page<Commit>>;
+
+    /// Commits, newest first, and what hosts, by name, said of each.
+    fn matrix(&self, hosts: Named, commits: Newest) -> Answer<'_, Matrix>;
 
     /// Where a commit is, by its id or the beginning of it.
     fn whereabouts(&self, commit: String, part: Named) -> Answer<'_, Found>;

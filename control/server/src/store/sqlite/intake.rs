@@ -4,12 +4,12 @@
 //! **Invariant:** whether a record continues the chain is decided by bowline-fleet.
 
 use bowline_api::enrolment::KeyState;
-use bowline_api::record::{Kind, PAYLOAD_TYPE};
+use bowline_api::fleet::Health;
+use bowline_api::record::Kind;
 use bowline_fleet::chain::{Link, Tip};
-use bowline_fleet::landing::{Stands, commit_of, stands};
+use bowline_fleet::landing::{Stands, commit_of, health, stands};
 use bowline_model::digest::Sha256;
-use bowline_model::envelope::{Envelope, EnvelopeSignature};
-use bowline_trust::dsse;
+use bowline_model::shown::one_line;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::super::failure::{StoreFailure, doing};
@@ -18,6 +18,13 @@ use super::words::{column, digest, key_state, number, signed};
 
 /// Bits of a record's id that hold its sequence: a record each millisecond for 34 years.
 const SEQ_BITS: u32 = 40;
+
+/// Characters that lists hold of what a host calls things: more than agents send, and few enough that a
+/// page of hundreds of them stays small. The record itself is kept whole.
+const WORDS_MAX: usize = 200;
+
+/// Characters of a revision: a branch, a format and a digest.
+const REVISION_CHARS_MAX: usize = 400;
 
 /// Whose records are taken.
 struct Owner {
@@ -54,7 +61,7 @@ pub(super) fn append(db: &Connection, batch: &Batch, now: i64) -> Result<Appende
     Ok(Appended::Kept { tip: owner.tip, taken })
 }
 
-fn id_of(key: i64, seq: u64) -> i64 {
+pub(super) fn id_of(key: i64, seq: u64) -> i64 {
     (key << SEQ_BITS) | signed(seq)
 }
 
@@ -94,7 +101,7 @@ fn keep(db: &Connection, owner: &Owner, entry: &Entry, now: i64) -> Result<(), S
         params![id, entry.digest.as_bytes(), entry.signature, entry.payload.as_slice(), now];
     statement.execute(values).map_err(&fail)?;
     let revision = match &record.revision {
-        Some(name) => Some(revision(db, name, now)?),
+        Some(name) => Some(subject(db, revision(db, name, now)?, record.subject.as_deref())?),
         None => None,
     };
     let runs = match stands(record) {
@@ -103,13 +110,12 @@ fn keep(db: &Connection, owner: &Owner, entry: &Entry, now: i64) -> Result<(), S
         Stands::Unknown => Some(None),
         Stands::AsBefore => None,
     };
-    let sql = "UPDATE host SET outcome = ?2, at = ?3 WHERE id = ?1";
-    let mut statement = db.prepare_cached(sql).map_err(&fail)?;
-    statement.execute(params![owner.host, record.outcome.word(), record.at]).map_err(&fail)?;
+    newest_word(db, owner, entry)?;
     if let Some(runs) = runs {
-        let sql = "UPDATE host SET revision = ?2 WHERE id = ?1 AND revision IS NOT ?2";
+        let sql = "UPDATE host SET revision = ?2, since = ?3 WHERE id = ?1 AND revision IS NOT ?2";
         let mut statement = db.prepare_cached(sql).map_err(&fail)?;
-        statement.execute(params![owner.host, runs]).map_err(&fail)?;
+        let at = one_line(&record.at, WORDS_MAX);
+        statement.execute(params![owner.host, runs, at]).map_err(&fail)?;
     }
     if let (Some(revision), Kind::Deployment | Kind::Drift | Kind::Alarm) = (revision, record.kind)
     {
@@ -118,11 +124,29 @@ fn keep(db: &Connection, owner: &Owner, entry: &Entry, now: i64) -> Result<(), S
     Ok(())
 }
 
+/// Keeps how the host stands by its newest record; what that does not say stays as it was.
+fn newest_word(db: &Connection, owner: &Owner, entry: &Entry) -> Result<(), StoreFailure> {
+    let fail = doing("keep how a host stands");
+    let record = &entry.record;
+    let environment = record.environment.as_deref().map(|it| one_line(it, WORDS_MAX));
+    let sql = "UPDATE host SET outcome = ?2, at = ?3, reason = ?4,
+                 since = CASE WHEN outcome IS ?2 AND since IS NOT NULL THEN since ELSE ?3 END,
+                 environment = coalesce(?5, environment), health = coalesce(?6, health)
+               WHERE id = ?1";
+    let mut statement = db.prepare_cached(sql).map_err(&fail)?;
+    let (outcome, health) = (record.outcome.word(), health(record).map(Health::word));
+    let [at, reason] = [&record.at, &record.reason].map(|it| one_line(it, WORDS_MAX));
+    let values = params![owner.host, outcome, at, reason, environment, health];
+    statement.execute(values).map(drop).map_err(fail)
+}
+
 /// Keeps what lists and the matrix are made of.
 fn index(db: &Connection, owner: &Owner, entry: &Entry, revision: i64) -> Result<(), StoreFailure> {
     let fail = doing("keep what a record says");
     let record = &entry.record;
-    let (outcome, at) = (record.outcome.word(), record.at.as_str());
+    let outcome = record.outcome.word();
+    let [at, name, reason] =
+        [&record.at, &record.deployment, &record.reason].map(|it| one_line(it, WORDS_MAX));
     let sql = "INSERT INTO deployment
                  (record, host, revision, kind, deployment, outcome, reason, at)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
@@ -133,7 +157,6 @@ fn index(db: &Connection, owner: &Owner, entry: &Entry, revision: i64) -> Result
         Kind::Alarm => "alarm",
     };
     let id = id_of(owner.key, record.seq);
-    let (name, reason) = (record.deployment.as_str(), record.reason.as_str());
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
     statement
         .execute(params![id, owner.host, revision, kind, name, outcome, reason, at])
@@ -149,7 +172,8 @@ fn index(db: &Connection, owner: &Owner, entry: &Entry, revision: i64) -> Result
 /// A revision's number; it gets one when it is new.
 fn revision(db: &Connection, name: &str, now: i64) -> Result<i64, StoreFailure> {
     let fail = doing("keep a revision");
-    let sha = commit_of(name);
+    let name = one_line(name, REVISION_CHARS_MAX);
+    let sha = commit_of(&name);
     let mut statement =
         db.prepare_cached("SELECT id FROM revision WHERE sha = ?1").map_err(&fail)?;
     if let Some(id) = statement.query_row([sha], |row| row.get(0)).optional().map_err(&fail)? {
@@ -160,15 +184,28 @@ fn revision(db: &Connection, name: &str, now: i64) -> Result<i64, StoreFailure> 
     Ok(db.last_insert_rowid())
 }
 
+/// Keeps a revision's subject, as the first host that knew it told it; gives the revision.
+fn subject(db: &Connection, revision: i64, told: Option<&str>) -> Result<i64, StoreFailure> {
+    if let Some(told) = told {
+        let sql = "UPDATE revision SET subject = ?2 WHERE id = ?1 AND subject IS NULL";
+        let fail = doing("keep a revision's subject");
+        let mut statement = db.prepare_cached(sql).map_err(&fail)?;
+        statement.execute(params![revision, one_line(told, WORDS_MAX)]).map_err(&fail)?;
+    }
+    Ok(revision)
+}
+
 /// Moves the chain's end to where it is now.
 fn finish(db: &Connection, owner: &Owner, taken: u64, now: i64) -> Result<(), StoreFailure> {
     let fail = doing("keep where a chain ends");
-    if taken > 0 {
-        let sql = "UPDATE host_key SET seq = ?2, digest = ?3 WHERE id = ?1";
-        let mut statement = db.prepare_cached(sql).map_err(&fail)?;
-        let (seq, digest) = (signed(owner.tip.seq), owner.tip.digest);
-        statement.execute(params![owner.key, seq, digest.as_bytes()]).map_err(&fail)?;
+    // What was known needs no room: a replay is answered on a full disk, too.
+    if taken == 0 {
+        return Ok(());
     }
+    let sql = "UPDATE host_key SET seq = ?2, digest = ?3 WHERE id = ?1";
+    let mut statement = db.prepare_cached(sql).map_err(&fail)?;
+    let (seq, digest) = (signed(owner.tip.seq), owner.tip.digest);
+    statement.execute(params![owner.key, seq, digest.as_bytes()]).map_err(&fail)?;
     let mut statement =
         db.prepare_cached("UPDATE host SET seen = ?2 WHERE id = ?1").map_err(&fail)?;
     statement.execute([owner.host, now]).map(drop).map_err(fail)
@@ -193,33 +230,4 @@ fn sound(
                SET count = count + 1, seq = excluded.seq, last = excluded.last";
     let values = params![owner.key, how.word(), signed(place), signed(seq), signed(expected), now];
     db.execute(sql, values).map(drop).map_err(doing("keep an alarm"))
-}
-
-pub(super) fn envelopes(
-    db: &Connection,
-    key: i64,
-    after: u64,
-    limit: u32,
-) -> Result<Vec<Vec<u8>>, StoreFailure> {
-    let fail = doing("read records");
-    let sql = "SELECT r.payload, r.signature, k.fingerprint
-               FROM record r JOIN host_key k ON k.id = ?1
-               WHERE r.id > ?2 AND r.id < ?3 ORDER BY r.id LIMIT ?4";
-    let mut statement = db.prepare_cached(sql).map_err(&fail)?;
-    let bounds = params![key, id_of(key, after), id_of(key + 1, 0), limit];
-    let mut rows = statement.query(bounds).map_err(&fail)?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next().map_err(&fail)? {
-        let sig: [u8; 64] = column(row, "signature")?;
-        let signature =
-            EnvelopeSignature { key_id: Some(column(row, "fingerprint")?), sig: sig.to_vec() };
-        let mut line = dsse::write(&Envelope {
-            payload_type: PAYLOAD_TYPE.to_owned(),
-            payload: column(row, "payload")?,
-            signatures: vec![signature],
-        });
-        line.pop();
-        found.push(line);
-    }
-    Ok(found)
 }

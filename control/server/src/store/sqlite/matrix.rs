@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use bowline_api::fleet::{Commit, Deployment, Landing, Page, Where};
 use bowline_api::outcome::Outcome;
+use bowline_api::page::{Matrix, Row, Word};
 use rusqlite::{Connection, params};
 
 use super::super::failure::{StoreFailure, doing};
@@ -25,7 +26,7 @@ pub(super) fn deployments(
     let ended = if wanted.outcome.is_some() { "AND d.outcome = ?4" } else { "AND ?4 IS NULL" };
     let sql = format!(
         "SELECT d.id, h.name AS host, d.record & ((1 << 40) - 1) AS seq, d.deployment, d.kind,
-           v.name AS revision, d.outcome, d.reason, d.at
+           v.name AS revision, v.subject, d.outcome, d.reason, d.at
          FROM deployment d JOIN host h ON h.id = d.host JOIN revision v ON v.id = d.revision
          WHERE d.id < ?1 {host} {ended} ORDER BY d.id DESC LIMIT ?2"
     );
@@ -42,6 +43,7 @@ pub(super) fn deployments(
             deployment: column(row, "deployment")?,
             kind: column(row, "kind")?,
             revision: column(row, "revision")?,
+            subject: column(row, "subject")?,
             outcome: outcome(&column::<String>(row, "outcome")?)?,
             reason: column(row, "reason")?,
             at: column(row, "at")?,
@@ -57,7 +59,7 @@ fn before(part: Newest) -> i64 {
 
 pub(super) fn commits(db: &Connection, part: Newest) -> Result<Page<Commit>, StoreFailure> {
     let fail = doing("read commits");
-    let sql = "SELECT v.id, v.sha, v.name, v.first,
+    let sql = "SELECT v.id, v.sha, v.name, v.subject, v.first,
                  (SELECT count(*) FROM host h WHERE h.revision = v.id) AS running
                FROM revision v WHERE v.id < ?1 ORDER BY v.id DESC LIMIT ?2";
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
@@ -69,6 +71,7 @@ pub(super) fn commits(db: &Connection, part: Newest) -> Result<Page<Commit>, Sto
             id: number(row, "id")?,
             commit: column(row, "sha")?,
             revision: column(row, "name")?,
+            subject: column(row, "subject")?,
             first: moment_of(row, "first")?,
             running: number(row, "running")?,
             hosts: last_words(db, id)?,
@@ -90,6 +93,41 @@ fn last_words(db: &Connection, revision: i64) -> Result<BTreeMap<String, u64>, S
         found.insert(column(row, "outcome")?, number(row, "number")?);
     }
     Ok(found)
+}
+
+pub(super) fn matrix(
+    db: &Connection,
+    hosts: &Named,
+    newest: Newest,
+) -> Result<Matrix, StoreFailure> {
+    let fail = doing("read the matrix");
+    let Page { items: commits, next: older } = commits(db, newest)?;
+    let sql = "SELECT h.id, h.name, v.sha FROM host h LEFT JOIN revision v ON v.id = h.revision
+               WHERE h.name > ?1 ORDER BY h.name LIMIT ?2";
+    let mut statement = db.prepare_cached(sql).map_err(&fail)?;
+    let after = hosts.after.as_deref().unwrap_or_default();
+    let mut rows = statement.query(params![after, hosts.limit + 1]).map_err(&fail)?;
+    let mut lines = Vec::new();
+    while let Some(row) = rows.next().map_err(&fail)? {
+        let id: i64 = column(row, "id")?;
+        let words = commits.iter().map(|it| word(db, it.id, id)).collect::<Result<_, _>>()?;
+        lines.push(Row { host: column(row, "name")?, runs: column(row, "sha")?, words });
+    }
+    let next = next_of(&mut lines, hosts.limit, |it| it.host.clone());
+    Ok(Matrix { now: String::new(), commits, older, hosts: lines, next })
+}
+
+/// A host's last word on a commit: one look into the tree of landings.
+fn word(db: &Connection, commit: u64, host: i64) -> Result<Option<Word>, StoreFailure> {
+    let fail = doing("read a host's last word");
+    let sql = "SELECT outcome, seq FROM landing WHERE revision = ?1 AND host = ?2";
+    let mut statement = db.prepare_cached(sql).map_err(&fail)?;
+    let mut rows = statement.query(params![signed(commit), host]).map_err(&fail)?;
+    let Some(row) = rows.next().map_err(&fail)? else {
+        return Ok(None);
+    };
+    let outcome = outcome(&column::<String>(row, "outcome")?)?;
+    Ok(Some(Word { outcome, seq: number(row, "seq")? }))
 }
 
 pub(super) fn whereabouts(

@@ -9,6 +9,7 @@ mod intake;
 mod words;
 mod reading;
 mod matrix;
+mod proof;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -18,14 +19,15 @@ use std::time::Duration;
 
 use bowline_api::enrolment::KeyState;
 use bowline_api::fleet::{Commit, Deployment, Host, HostDetail, Page};
+use bowline_api::page::{Matrix, Waiting};
 use bowline_fleet::claim::Denied;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::failure::doing;
 use super::{
-    Answer, Appended, Batch, Census, Claimant, Decided, Decision, Found, HostKey, Named, NewToken,
-    Newest, Store, StoreFailure, Wanted,
+    Answer, Appended, Batch, Census, Claimant, Decided, Decision, Found, HostKey, Kept, Named,
+    NewToken, Newest, Note, Picked, Store, StoreFailure, Wanted, Which,
 };
 use crate::door;
 use writer::{Job, job};
@@ -181,6 +183,14 @@ impl Store for Sqlite {
         self.write(move |db| people::decide(db, &host, &fingerprint, decision, now))
     }
 
+    fn acknowledge(&self, host: String, note: Note) -> Answer<'_, Option<u64>> {
+        self.write(move |db| people::acknowledge(db, &host, &note))
+    }
+
+    fn waiting(&self, limit: u32) -> Answer<'_, Vec<Waiting>> {
+        self.read(move |db| people::waiting(db, limit))
+    }
+
     fn key(&self, fingerprint: String) -> Answer<'_, Option<HostKey>> {
         self.read(move |db| people::key(db, &fingerprint))
     }
@@ -190,11 +200,15 @@ impl Store for Sqlite {
     }
 
     fn envelopes(&self, key: i64, after: u64, limit: u32) -> Answer<'_, Vec<Vec<u8>>> {
-        self.read(move |db| intake::envelopes(db, key, after, limit))
+        self.read(move |db| proof::envelopes(db, key, after, limit))
     }
 
-    fn hosts(&self, part: Named) -> Answer<'_, Page<Host>> {
-        self.read(move |db| reading::hosts(db, &part))
+    fn kept(&self, host: String, which: Which, limit: u32) -> Answer<'_, Vec<Kept>> {
+        self.read(move |db| proof::kept(db, &host, &which, limit))
+    }
+
+    fn hosts(&self, picked: Picked, part: Named) -> Answer<'_, Page<Host>> {
+        self.read(move |db| reading::hosts(db, &picked, &part))
     }
 
     fn host(&self, name: String) -> Answer<'_, Option<HostDetail>> {
@@ -207,6 +221,10 @@ impl Store for Sqlite {
 
     fn commits(&self, part: Newest) -> Answer<'_, Page<Commit>> {
         self.read(move |db| matrix::commits(db, part))
+    }
+
+    fn matrix(&self, hosts: Named, commits: Newest) -> Answer<'_, Matrix> {
+        self.read(move |db| matrix::matrix(db, &hosts, commits))
     }
 
     fn whereabouts(&self, commit: String, part: Named) -> Answer<'_, Found> {

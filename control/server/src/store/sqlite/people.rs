@@ -3,12 +3,13 @@
 //! **Invariant:** what becomes of a claim is decided by bowline-fleet; here it is only kept.
 
 use bowline_api::enrolment::KeyState;
+use bowline_api::page::Waiting;
 use bowline_fleet::claim::{self, Claim, Denied, Known, Token};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::super::failure::{StoreFailure, doing};
-use super::super::{Claimant, Decided, Decision, HostKey, NewToken};
-use super::words::{column, key_state};
+use super::super::{Claimant, Decided, Decision, HostKey, NewToken, Note};
+use super::words::{column, key_state, moment_of};
 
 /// How long a token's row is kept after its end: long enough to answer a lost answer again.
 const AFTER_TOKEN: i64 = 30 * 86_400;
@@ -101,6 +102,46 @@ pub(super) fn decide(
     let sql = "UPDATE host_key SET state = ?2, since = ?3 WHERE id = ?1";
     db.execute(sql, params![key.id, state.word(), now]).map_err(&fail)?;
     Ok(Decided::Done(state))
+}
+
+pub(super) fn waiting(db: &Connection, limit: u32) -> Result<Vec<Waiting>, StoreFailure> {
+    let fail = doing("read keys that wait");
+    let sql = "SELECT h.name, k.fingerprint, k.since,
+                 (SELECT e.fingerprint FROM host_key e
+                  WHERE e.host = k.host AND e.state = 'enrolled') AS holder
+               FROM host_key k JOIN host h ON h.id = k.host
+               WHERE k.state = 'pending' ORDER BY k.since, k.id LIMIT ?1";
+    let mut statement = db.prepare_cached(sql).map_err(&fail)?;
+    let mut rows = statement.query([limit]).map_err(&fail)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(&fail)? {
+        let (host, fingerprint): (String, String) =
+            (column(row, "name")?, column(row, "fingerprint")?);
+        let command = |verb| format!("bowline-control host {verb} {host} {fingerprint}");
+        let (approve, refuse) = (command("approve"), command("refuse"));
+        let (since, holder) = (moment_of(row, "since")?, column(row, "holder")?);
+        found.push(Waiting { host, fingerprint, since, holder, approve, refuse });
+    }
+    Ok(found)
+}
+
+pub(super) fn acknowledge(
+    db: &Connection,
+    host: &str,
+    note: &Note,
+) -> Result<Option<u64>, StoreFailure> {
+    let fail = doing("keep that a fault was looked after");
+    let known = db.query_row("SELECT id FROM host WHERE name = ?1", [host], |row| row.get(0));
+    let Some(id) = known.optional().map_err(&fail)? else {
+        return Ok(None);
+    };
+    let id: i64 = id;
+    let sql = "UPDATE alarm SET acknowledged = ?2, acknowledged_by = ?3, note = ?4
+               WHERE acknowledged IS NULL AND id IN
+                 (SELECT a.id FROM alarm a JOIN host_key k ON k.id = a.host_key
+                  WHERE k.host = ?1 AND (a.kind = 'fork' OR a.expected = k.seq + 1))";
+    let number = db.execute(sql, params![id, note.at, note.by, note.text]).map_err(fail)?;
+    Ok(Some(number as u64))
 }
 
 pub(super) fn key(db: &Connection, fingerprint: &str) -> Result<Option<HostKey>, StoreFailure> {

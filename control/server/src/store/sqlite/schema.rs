@@ -10,13 +10,13 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::super::failure::{StoreFailure, doing};
 
 /// Every step, in order: the first one makes schema 1.
-const STEPS: &[&str] = &[include_str!("0001.sql")];
+const STEPS: &[&str] = &[include_str!("0001.sql"), include_str!("0002.sql")];
 
 /// `BWLC`, which tells `SQLite`'s tools and us whose file it is.
 const APPLICATION: i64 = 0x4257_4c43;
 
 /// The schema that this program writes.
-pub(super) const SCHEMA: i64 = 1;
+pub(super) const SCHEMA: i64 = 2;
 
 /// Brings a database to the newest schema.
 pub(super) fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreFailure> {
@@ -70,12 +70,26 @@ mod tests {
     }
 
     #[test]
+    fn what_an_earlier_schema_holds_stays() {
+        let mut db = open();
+        db.execute_batch(STEPS[0]).unwrap();
+        db.execute_batch("INSERT INTO host (name, outcome) VALUES ('web-1', 'committed')").unwrap();
+        db.pragma_update(None, "application_id", APPLICATION).unwrap();
+        db.pragma_update(None, "user_version", 1).unwrap();
+        migrate(&mut db, Path::new("x")).unwrap();
+        let sql = "SELECT name, outcome, since FROM host";
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        let found: (String, String, Option<String>) = db.query_row(sql, [], read).unwrap();
+        assert_eq!(found, ("web-1".to_owned(), "committed".to_owned(), None));
+    }
+
+    #[test]
     fn a_newer_or_foreign_database_is_left_as_it_is() {
         let mut db = open();
         migrate(&mut db, Path::new("x")).unwrap();
         db.pragma_update(None, "user_version", SCHEMA + 1).unwrap();
         let found = migrate(&mut db, Path::new("x")).unwrap_err();
-        assert!(matches!(found, StoreFailure::Newer { found: 2, known: 1, .. }), "{found}");
+        assert!(matches!(found, StoreFailure::Newer { found: 3, known: 2, .. }), "{found}");
         let mut db = open();
         db.execute_batch("CREATE TABLE t (a)").unwrap();
         let found = migrate(&mut db, Path::new("x")).unwrap_err();

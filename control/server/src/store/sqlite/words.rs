@@ -3,6 +3,7 @@
 //! **Invariant:** what cannot be read is damage, never a default.
 
 use bowline_api::enrolment::KeyState;
+use bowline_api::fleet::Health;
 use bowline_api::outcome::Outcome;
 use bowline_model::digest::Sha256;
 use jiff::Timestamp;
@@ -28,6 +29,12 @@ pub(super) fn number(row: &Row<'_>, name: &'static str) -> Result<u64, StoreFail
 pub(super) fn outcome(word: &str) -> Result<Outcome, StoreFailure> {
     let found = Outcome::ALL.into_iter().find(|it| it.word() == word);
     found.ok_or_else(|| damaged("an outcome", word))
+}
+
+/// What probes said.
+pub(super) fn health(word: &str) -> Result<Health, StoreFailure> {
+    let found = Health::ALL.into_iter().find(|it| it.word() == word);
+    found.ok_or_else(|| damaged("the health of a host", word))
 }
 
 /// How a key stands.

@@ -1,0 +1,192 @@
+//! `GET /`: all hosts, what they run, and how they fare.
+//!
+//! **Invariant:** a page holds a part of the fleet, however large that is, and says where it goes on.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use bowline_api::fleet::{Health, Host};
+use bowline_api::outcome::Outcome;
+use bowline_api::page::{Board, Waiting};
+use bowline_api::route;
+use serde::Deserialize;
+
+use super::words::{Badge, Moment, short};
+use super::{Form, Frame, answer, links, refused, rows, show};
+use crate::door;
+use crate::http::Service;
+use crate::http::answer::{Refusal, failed};
+use crate::store::{Named, Picked};
+
+/// Keys shown that wait for a person: whoever has more has another problem first.
+const WAITING_MAX: u32 = 50;
+
+/// What is asked for. A form sends what was left empty as well.
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::http) struct Asked {
+    name: String,
+    outcome: String,
+    environment: String,
+    health: String,
+    alarms: String,
+    after: String,
+    limit: String,
+}
+
+/// A query, or why it is none.
+type Question = Result<Query<Asked>, QueryRejection>;
+
+pub(in crate::http) async fn page(service: State<Arc<Service>>, asked: Question) -> Response {
+    answered(Form::Page, service, asked).await
+}
+
+pub(in crate::http) async fn twin(service: State<Arc<Service>>, asked: Question) -> Response {
+    answered(Form::Twin, service, asked).await
+}
+
+async fn answered(form: Form, State(service): State<Arc<Service>>, asked: Question) -> Response {
+    let bad = |it: QueryRejection| Refusal::bad("a bad query", it.body_text());
+    let read = async {
+        let Query(asked) = asked.map_err(bad)?;
+        let board = read(&service, &asked).await?;
+        Ok((board, asked))
+    };
+    match read.await {
+        Ok((board, asked)) => answer(form, &board, |it| render(&service, it, &asked)),
+        Err(refusal) => refused(form, refusal),
+    }
+}
+
+async fn read(service: &Service, asked: &Asked) -> Result<Board, Refusal> {
+    let picked = picked(asked)?;
+    let part = Named { limit: rows(&asked.limit)?, after: given(&asked.after) };
+    let fail = |it| failed(service, &it);
+    let census = service.store.census().await.map_err(fail)?;
+    let waiting = service.store.waiting(WAITING_MAX).await.map_err(fail)?;
+    let page = service.store.hosts(picked, part).await.map_err(fail)?;
+    let outcomes = census.outcomes.into_iter();
+    Ok(Board {
+        now: super::words::rfc3339(door::wall()),
+        hosts: census.hosts,
+        outcomes: outcomes.map(|(it, number)| (it.word().to_owned(), number)).collect(),
+        environments: census.environments,
+        waiting,
+        page,
+    })
+}
+
+fn given(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn picked(asked: &Asked) -> Result<Picked, Refusal> {
+    let outcome = Outcome::ALL.into_iter().find(|it| it.word() == asked.outcome);
+    let health = Health::ALL.into_iter().find(|it| it.word() == asked.health);
+    if outcome.is_none() && !asked.outcome.is_empty() {
+        let words = Outcome::ALL.map(Outcome::word).join(", ");
+        return Err(Refusal::bad("a bad outcome", format!("outcome is one of {words}")));
+    }
+    if health.is_none() && !asked.health.is_empty() {
+        return Err(Refusal::bad("a bad health", "health is well or unwell"));
+    }
+    if !["", "open"].contains(&asked.alarms.as_str()) {
+        return Err(Refusal::bad("bad alarms", "alarms is `open`, or left out"));
+    }
+    Ok(Picked {
+        outcome,
+        environment: given(&asked.environment),
+        health,
+        name: given(&asked.name),
+        alarmed: !asked.alarms.is_empty(),
+    })
+}
+
+#[derive(Template)]
+#[template(path = "board.html")]
+struct Shown<'a> {
+    frame: Frame,
+    board: &'a Board,
+    asked: &'a Asked,
+    counts: Vec<Count>,
+    outcomes: [&'static str; 8],
+    waiting: Vec<(&'a Waiting, Moment)>,
+    rows: Vec<Row<'a>>,
+    next: Option<String>,
+    is_filtered: bool,
+}
+
+/// How many hosts ended so, and where they are shown.
+struct Count {
+    badge: Badge,
+    number: u64,
+    link: String,
+    is_chosen: bool,
+}
+
+/// One host's line.
+struct Row<'a> {
+    host: &'a Host,
+    link: String,
+    badge: Option<Badge>,
+    record: String,
+    revision: Option<String>,
+    since: Option<Moment>,
+    seen: Option<Moment>,
+}
+
+fn render(service: &Service, board: &Board, asked: &Asked) -> Response {
+    let now = door::wall();
+    let twin = query(route::BOARD_TWIN, asked, &asked.after);
+    let count = |outcome: Outcome| {
+        let number = board.outcomes.get(outcome.word()).copied().unwrap_or_default();
+        let badge = Badge::of(outcome);
+        let link = links::with(route::BOARD, &[("outcome", badge.word)]);
+        Count { badge, number, link, is_chosen: asked.outcome == badge.word }
+    };
+    let page = Shown {
+        frame: Frame::new(service, "Fleet board", "board", twin),
+        board,
+        asked,
+        counts: Outcome::ALL.into_iter().map(count).collect(),
+        outcomes: Outcome::ALL.map(Outcome::word),
+        waiting: board.waiting.iter().map(|it| (it, Moment::new(&it.since, now))).collect(),
+        rows: board.page.items.iter().map(|it| row(it, now)).collect(),
+        next: board.page.next.as_ref().map(|it| query(route::BOARD, asked, it)),
+        is_filtered: !query(route::BOARD, asked, "").ends_with('/'),
+    };
+    show(StatusCode::OK, &page)
+}
+
+/// What is asked for, from a place on.
+fn query(path: &str, asked: &Asked, after: &str) -> String {
+    let Asked { name, outcome, environment, health, alarms, limit, .. } = asked;
+    links::with(
+        path,
+        &[
+            ("name", name),
+            ("outcome", outcome),
+            ("environment", environment),
+            ("health", health),
+            ("alarms", alarms),
+            ("limit", limit),
+            ("after", after),
+        ],
+    )
+}
+
+fn row(host: &Host, now: i64) -> Row<'_> {
+    Row {
+        host,
+        link: links::host(&host.name),
+        badge: host.outcome.map(Badge::of),
+        record: links::record(&host.name, host.seq),
+        revision: host.revision.as_deref().map(short),
+        since: Moment::maybe(host.since.as_deref(), now),
+        seen: Moment::maybe(host.seen.as_deref(), now),
+    }
+}

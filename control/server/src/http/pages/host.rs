@@ -1,0 +1,155 @@
+//! `GET /hosts/NAME`: who a host is, where its chain of records stands, and what happened on it.
+//!
+//! **Invariant:** a fault is shown for good; that a person looked after it is shown beside it.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use bowline_api::enrolment::KeyState;
+use bowline_api::fleet::{Deployment, Fault, Key};
+use bowline_api::page::Sheet;
+use serde::Deserialize;
+
+use super::words::{Badge, Moment, digits, key_sign, rfc3339, short};
+use super::{Form, Frame, answer, links, number, refused, rows, show};
+use crate::door;
+use crate::http::Service;
+use crate::http::answer::{Refusal, failed};
+use crate::store::{Newest, Wanted};
+
+/// What is asked for.
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::http) struct Asked {
+    after: String,
+    limit: String,
+}
+
+pub(in crate::http) async fn page(
+    State(service): State<Arc<Service>>,
+    Path(part): Path<String>,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Response {
+    let (form, name) = Form::of_name(&part);
+    let bad = |it: QueryRejection| Refusal::bad("a bad query", it.body_text());
+    let read = async {
+        let Query(asked) = asked.map_err(bad)?;
+        let sheet = read(&service, name, &asked).await?;
+        Ok((sheet, asked))
+    };
+    match read.await {
+        Ok((sheet, asked)) => answer(form, &sheet, |it| render(&service, it, &asked)),
+        Err(refusal) => refused(form, refusal),
+    }
+}
+
+async fn read(service: &Service, name: &str, asked: &Asked) -> Result<Sheet, Refusal> {
+    let part = Newest { limit: rows(&asked.limit)?, after: number(&asked.after, "after")? };
+    let fail = |it| failed(service, &it);
+    let detail = service.store.host(name.to_owned()).await.map_err(fail)?;
+    let missing = || Refusal::missing("no such host", "the board lists all hosts");
+    let detail = detail.ok_or_else(missing)?;
+    let wanted = Wanted { host: Some(name.to_owned()), outcome: None };
+    let deployments = service.store.deployments(wanted, part).await.map_err(fail)?;
+    Ok(Sheet { now: rfc3339(door::wall()), detail, deployments })
+}
+
+#[derive(Template)]
+#[template(path = "host.html")]
+struct Shown<'a> {
+    frame: Frame,
+    sheet: &'a Sheet,
+    badge: Option<Badge>,
+    record: String,
+    revision: Option<String>,
+    since: Option<Moment>,
+    at: Option<Moment>,
+    seen: Option<Moment>,
+    keys: Vec<KeyLine<'a>>,
+    faults: Vec<FaultLine<'a>>,
+    rows: Vec<Line<'a>>,
+    next: Option<String>,
+}
+
+struct KeyLine<'a> {
+    key: &'a Key,
+    sign: &'static str,
+    word: &'static str,
+    since: Moment,
+    /// Whether a person is asked about it.
+    waits: bool,
+}
+
+struct FaultLine<'a> {
+    fault: &'a Fault,
+    key: String,
+    first: Moment,
+    last: Moment,
+    acknowledged: Option<Moment>,
+}
+
+struct Line<'a> {
+    deployment: &'a Deployment,
+    badge: Badge,
+    revision: String,
+    link: String,
+    at: Moment,
+}
+
+fn render(service: &Service, sheet: &Sheet, asked: &Asked) -> Response {
+    let now = door::wall();
+    let host = &sheet.detail.host;
+    let query = |path: String, after: &str| {
+        links::with(&path, &[("after", after), ("limit", &asked.limit)])
+    };
+    let twin = query(links::host_twin(&host.name), &asked.after);
+    let page = Shown {
+        frame: Frame::new(service, host.name.clone(), "", twin),
+        sheet,
+        badge: host.outcome.map(Badge::of),
+        record: links::record(&host.name, host.seq),
+        revision: host.revision.as_deref().map(short),
+        since: Moment::maybe(host.since.as_deref(), now),
+        at: Moment::maybe(host.at.as_deref(), now),
+        seen: Moment::maybe(host.seen.as_deref(), now),
+        keys: sheet.detail.keys.iter().map(|it| key_line(it, now)).collect(),
+        faults: sheet.detail.faults.iter().map(|it| fault_line(it, now)).collect(),
+        rows: sheet.deployments.items.iter().map(|it| line(it, now)).collect(),
+        next: sheet.deployments.next.as_ref().map(|it| query(links::host(&host.name), it)),
+    };
+    show(StatusCode::OK, &page)
+}
+
+fn key_line(key: &Key, now: i64) -> KeyLine<'_> {
+    KeyLine {
+        key,
+        sign: key_sign(key.state),
+        word: key.state.word(),
+        since: Moment::new(&key.since, now),
+        waits: key.state == KeyState::Pending,
+    }
+}
+
+fn fault_line(fault: &Fault, now: i64) -> FaultLine<'_> {
+    FaultLine {
+        fault,
+        key: digits(fault.key.strip_prefix("SHA256:").unwrap_or(&fault.key)),
+        first: Moment::new(&fault.first, now),
+        last: Moment::new(&fault.last, now),
+        acknowledged: fault.acknowledged.as_ref().map(|it| Moment::new(&it.at, now)),
+    }
+}
+
+fn line(deployment: &Deployment, now: i64) -> Line<'_> {
+    Line {
+        deployment,
+        badge: Badge::of(deployment.outcome),
+        revision: short(&deployment.revision),
+        link: links::deployment(&deployment.host, &deployment.deployment, deployment.seq),
+        at: Moment::new(&deployment.at, now),
+    }
+}

@@ -1,0 +1,93 @@
+//! Reads records as they were signed, with what proves them.
+//!
+//! **Invariant:** what comes out is what was put in, byte for byte; nothing here is repaired.
+
+use bowline_api::record::PAYLOAD_TYPE;
+use bowline_model::digest::Sha256;
+use bowline_model::envelope::{Envelope, EnvelopeSignature};
+use bowline_trust::dsse;
+use rusqlite::{Connection, Row, params};
+
+use super::super::failure::{StoreFailure, doing};
+use super::super::{Kept, Which};
+use super::intake::id_of;
+use super::words::{column, digest, key_state, number, signed};
+
+pub(super) fn envelopes(
+    db: &Connection,
+    key: i64,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<Vec<u8>>, StoreFailure> {
+    let fail = doing("read records");
+    let sql = "SELECT r.payload, r.signature, k.fingerprint
+               FROM record r JOIN host_key k ON k.id = ?1
+               WHERE r.id > ?2 AND r.id < ?3 ORDER BY r.id LIMIT ?4";
+    let mut statement = db.prepare_cached(sql).map_err(&fail)?;
+    let bounds = params![key, id_of(key, after), id_of(key + 1, 0), limit];
+    let mut rows = statement.query(bounds).map_err(&fail)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(&fail)? {
+        let sig: [u8; 64] = column(row, "signature")?;
+        let signature =
+            EnvelopeSignature { key_id: Some(column(row, "fingerprint")?), sig: sig.to_vec() };
+        let mut line = dsse::write(&Envelope {
+            payload_type: PAYLOAD_TYPE.to_owned(),
+            payload: column(row, "payload")?,
+            signatures: vec![signature],
+        });
+        line.pop();
+        found.push(line);
+    }
+    Ok(found)
+}
+
+pub(super) fn kept(
+    db: &Connection,
+    host: &str,
+    which: &Which,
+    limit: u32,
+) -> Result<Vec<Kept>, StoreFailure> {
+    let fail = doing("read records of a host");
+    // A sequence is looked for under each of the host's keys: each has a chain of its own.
+    let chosen = match which {
+        Which::Deployment(_) => {
+            "r.id IN (SELECT d.record FROM deployment d
+                      WHERE d.host = h.id AND d.deployment = ?2 ORDER BY d.id LIMIT ?3)"
+        }
+        Which::Seq(_) => "r.id = (k.id << 40 | ?2)",
+    };
+    let sql = format!(
+        "SELECT r.id & ((1 << 40) - 1) AS seq, k.seq AS newest, r.digest, r.payload, r.signature,
+           r.received, k.fingerprint, k.public, k.state,
+           (SELECT b.digest FROM record b WHERE b.id = r.id - 1) AS before
+         FROM host h JOIN host_key k ON k.host = h.id JOIN record r ON r.id >> 40 = k.id
+         WHERE h.name = ?1 AND {chosen} ORDER BY r.id LIMIT ?3"
+    );
+    let mut statement = db.prepare_cached(&sql).map_err(&fail)?;
+    let mut rows = match which {
+        Which::Deployment(id) => statement.query(params![host, id, limit]),
+        Which::Seq(seq) => statement.query(params![host, signed(*seq), limit]),
+    }
+    .map_err(&fail)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(&fail)? {
+        found.push(one(row)?);
+    }
+    Ok(found)
+}
+
+fn one(row: &Row<'_>) -> Result<Kept, StoreFailure> {
+    Ok(Kept {
+        fingerprint: column(row, "fingerprint")?,
+        public: column(row, "public")?,
+        state: key_state(&column::<String>(row, "state")?)?,
+        seq: number(row, "seq")?,
+        newest: number(row, "newest")?,
+        digest: digest(row, "digest")?,
+        before: column::<Option<[u8; 32]>>(row, "before")?.map(Sha256::from_bytes),
+        payload: column(row, "payload")?,
+        signature: column(row, "signature")?,
+        received: column(row, "received")?,
+    })
+}
