@@ -171,6 +171,15 @@ pub const HINTS: &[(&str, &str)] = &[
         "try the same as the agent's user: ssh -o BatchMode=yes; see knownHostsFile and sshKeyFile",
     ),
     (
+        "remote-denied",
+        "name a tokenFile, netrcFile or clientCert that the server knows; after a redirect to another server none is sent",
+    ),
+    (
+        "remote-credentials",
+        "correct the file that tokenFile or netrcFile under [source] names; its mode is 0600",
+    ),
+    ("remote-redirect", "name the address that the server means under [source] url"),
+    (
         "remote-protocol",
         "check that [source] url is the address that `git ls-remote` takes; else ask whoever runs the server",
     ),

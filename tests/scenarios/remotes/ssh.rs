@@ -8,36 +8,24 @@ use bowline_api::outcome::Outcome;
 use tests::sshd::{Sshd, Version};
 use tests::workshop::Workshop;
 
-use crate::story::{file, settled};
+use super::{app, named, prepared, publish};
+use crate::story::settled;
 
 /// Where the workshop's repository is on the server.
 fn path(shop: &Workshop) -> String {
     shop.repo().display().to_string()
 }
 
-fn app(shop: &Workshop) -> String {
-    fs::read_to_string(shop.on_host("/etc/app.conf")).unwrap()
-}
-
-/// The commit that one of the agent's own names leads to.
-fn named(shop: &Workshop, name: &str) -> String {
-    let text = fs::read_to_string(shop.state().join("objects.git").join(name)).unwrap_or_default();
-    text.trim().to_owned()
-}
-
 #[test]
 fn a_repository_behind_ssh_is_deployed_from_in_either_version_of_the_protocol() {
     for version in [Version::Passed, Version::Dropped] {
-        let shop = Workshop::new();
-        shop.write("apps/app.yaml", file("app", "/etc/app.conf", "app one\n"));
-        shop.commit("one");
+        let shop = prepared();
         let Some(sshd) = Sshd::start(&shop, version) else { return };
         sshd.become_source(&shop, &path(&shop));
         shop.once().ended(Outcome::Committed);
         assert_eq!(app(&shop), "app one\n");
         shop.once().ended(Outcome::Unchanged);
-        shop.write("apps/app.yaml", file("app", "/etc/app.conf", "app two\n"));
-        shop.commit("two");
+        publish(&shop, "app two\n");
         shop.git(&["notes", "--ref=attestations", "add", "-m", "{}", "HEAD"]);
         shop.once().ended(Outcome::Committed);
         assert_eq!(app(&shop), "app two\n");

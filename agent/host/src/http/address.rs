@@ -64,7 +64,7 @@ pub struct Address {
 /// What is no address of http or https. The address itself is not repeated: it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("it is no address of http or https: {0}")]
-pub struct BadAddress(pub(super) &'static str);
+pub struct BadAddress(pub(crate) &'static str);
 
 impl Address {
     /// Takes an address apart.

@@ -88,7 +88,11 @@ pub struct Call {
 impl Call {
     /// A request without a body.
     pub fn of(method: Method, to: Address) -> Self {
-        Self { method, to, headers: HeaderMap::new(), body: Bytes::new() }
+        let mut headers = HeaderMap::new();
+        let agent = HeaderValue::from_static(concat!("bowline/", env!("CARGO_PKG_VERSION")));
+        headers.insert(header::USER_AGENT, agent);
+        headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+        Self { method, to, headers, body: Bytes::new() }
     }
 
     /// Asks for what is there.
@@ -107,6 +111,13 @@ impl Call {
     #[must_use]
     pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
+        self
+    }
+
+    /// The same without a header: where requests are many, each byte counts.
+    #[must_use]
+    pub fn without(mut self, name: &HeaderName) -> Self {
+        self.headers.remove(name);
         self
     }
 }
@@ -195,9 +206,7 @@ impl Client {
         let mut request = Request::builder()
             .method(call.method.clone())
             .uri(target)
-            .header(header::HOST, to.authority())
-            .header(header::USER_AGENT, concat!("bowline/", env!("CARGO_PKG_VERSION")))
-            .header(header::ACCEPT, "*/*");
+            .header(header::HOST, to.authority());
         if let Some(login) = proxy.and_then(Proxy::authorization) {
             request = request.header(header::PROXY_AUTHORIZATION, login);
         }

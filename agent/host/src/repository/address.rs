@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use super::fetch_failure::FetchFailure;
+use crate::http::{Address as WebAddress, BadAddress};
 
 /// Longer than any host, user or path that a person writes.
 const PART_MAX: usize = 1_024;
@@ -18,7 +19,7 @@ pub(super) enum Address {
     /// Behind SSH.
     Ssh(SshAddress),
     /// Behind a web server.
-    Web,
+    Web(WebAddress),
 }
 
 /// A repository behind SSH.
@@ -41,7 +42,7 @@ impl Address {
                 Ok(Self::Local(PathBuf::from(rest.strip_prefix("localhost").unwrap_or(rest))))
             }
             Some(("ssh", rest)) => ssh(rest).map(Self::Ssh).map_err(wrong),
-            Some(("https" | "http", rest)) => web(rest).map(|()| Self::Web).map_err(wrong),
+            Some(("https" | "http", rest)) => web(url, rest).map(Self::Web).map_err(wrong),
             Some(_) => Err(FetchFailure::Unsupported { url: shown(url) }),
         }
     }
@@ -120,7 +121,7 @@ fn whole(address: SshAddress) -> Result<SshAddress, &'static str> {
 }
 
 /// What can be said of a web address before it is used.
-fn web(rest: &str) -> Result<(), &'static str> {
+fn web(url: &str, rest: &str) -> Result<WebAddress, &'static str> {
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     if authority.contains('@') {
         return Err(
@@ -136,7 +137,7 @@ fn web(rest: &str) -> Result<(), &'static str> {
     if !rest.chars().all(|it| it.is_ascii_graphic()) {
         return Err("it holds a character that must be written with %");
     }
-    Ok(())
+    WebAddress::parse(url).map_err(|BadAddress(why)| why)
 }
 
 /// `host:path`, as SSH has it; a path with a colon begins with `/` or `.`.
@@ -171,6 +172,10 @@ mod tests {
         Address::Ssh(SshAddress { user, host: host.to_owned(), port, path: path.to_owned() })
     }
 
+    fn on_the_web(url: &str) -> Address {
+        Address::Web(WebAddress::parse(url).unwrap())
+    }
+
     #[test]
     fn every_form_of_an_address_is_understood() {
         for (url, address) in [
@@ -178,8 +183,8 @@ mod tests {
             ("./odd:name", Address::Local("./odd:name".into())),
             ("file:///srv/a.git", Address::Local("/srv/a.git".into())),
             ("file://localhost/srv/a.git", Address::Local("/srv/a.git".into())),
-            ("https://git.example/a.git", Address::Web),
-            ("http://[::1]:8080/a", Address::Web),
+            ("https://git.example/a.git", on_the_web("https://git.example/a.git")),
+            ("http://[::1]:8080/a", on_the_web("http://[::1]:8080/a")),
             ("git@git.example:a.git", behind("git", "git.example", None, "a.git")),
             ("git.example:/srv/a b", behind("", "git.example", None, "/srv/a b")),
             ("git@[::1]:a:b", behind("git", "::1", None, "a:b")),

@@ -3,6 +3,7 @@
 //! **Invariant:** what is brought is bounded in bytes, objects and time.
 //! **Invariant:** a name moves only after everything below it is here.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ impl Repository {
         sources: &Remotes,
         reference: &str,
         limits: &FetchLimits,
-        stop: &AtomicBool,
+        stop: &Arc<AtomicBool>,
     ) -> Result<ObjectId, FetchFailure> {
         let end = clock::since_boot() + limits.timeout;
         let mut failures = Vec::new();

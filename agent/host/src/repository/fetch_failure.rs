@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** no failure shows a password that stands in an address, nor what a file holds.
 
+use std::io;
 use std::time::Duration;
 
 use bowline_api::hint;
@@ -10,6 +11,8 @@ use thiserror::Error;
 
 use super::RepositoryFailure;
 use crate::failure::{Kind, chain};
+use crate::http::HttpFailure;
+use crate::secret_file::BadSecret;
 use crate::wire::BadAnswer;
 
 /// Nothing was fetched.
@@ -54,6 +57,67 @@ pub enum FetchFailure {
         /// What is wrong with it.
         #[source]
         source: BadAnswer,
+    },
+    /// The web server cannot be talked with.
+    #[error("fetch from {url}")]
+    Http {
+        /// The address.
+        url: String,
+        /// What happened.
+        #[source]
+        source: Box<HttpFailure>,
+    },
+    /// The web server does not let the agent in.
+    #[error("fetch from {url}: the server does not let the agent in (status {status})")]
+    Denied {
+        /// The address.
+        url: String,
+        /// What it answered.
+        status: u16,
+    },
+    /// The web server answers something else.
+    #[error("fetch from {url}: the server answers status {status}{}", after_colon(words))]
+    Status {
+        /// The address.
+        url: String,
+        /// What it answered.
+        status: u16,
+        /// What it says about it.
+        words: String,
+    },
+    /// The web server sends the agent where it does not go.
+    #[error("fetch from {url}: a redirect is not followed: {why}")]
+    Redirect {
+        /// The address.
+        url: String,
+        /// Why.
+        why: String,
+    },
+    /// A file with credentials cannot be read.
+    #[error("find credentials for {url}")]
+    Secret {
+        /// The address.
+        url: String,
+        /// What is wrong with it.
+        #[source]
+        source: Box<BadSecret>,
+    },
+    /// Credentials that are not used.
+    #[error("find credentials for {url}: {what}")]
+    Credentials {
+        /// The address.
+        url: String,
+        /// Why, without any of them.
+        what: String,
+    },
+    /// Nothing can be waited for.
+    #[error("prepare to fetch from {url}")]
+    Runtime {
+        /// The address.
+        url: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
     },
     /// The server sent less than was asked for.
     #[error("fetch from {url}: it sent a pack in which {missing} is missing")]
@@ -170,6 +234,12 @@ impl FetchFailure {
             Self::Ssh { .. } => "remote-ssh",
             Self::Answer { source, .. } => source.code(),
             Self::Incomplete { .. } => "remote-damaged",
+            Self::Http { source, .. } => source.code(),
+            Self::Denied { .. } => "remote-denied",
+            Self::Status { .. } => "remote-refused",
+            Self::Redirect { .. } => "remote-redirect",
+            Self::Secret { .. } | Self::Credentials { .. } => "remote-credentials",
+            Self::Runtime { .. } => "io",
             Self::NotARepository { .. } => "not-a-repository",
             Self::Empty { .. } => "empty-repository",
             Self::MissingRef { .. } => "missing-ref",
@@ -192,6 +262,11 @@ impl FetchFailure {
 
 fn all(failures: &[FetchFailure]) -> String {
     failures.iter().map(|it| chain(it)).collect::<Vec<_>>().join("; ")
+}
+
+/// What somebody says, if anything.
+fn after_colon(words: &str) -> String {
+    if words.is_empty() { String::new() } else { format!(": {words}") }
 }
 
 fn seconds(timeout: Duration) -> String {

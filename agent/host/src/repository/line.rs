@@ -12,6 +12,7 @@ use super::remotes::Remotes;
 use super::source::Remote;
 use super::ssh::SshSession;
 use super::watch::Watch;
+use super::web::WebSession;
 use super::{Repository, local, object_id, oid};
 
 /// Ancestors that are named to a server, each twice as far away as the one before: it shares one of them
@@ -24,6 +25,8 @@ pub(super) enum Line<'w> {
     Local(Remote),
     /// A program behind SSH.
     Ssh(SshSession<'w>),
+    /// A web server.
+    Web(Box<WebSession<'w>>),
 }
 
 impl<'w> Line<'w> {
@@ -38,7 +41,10 @@ impl<'w> Line<'w> {
             Address::Ssh(address) => {
                 Ok(Self::Ssh(SshSession::with(&address, sources.access(), watch)))
             }
-            Address::Web => Err(FetchFailure::Unsupported { url: watch.url.clone() }),
+            Address::Web(address) => {
+                let session = WebSession::with(sources, address, watch)?;
+                Ok(Self::Web(Box::new(session)))
+            }
         }
     }
 
@@ -55,6 +61,7 @@ impl<'w> Line<'w> {
                 return Ok([Some(tip), remote.resolve(notes).ok()]);
             }
             Self::Ssh(session) => session.look(&names)?,
+            Self::Web(session) => session.look(&names)?,
         };
         let mut found = found.iter().map(|it| it.as_ref().and_then(oid));
         Ok([found.next().flatten(), found.next().flatten()])
@@ -81,6 +88,7 @@ impl<'w> Line<'w> {
         match self {
             Self::Local(_) => {}
             Self::Ssh(session) => session.bring(&object_id(tip), &haves, &mut intake)?,
+            Self::Web(session) => session.bring(&object_id(tip), &haves, &mut intake)?,
         }
         intake.end()?;
         let url = || watch.url.clone();
@@ -103,7 +111,8 @@ impl<'w> Line<'w> {
     /// Ends it in good order.
     pub(super) fn end(self) {
         match self {
-            Self::Local(_) => {}
+            // A web server sees the connection close.
+            Self::Local(_) | Self::Web(_) => {}
             Self::Ssh(session) => session.end(),
         }
     }

@@ -9,6 +9,8 @@ mod watch;
 mod source;
 mod local;
 mod ssh;
+mod credentials;
+mod web;
 mod intake;
 mod complete;
 mod line;

@@ -2,24 +2,38 @@
 //!
 //! **Invariant:** nothing is asked of a remote before it is fetched from.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::time::Duration;
 
 use git2::Oid;
 
-use super::address::Address;
+use super::address::{Address, shown};
+use super::credentials::Credentials;
 use super::fetch_failure::FetchFailure;
 use crate::door::clock;
+use crate::http::Address as WebAddress;
+use crate::http::tls::Trust;
 use crate::settings::{Access, Settings};
 
 /// Notes that could not be brought are tried again after this: each try may cost a whole pack.
 const NOTES_AGAIN: Duration = Duration::from_mins(10);
+
+/// Whether certificates are needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Needed {
+    /// For the first request.
+    AtOnce,
+    /// Where a redirect leads to TLS.
+    Perhaps,
+}
 
 /// The remotes.
 #[derive(Debug)]
 pub struct Remotes {
     urls: Vec<String>,
     access: Access,
+    /// Whom to believe over TLS: at home, and where redirects lead to. Read once.
+    trusts: OnceCell<[Trust; 2]>,
     /// Notes that could not be brought, and when.
     left: Cell<Option<(Oid, Duration)>>,
 }
@@ -32,12 +46,15 @@ impl Remotes {
 
     /// Remotes that are reached by some means.
     pub fn by(urls: Vec<String>, access: Access) -> Self {
-        Self { urls, access, left: Cell::new(None) }
+        Self { urls, access, trusts: OnceCell::new(), left: Cell::new(None) }
     }
 
     /// Whether they can be fetched from, whatever is there now. Gives the first that cannot.
     pub fn check(&self) -> Result<(), FetchFailure> {
-        self.urls.iter().try_for_each(|url| Address::of(url).map(drop))
+        self.urls.iter().try_for_each(|url| match Address::of(url)? {
+            Address::Web(address) => Credentials::find(self, &address, &shown(url)).map(drop),
+            Address::Local(_) | Address::Ssh(_) => Ok(()),
+        })
     }
 
     /// As they were named, in their order.
@@ -48,6 +65,30 @@ impl Remotes {
     /// By what means they are reached.
     pub(super) fn access(&self) -> &Access {
         &self.access
+    }
+
+    /// Whom to believe over TLS: at home with the client's certificate, elsewhere without.
+    pub(super) fn trusts(&self, is_needed: Needed) -> [Trust; 2] {
+        let access = &self.access;
+        let trusts = self.trusts.get_or_init(|| {
+            [access.identity.clone(), None].map(|it| Trust::of(access.ca.clone(), it))
+        });
+        if is_needed == Needed::AtOnce {
+            // Read before the copy, so that the next fetch need not read it again. What fails here
+            // fails once more when a server is asked, and is told with its name.
+            let [home, _] = trusts;
+            drop(home.config());
+        }
+        trusts.clone()
+    }
+
+    /// Whether an address is of the origin that the list's first web address has.
+    pub(super) fn is_first_of_web(&self, address: &WebAddress) -> bool {
+        let first = self.urls.iter().find_map(|url| match Address::of(url) {
+            Ok(Address::Web(first)) => Some(first),
+            _ => None,
+        });
+        first.is_some_and(|it| it.is_of_origin(address))
     }
 
     /// Whether it is worth while to bring these notes.

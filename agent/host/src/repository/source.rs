@@ -33,7 +33,7 @@ impl Remote {
     pub(super) fn find(url: &str) -> Result<Self, FetchFailure> {
         match Address::of(url)? {
             Address::Local(path) => Self::at(url, &path),
-            Address::Ssh(_) | Address::Web => Err(FetchFailure::Elsewhere { url: shown(url) }),
+            Address::Ssh(_) | Address::Web(_) => Err(FetchFailure::Elsewhere { url: shown(url) }),
         }
     }
 

@@ -7,7 +7,7 @@ mod history;
 mod tree;
 
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_model::object_id::ObjectId;
@@ -99,7 +99,7 @@ impl World {
             &Remotes::by(vec![self.url()], Access::default()),
             MAIN,
             &LIMITS,
-            &AtomicBool::new(false),
+            &Arc::default(),
         )
     }
 

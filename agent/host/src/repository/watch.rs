@@ -3,6 +3,7 @@
 //! **Invariant:** whoever reads, copies or unpacks asks the watch before going on.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ pub(super) struct Watch<'a> {
     pub(super) url: String,
     limits: &'a FetchLimits,
     deadline: Duration,
-    stop: &'a AtomicBool,
+    stop: &'a Arc<AtomicBool>,
     bytes: Cell<u64>,
     objects: Cell<usize>,
 }
@@ -32,9 +33,19 @@ impl<'a> Watch<'a> {
         url: String,
         limits: &'a FetchLimits,
         deadline: Duration,
-        stop: &'a AtomicBool,
+        stop: &'a Arc<AtomicBool>,
     ) -> Self {
         Self { url, limits, deadline, stop, bytes: Cell::new(0), objects: Cell::new(0) }
+    }
+
+    /// How many bytes may come.
+    pub(super) fn bytes_max(&self) -> u64 {
+        self.limits.bytes
+    }
+
+    /// Set when the agent is to stop.
+    pub(super) fn stop(&self) -> Arc<AtomicBool> {
+        Arc::clone(self.stop)
     }
 
     /// Bytes counted so far.

@@ -4,9 +4,22 @@
 
 use std::path::PathBuf;
 
+use crate::http::Proxy;
+use crate::http::tls::Identity;
+
 /// By what means remotes are reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Access {
+    /// A token for the first web address.
+    pub token: Option<PathBuf>,
+    /// Accounts by host.
+    pub netrc: Option<PathBuf>,
+    /// The authorities that are believed; `None`: the system's.
+    pub ca: Option<PathBuf>,
+    /// By what web servers know the host.
+    pub identity: Option<Identity>,
+    /// By whom web servers are reached.
+    pub proxy: Option<Proxy>,
     /// The private key for `ssh`; `None`: where `ssh` looks by itself.
     pub ssh_key: Option<PathBuf>,
     /// The hosts that `ssh` knows; `None`: where `ssh` looks by itself.

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use crate::door::files;
 use crate::failure::OsFailure;
+use crate::http::Proxy;
+use crate::http::tls::Identity;
 use bowline_model::duration::Span;
 use bowline_model::name::{Key, Label};
 use thiserror::Error;
@@ -157,7 +159,7 @@ impl Place<'_> {
         Ok(Settings {
             root: self.root.to_owned(),
             remotes,
-            access: self.access(source),
+            access: self.access(source)?,
             ref_name: text(source.ref_name.as_ref()),
             folder: text(source.path.as_ref()),
             interval: self.span("source.interval", source.interval.as_ref())?,
@@ -178,15 +180,31 @@ impl Place<'_> {
     }
 
     /// An empty path is as good as none.
-    fn access(&self, source: &fragment::Source) -> Access {
+    fn access(&self, source: &fragment::Source) -> Result<Access, BadSettings> {
         let file = |written: &Option<String>| {
             written.as_deref().filter(|it| !it.is_empty()).map(|it| self.literal(it))
         };
-        Access {
+        let identity = match (file(&source.client_cert), file(&source.client_key)) {
+            (Some(certificate), Some(key)) => Some(Identity { certificate, key }),
+            (None, None) => None,
+            _ => {
+                let what = "a certificate and its key go together".to_owned();
+                return Err(self.bad("source.clientCert and source.clientKey", what));
+            }
+        };
+        let proxy = source.proxy.as_deref().filter(|it| !it.is_empty()).map(Proxy::parse);
+        Ok(Access {
+            token: file(&source.token_file),
+            netrc: file(&source.netrc_file),
+            ca: file(&source.ca_file),
+            identity,
+            proxy: proxy
+                .transpose()
+                .map_err(|error| self.bad("source.proxy", error.to_string()))?,
             ssh_key: file(&source.ssh_key_file),
             known_hosts: file(&source.known_hosts_file),
             ssh_agent: file(&source.ssh_agent),
-        }
+        })
     }
 
     fn bad(&self, key: &'static str, what: String) -> BadSettings {
@@ -286,6 +304,8 @@ mod tests {
             ("[source]\nurl = \"a\"\nintervall = \"5s\"\n", "intervall"),
             ("[source]\nurl = \"a\"\ninterval = \"soon\"\n", "source.interval"),
             ("[source]\nurl = \"a\"\n[log]\nformat = \"loud\"\n", "log.format"),
+            ("[source]\nurl = \"a\"\nclientCert = \"c\"\n", "source.clientKey"),
+            ("[source]\nurl = \"a\"\nproxy = \"https://p\"\n", "source.proxy"),
             ("[source]\n", "source.url"),
             ("[host]\nlabels = {\"a b\" = \"c\"}\n[source]\nurl = \"a\"\n", "host.labels"),
         ];

@@ -27,31 +27,45 @@ pub(crate) enum Advert {
 }
 
 impl Advert {
+    /// Reads the first words of a web server, which may name the service before.
+    pub(crate) fn read_from_web<S: Stream>(
+        packets: &mut Packets<S>,
+        wanted: &[&str],
+    ) -> Result<Self, S::Failure> {
+        let first = packets.next()?.line()?.unwrap_or_default().to_vec();
+        if !first.starts_with(b"# service=") {
+            return Self::after(packets, &first, wanted);
+        }
+        if packets.next()? != Packet::Flush {
+            return Err(BadAnswer::Malformed("the service's name is not alone").into());
+        }
+        Self::read(packets, wanted)
+    }
+
     /// Reads the first words up to their end.
     pub(crate) fn read<S: Stream>(
         packets: &mut Packets<S>,
         wanted: &[&str],
     ) -> Result<Self, S::Failure> {
-        let first = packets.next()?;
-        let Some(line) = first.line()? else {
-            return Err(BadAnswer::Malformed("the server's first words are missing").into());
-        };
-        match line {
+        let first = packets.next()?.line()?.unwrap_or_default().to_vec();
+        Self::after(packets, &first, wanted)
+    }
+
+    fn after<S: Stream>(
+        packets: &mut Packets<S>,
+        first: &[u8],
+        wanted: &[&str],
+    ) -> Result<Self, S::Failure> {
+        match first {
+            b"" => Err(BadAnswer::Malformed("the server's first words are missing").into()),
             b"version 2" => read_abilities(packets),
             b"version 1" => {
-                let line = owned(packets)?;
+                let line = packets.next()?.line()?.unwrap_or_default().to_vec();
                 read_version_0(packets, &line, wanted)
             }
-            line => {
-                let line = line.to_vec();
-                read_version_0(packets, &line, wanted)
-            }
+            line => read_version_0(packets, line, wanted),
         }
     }
-}
-
-fn owned<S: Stream>(packets: &mut Packets<S>) -> Result<Vec<u8>, S::Failure> {
-    Ok(packets.next()?.line()?.unwrap_or_default().to_vec())
 }
 
 /// The abilities of a server of version 2: it must know both commands, and name objects by SHA-1.

@@ -10,10 +10,10 @@ use super::packet::{write, write_delimiter, write_flush};
 pub(crate) fn ls_refs(prefixes: &[&str]) -> Vec<u8> {
     let mut bytes = Vec::new();
     // Without `object-format` a server takes the client for one of SHA-1, which it is.
-    write(&mut bytes, "command=ls-refs\n");
+    write(&mut bytes, "command=ls-refs");
     write_delimiter(&mut bytes);
     for prefix in prefixes {
-        write(&mut bytes, &format!("ref-prefix {prefix}\n"));
+        write(&mut bytes, &format!("ref-prefix {prefix}"));
     }
     write_flush(&mut bytes);
     bytes
@@ -63,7 +63,7 @@ mod tests {
         let asked = ls_refs(&["refs/heads/main"]);
         assert_eq!(
             String::from_utf8(asked).unwrap(),
-            "0014command=ls-refs\n0001001fref-prefix refs/heads/main\n0000"
+            "0013command=ls-refs0001001eref-prefix refs/heads/main0000"
         );
         let fetched = String::from_utf8(fetch(&id("a"), &[id("b")])).unwrap();
         let (want, have) = ("a".repeat(40), "b".repeat(40));

@@ -3,6 +3,7 @@
 //! **Invariant:** each failure is known by its code.
 
 use std::os::unix::fs::chown;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -61,7 +62,7 @@ fn only_what_is_new_is_brought() {
     let second = world.commit(second, &[first], "two");
     world.point(MAIN, second);
     let limits = FetchLimits { bytes: 4_096, ..LIMITS };
-    let tip = world.own.fetch(&only(&world.url()), MAIN, &limits, &AtomicBool::new(false)).unwrap();
+    let tip = world.own.fetch(&only(&world.url()), MAIN, &limits, &Arc::default()).unwrap();
     assert_eq!(tip, object_id(second));
 }
 
@@ -70,7 +71,7 @@ fn sources_are_tried_in_their_order() {
     let world = World::new();
     let tip = world.publish(world.files(&[("a", "1")]));
     let sources = all(&["/nowhere/at/all", &format!("file://{}", world.url())]);
-    let stop = AtomicBool::new(false);
+    let stop = Arc::default();
     assert_eq!(world.own.fetch(&sources, MAIN, &LIMITS, &stop).unwrap(), tip);
     let sources = all(&["/nowhere/at/all", "git://git.example/a"]);
     let failure = world.own.fetch(&sources, MAIN, &LIMITS, &stop).unwrap_err();
@@ -86,7 +87,7 @@ fn failure(
     limits: FetchLimits,
     stop: bool,
 ) -> FetchFailure {
-    let (sources, stop) = (only(url), AtomicBool::new(stop));
+    let (sources, stop) = (only(url), Arc::new(AtomicBool::new(stop)));
     let failure = world.own.fetch(&sources, reference, &limits, &stop).unwrap_err();
     assert!(!failure.hint().is_empty(), "{failure}");
     assert_eq!(world.own.local_tip().unwrap(), None, "{failure}");
@@ -128,7 +129,7 @@ fn each_failure_to_find_a_commit_has_its_code() {
         let failure = failure(&world, url, reference, LIMITS, false);
         assert_eq!(failure.code(), code, "{url} {reference}: {failure}");
     }
-    let none = world.own.fetch(&all(&[]), MAIN, &LIMITS, &AtomicBool::new(false));
+    let none = world.own.fetch(&all(&[]), MAIN, &LIMITS, &Arc::default());
     assert_eq!(none.unwrap_err().code(), "no-source");
 }
 
@@ -154,7 +155,7 @@ fn references_are_found_wherever_git_keeps_them() {
     std::fs::write(world.folder().join("packed-refs"), packed).unwrap();
     std::fs::write(world.folder().join("HEAD"), "ref: refs/heads/packed\n").unwrap();
     for reference in ["refs/heads/packed", "HEAD"] {
-        let tip = world.own.fetch(&only(&world.url()), reference, &LIMITS, &AtomicBool::new(false));
+        let tip = world.own.fetch(&only(&world.url()), reference, &LIMITS, &Arc::default());
         assert_eq!(tip.unwrap(), object_id(commit), "{reference}");
     }
 }
@@ -169,7 +170,7 @@ fn a_work_tree_is_fetched_from_as_well_as_a_bare_repository() {
     let commit = work.odb().unwrap().write(ObjectType::Commit, raw.as_bytes()).unwrap();
     work.reference(MAIN, commit, true, "test").unwrap();
     let url = folder.display().to_string();
-    let tip = world.own.fetch(&only(&url), MAIN, &LIMITS, &AtomicBool::new(false)).unwrap();
+    let tip = world.own.fetch(&only(&url), MAIN, &LIMITS, &Arc::default()).unwrap();
     assert_eq!(tip, object_id(commit));
 }
 
