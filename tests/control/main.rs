@@ -21,6 +21,7 @@ mod intake;
 mod forgery;
 mod reading;
 mod pages;
+mod browser;
 mod events;
 mod limits;
 mod restarts;

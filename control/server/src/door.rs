@@ -8,9 +8,9 @@
 )]
 
 use std::env;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -34,9 +34,11 @@ pub fn random<const N: usize>() -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// The account at the command line, as sudo or the login says it.
+/// The account at the command line, as sudo or the login says it; else its number.
 pub fn account() -> Option<String> {
-    ["SUDO_USER", "LOGNAME", "USER"].iter().find_map(|it| env::var(it).ok())
+    let named = ["SUDO_USER", "LOGNAME", "USER"].iter().find_map(|it| env::var(it).ok());
+    let number = || fs::metadata("/proc/self").ok().map(|it| format!("user {}", it.uid()));
+    named.filter(|it| !it.is_empty()).or_else(number)
 }
 
 /// A small text file.

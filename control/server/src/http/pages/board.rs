@@ -134,6 +134,8 @@ struct Row<'a> {
     link: String,
     badge: Option<Badge>,
     record: String,
+    /// Whether why it ended so is worth its room.
+    tells: bool,
     revision: Option<String>,
     since: Option<Moment>,
     seen: Option<Moment>,
@@ -185,6 +187,7 @@ fn row(host: &Host, now: i64) -> Row<'_> {
         link: links::host(&host.name),
         badge: host.outcome.map(Badge::of),
         record: links::record(&host.name, host.seq),
+        tells: host.outcome.is_some_and(|it| it.exit_code() != 0),
         revision: host.revision.as_deref().map(short),
         since: Moment::maybe(host.since.as_deref(), now),
         seen: Moment::maybe(host.seen.as_deref(), now),

@@ -89,6 +89,7 @@ struct Shown<'a> {
     frame: Frame,
     timeline: &'a Timeline,
     host: String,
+    name: String,
     entries: Vec<Entry<'a>>,
 }
 
@@ -121,12 +122,17 @@ struct Phase {
 fn render(service: &Service, timeline: &Timeline) -> Response {
     let now = door::wall();
     let twin = format!("/deployments/{}/{}.json", timeline.host, timeline.id);
-    let title = format!("{} on {}", timeline.id, timeline.host);
+    let entries: Vec<_> = timeline.records.iter().filter_map(|it| entry(it, now)).collect();
+    // A record that belongs to a deployment stands under that deployment's name, however it was asked for.
+    let named = entries.iter().map(|it| one_line(&it.record.deployment, SUBJECT_CHARS_MAX));
+    let name = named.into_iter().find(|it| !it.is_empty());
+    let name = name.unwrap_or_else(|| timeline.id.replacen('@', "Record ", 1));
     let page = Shown {
-        frame: Frame::new(service, title, "", twin),
+        frame: Frame::new(service, format!("{name} on {}", timeline.host), "", twin),
+        name,
         timeline,
         host: links::host(&timeline.host),
-        entries: timeline.records.iter().filter_map(|it| entry(it, now)).collect(),
+        entries,
     };
     show(StatusCode::OK, &page)
 }
