@@ -18,6 +18,7 @@ use bowline_agent::driver::{self, Halt, Hands};
 use bowline_agent::hands::Host;
 use bowline_engine::memory::LOOK_EVERY;
 use bowline_engine::phase::{Effect, Event, Turn};
+use bowline_engine::wish::Wish;
 use bowline_host::settings;
 use bowline_model::mark::Mark;
 
@@ -103,7 +104,7 @@ impl Hands for Ahead {
             Event::Woke { settings, now, wall, facts, next_deployment, .. } if rests => {
                 let ahead = u32::try_from(self.spent.len()).unwrap_or(u32::MAX);
                 let now = now + LOOK_EVERY.saturating_mul(ahead);
-                Event::Woke { settings, now, wall, facts, next_deployment, thorough: false }
+                Event::Woke { settings, now, wall, facts, next_deployment, wish: Wish::default() }
             }
             other => other,
         })

@@ -36,6 +36,8 @@ pub struct Disk {
     pub candidate: Option<Generation>,
     /// The committed generation.
     pub generation: Option<Generation>,
+    /// The one before.
+    pub before: Option<Generation>,
     /// What failed.
     pub ledger: Ledger,
     /// How far was verified.

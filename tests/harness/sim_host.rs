@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_agent::driver::Halt;
+use bowline_api::cycle::PlanView;
 use bowline_api::record::{Conflict, Record};
 use bowline_engine::ending::Ending;
 use bowline_engine::phase::{Effect, Event, Failure, Settlement, Staging, Weight};
 use bowline_engine::settings::Settings;
+use bowline_engine::wish::Wish;
 use bowline_model::digest::Sha256;
 use bowline_model::facts::Facts;
 use bowline_model::form::{Form, Inode};
@@ -66,6 +68,10 @@ pub struct SimHost {
     pub endings: Vec<Ending>,
     /// Cycles left to run.
     pub cycles: u32,
+    /// What people ask of the next cycle.
+    pub wish: Option<Wish>,
+    /// The last plan that was shown.
+    pub shown: Option<PlanView>,
     /// What no invariant allows, as it was seen.
     pub broken: Vec<String>,
 }
@@ -87,6 +93,8 @@ impl SimHost {
             clock: Duration::from_secs(100),
             endings: Vec::new(),
             cycles: 1,
+            wish: None,
+            shown: None,
             broken: Vec::new(),
         }
     }
@@ -168,6 +176,10 @@ impl SimHost {
                 self.disk.clean(&deployment);
                 Event::Cleaned(Vec::new())
             }
+            Effect::Show(view) => {
+                self.shown = Some(*view);
+                Event::Shown
+            }
             Effect::Record(record) => {
                 let same = |it: &&Record| {
                     !it.deployment.is_empty()
@@ -207,7 +219,7 @@ impl SimHost {
             wall: self.wall,
             facts: Self::facts(),
             next_deployment: self.disk.records.len() as u64 + 1,
-            thorough: true,
+            wish: self.wish.take().unwrap_or(Wish { thorough: true, ..Wish::default() }),
         })
     }
 
@@ -345,11 +357,14 @@ impl SimHost {
             Settlement::Commit { ledger, .. } => {
                 self.disk.ledger = (*ledger).clone();
                 let staged = self.disk.candidate.take();
+                if staged.is_some() {
+                    self.disk.before = self.disk.generation.take();
+                }
                 self.disk.generation = staged.or(self.disk.generation.take());
             }
             Settlement::Adopt { generation, ledger } => {
                 self.disk.ledger = (*ledger).clone();
-                self.disk.generation = Some(*generation);
+                self.disk.before = self.disk.generation.replace(*generation);
             }
             Settlement::Revert { ledger, .. } => self.disk.ledger = (*ledger).clone(),
         }

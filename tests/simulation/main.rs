@@ -5,4 +5,5 @@
 mod world;
 mod faults;
 mod quarantine;
+mod orders;
 mod random;

@@ -15,6 +15,7 @@
 //! [`Plan`](plan::Plan) are made in one place each, in that order; none can be read from disk.
 
 pub mod settings;
+pub mod wish;
 pub mod verify;
 pub mod compile;
 pub mod render;

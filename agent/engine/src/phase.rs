@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bowline_api::cycle::PlanView;
 use bowline_api::record::{Conflict, Record};
 use bowline_model::bundle::Bundle;
 use bowline_model::facts::Facts;
@@ -13,7 +14,7 @@ use bowline_model::generation::{Generation, Ledger};
 use bowline_model::high_water::HighWater;
 use bowline_model::host_path::HostPath;
 use bowline_model::manifest::ProbeMeans;
-use bowline_model::mark::Mark;
+use bowline_model::mark::{Change, Mark};
 use bowline_model::object_id::ObjectId;
 use bowline_model::probe_call::Answer;
 use bowline_model::step::{Check, Handler, Step};
@@ -27,6 +28,7 @@ use crate::settings::Settings;
 use crate::transaction::Transaction;
 use crate::trial::Trial;
 use crate::verify::{Judged, Verified};
+use crate::wish::Wish;
 
 /// The engine's whole state.
 #[derive(Debug, Clone)]
@@ -51,8 +53,10 @@ pub struct Turn {
 /// What a cycle is about.
 #[derive(Debug, Clone, Default)]
 pub struct Quest {
-    /// How closely to look.
-    pub thorough: bool,
+    /// What people ask of it.
+    pub wish: Wish,
+    /// The change that is left when an earlier generation is gone back to.
+    pub leaving: Option<Vec<Change>>,
     /// Now, since boot.
     pub now: Duration,
     /// Now, in seconds since 1970: for signatures' validity and for people.
@@ -80,6 +84,8 @@ pub enum Phase {
     Observing(Quest, Arc<crate::compile::Compiled>, Box<Survey>),
     /// Waits to hear whether the host is well before it is changed; counts looks.
     Baselining(Quest, Box<Plan>, u32),
+    /// Waits until a plan is shown that nobody carries out.
+    Showing(Quest),
     /// Waits until everything new is staged.
     Staging(Quest, Box<Plan>, Box<Transaction>),
     /// Between two batches of steps.
@@ -131,8 +137,8 @@ pub enum Event {
         facts: Facts,
         /// The number of the next deployment.
         next_deployment: u64,
-        /// Whether every file is to be read.
-        thorough: bool,
+        /// What people ask of it.
+        wish: Wish,
     },
     /// The repository answered.
     Fetched(Box<Bundle>),
@@ -172,6 +178,8 @@ pub enum Event {
     Proved(Vec<Seen>),
     /// The stages are clean; what was kept for others.
     Cleaned(Vec<Conflict>),
+    /// The plan was shown.
+    Shown,
     /// It is recorded.
     Recorded,
     /// The effect did not come off.
@@ -274,6 +282,8 @@ pub enum Effect {
         /// Wait this long first, after a failed try.
         wait: Duration,
     },
+    /// Show a plan that nobody carries out.
+    Show(Box<PlanView>),
     /// Record what happened; the journal is no longer needed after that.
     Record(Box<Record>),
 }

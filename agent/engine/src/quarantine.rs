@@ -39,21 +39,40 @@ pub fn after_revert(ledger: &Ledger, opening: &Opening, why: &Why, wall: i64) ->
     }
     // A repair has no delta of its own: it is the committed state that is not reached.
     if guilty && !opening.delta.is_empty() {
-        next.quarantine.retain(|it| it.delta != opening.delta);
-        next.quarantine.push(Quarantine {
+        let entry = Quarantine {
             revision: opening.revision.clone(),
             deployment: opening.deployment.clone(),
             delta: opening.delta.clone(),
             reason: format!("{}: {}", why.reason, why.detail),
             at: wall,
-        });
-        let surplus = next.quarantine.len().saturating_sub(ENTRIES_MAX);
-        next.quarantine.drain(..surplus);
+        };
+        bar(&mut next, entry);
     }
     if is_interruption && !guilty {
         next.interrupted = Some(Interrupted { plan, times: times + 1 });
     }
     next
+}
+
+fn bar(ledger: &mut Ledger, entry: Quarantine) {
+    ledger.quarantine.retain(|it| it.delta != entry.delta);
+    ledger.quarantine.push(entry);
+    let surplus = ledger.quarantine.len().saturating_sub(ENTRIES_MAX);
+    ledger.quarantine.drain(..surplus);
+}
+
+/// The ledger without the entries that a plan's changes would bring back.
+pub fn without(ledger: &Ledger, delta: &[Change]) -> Ledger {
+    let mut next = ledger.clone();
+    while let Some(deployment) = blocks(&next, delta).map(|it| it.deployment.clone()) {
+        next.quarantine.retain(|it| it.deployment != deployment);
+    }
+    next
+}
+
+/// The ledger as if nothing had failed.
+pub(crate) fn emptied(ledger: &Ledger) -> Ledger {
+    Ledger { quarantine: Vec::new(), ..ledger.clone() }
 }
 
 /// The ledger after a deployment was kept.
@@ -63,6 +82,9 @@ pub fn after_commit(ledger: &Ledger, opening: &Opening) -> Ledger {
     // A repair that is kept says nothing of the change that was cut short.
     if opening.cause == Cause::Intentional {
         next.interrupted = None;
+    }
+    if let Some(left) = &opening.withdraws {
+        bar(&mut next, (**left).clone());
     }
     next
 }
@@ -95,6 +117,7 @@ mod tests {
             cause,
             delta,
             journal_bytes: 0,
+            withdraws: None,
         }
     }
 

@@ -9,6 +9,7 @@ use bowline_api::outcome::Outcome;
 use bowline_api::record::{Conflict, Proof};
 
 use crate::digest::Sha256;
+use crate::generation::Quarantine;
 use crate::revision::Revision;
 use crate::step::{Handler, Step};
 
@@ -123,6 +124,9 @@ pub struct Opening {
     pub delta: Vec<Change>,
     /// Room that the journal reserves, so that going back needs no new blocks.
     pub journal_bytes: u64,
+    /// The change that somebody asked to be taken back, quarantined once this is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdraws: Option<Box<Quarantine>>,
 }
 
 /// Why there is something to do.

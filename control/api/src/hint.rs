@@ -111,6 +111,11 @@ pub const HINTS: &[(&str, &str)] = &[
         "quarantined",
         "merge a change to one of these resources, or take the change out: either is tried at once",
     ),
+    ("paused", "end the pause when its reason is over: bowline resume"),
+    (
+        "nothing-to-revert",
+        "merge a revert of the change instead: this host kept no earlier generation that differs",
+    ),
     ("agent-too-old", "upgrade the agent, or lower minimumAgent in bowline.yaml"),
     ("invalid-manifest", "correct the manifests: `bowline validate` names every fault"),
     (

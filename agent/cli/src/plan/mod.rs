@@ -96,6 +96,7 @@ fn work_out(
         ledger: &here.ledger,
         survey: &survey,
         sight: &sight,
+        ordered: false,
     });
     let plan = planned.map_err(|none| {
         let (code, would) = match &none {

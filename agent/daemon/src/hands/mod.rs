@@ -180,6 +180,7 @@ impl Host {
             Effect::Observe(survey) => self.observe(&survey),
             Effect::Prove(paths) => self.prove(&paths),
             Effect::Settle(settlement) => self.settle(*settlement),
+            Effect::Show(_) => Ok(Event::Shown),
             Effect::Record(record) => self.keep_record(*record),
             other => self.change(other),
         }

@@ -10,6 +10,7 @@ use bowline_api::outcome::Outcome;
 use bowline_api::status::{Committed, Condition, Last, Quarantined, WaitingFor};
 use bowline_engine::ending::Ending;
 use bowline_engine::phase::Event;
+use bowline_engine::wish::Wish;
 use bowline_host::door::clock;
 use bowline_host::facts;
 use bowline_host::failure::chain;
@@ -89,7 +90,7 @@ impl Host {
             wall: clock::wall(),
             facts,
             next_deployment,
-            thorough,
+            wish: Wish { thorough, ..Wish::default() },
         })
     }
 

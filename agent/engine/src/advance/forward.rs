@@ -162,8 +162,13 @@ fn decide_revert(memory: Memory, quest: Quest, tx: Box<Transaction>, why: Why) -
 }
 
 fn keep_decided(memory: Memory, quest: Quest, mut tx: Box<Transaction>, detail: &str) -> Turn {
+    let ordered = tx.opening.withdraws.as_ref().map(|it| it.reason.as_str());
+    let (reason, detail) = match ordered {
+        Some(because) => ("RevertRequested", because),
+        None => ("ReconciliationSucceeded", detail),
+    };
     let why = Why {
-        reason: "ReconciliationSucceeded".to_owned(),
+        reason: reason.to_owned(),
         code: String::new(),
         detail: detail.to_owned(),
         blame: Blame::Nobody,

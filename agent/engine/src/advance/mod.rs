@@ -10,6 +10,7 @@ mod forward;
 mod backward;
 mod finish;
 mod health;
+mod order;
 
 use std::sync::Arc;
 
@@ -35,7 +36,7 @@ pub fn advance(state: State, event: Event) -> Result<Turn, OutOfTurn> {
     let State { phase, memory } = state;
     let unexpected = OutOfTurn { phase: phase.word(), event: word(&event) };
     let turn = match (phase, event) {
-        (Phase::Resting, Event::Woke { settings, now, wall, facts, next_deployment, thorough }) => {
+        (Phase::Resting, Event::Woke { settings, now, wall, facts, next_deployment, wish }) => {
             let memory = memory.told(&settings);
             let memory = Memory {
                 interval: settings.interval,
@@ -44,7 +45,7 @@ pub fn advance(state: State, event: Event) -> Result<Turn, OutOfTurn> {
                 next_deployment,
                 ..memory
             };
-            source::begin(memory, (now, wall, thorough))
+            source::begin(memory, Quest { wish, now, wall, ..Quest::default() })
         }
         (Phase::Fetching(quest), Event::Fetched(bundle)) => source::judge(memory, quest, bundle),
         (Phase::Fetching(quest), Event::Failed(failure)) => {
@@ -77,6 +78,7 @@ pub fn advance(state: State, event: Event) -> Result<Turn, OutOfTurn> {
             | Phase::Adopting(quest, _),
             Event::Failed(failure),
         ) => source::failed(memory, quest, &failure),
+        (Phase::Showing(quest), Event::Shown | Event::Failed(_)) => source::conclude(memory, quest),
         (Phase::Staging(quest, plan, tx), event) => match event {
             Event::Staged { stages, of_step } => {
                 prepare::staged(memory, quest, plan, tx, stages, &of_step)
@@ -199,6 +201,7 @@ fn word(event: &Event) -> &'static str {
         Event::Undone(_) => "Undone",
         Event::Proved(_) => "Proved",
         Event::Cleaned(_) => "Cleaned",
+        Event::Shown => "Shown",
         Event::Recorded => "Recorded",
         Event::Failed(_) => "Failed",
     }
@@ -212,7 +215,7 @@ impl Phase {
             Self::Fetching(_) => "fetch",
             Self::Marking(..) => "verify",
             Self::Exporting(..) | Self::Reading(..) => "gate",
-            Self::Observing(..) => "plan",
+            Self::Observing(..) | Self::Showing(_) => "plan",
             Self::Baselining(..) => "probe",
             Self::Staging(..) => "stage",
             Self::Applying(..) | Self::Checking(..) | Self::Notifying(..) => "apply",

@@ -10,12 +10,13 @@ use bowline_model::survey::{Sight, Survey};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{finish, forward, health, source, turn};
+use super::{finish, forward, health, order, source, turn};
 use crate::compile::Compiled;
 use crate::ending::Ending;
 use crate::memory::Memory;
 use crate::phase::{Effect, Failure, Phase, Quest, Settlement, Staging, Turn, Weight};
 use crate::plan::{self, Given, NoPlan, Plan};
+use crate::quarantine;
 use crate::report::{plain_cycle, trust_of};
 use crate::transaction::Transaction;
 
@@ -34,16 +35,22 @@ pub(super) fn planned(
 ) -> Turn {
     let generation = memory.generation.clone();
     let ledger = Arc::clone(&memory.ledger);
-    let given =
-        Given { compiled, generation: generation.as_deref(), ledger: &ledger, survey, sight };
+    let clean = quarantine::emptied(&ledger);
+    let given = Given {
+        compiled,
+        generation: generation.as_deref(),
+        ledger: if quest.wish.is_retry() { &clean } else { &ledger },
+        survey,
+        sight,
+        ordered: quest.wish.goes_back_to(compiled.cleared.verified().revision()),
+    };
     match plan::plan(&given) {
         Ok(plan) => {
             memory.warnings.extend(plan.warnings().iter().cloned());
-            if plan.steps().is_empty() {
-                nothing_to_do(memory, quest, &plan)
-            } else {
-                ask_first(memory, quest, plan)
+            if quest.wish.is_retry() {
+                memory = order::forgive(memory, &plan);
             }
+            carry_out(memory, quest, plan)
         }
         Err(none) => {
             let detail = none.to_string();
@@ -55,6 +62,37 @@ pub(super) fn planned(
             source::unplanned(memory, quest, &verified, outcome, (reason, code, &detail))
         }
     }
+}
+
+/// Does what is planned, unless only the plan is wanted, or the agent is paused.
+fn carry_out(memory: Memory, quest: Quest, plan: Plan) -> Turn {
+    if quest.wish.dry {
+        return order::show(memory, quest, &plan);
+    }
+    let paused = quest.wish.paused.clone().filter(|_| quest.wish.order.is_none());
+    match paused {
+        Some(paused) if plan.cause() == Cause::Intentional => {
+            let detail = format!("the agent is paused by {paused}");
+            let verified = plan.verified().clone();
+            let why = ("Paused", "paused", detail.as_str());
+            source::unplanned(memory, quest, &verified, Outcome::Held, why)
+        }
+        Some(_) if !plan.steps().is_empty() => left_alone(memory, quest, &plan),
+        _ if plan.steps().is_empty() => nothing_to_do(memory, quest, &plan),
+        _ => ask_first(memory, quest, plan),
+    }
+}
+
+/// What drifted is not repaired while the agent is paused; it is told, and not recorded at each look.
+fn left_alone(memory: Memory, mut quest: Quest, plan: &Plan) -> Turn {
+    let base = source::standing(&memory);
+    let paths = plan.steps().len();
+    let detail = format!("{paths} steps of repair wait for the end of the pause");
+    let why = ("Paused", "drift-detected", detail.as_str());
+    let mut cycle = plain_cycle(Outcome::Unchanged, base.clone(), base, why);
+    cycle.warnings.push(detail.clone());
+    quest.ending.get_or_insert(Ending { cycle, again: false });
+    source::conclude(memory, quest)
 }
 
 /// The host is as it should be; a new revision becomes the committed one all the same.
@@ -85,7 +123,8 @@ fn nothing_to_do(memory: Memory, mut quest: Quest, plan: &Plan) -> Turn {
 /// Asks the probes that must be content before anything is changed.
 fn ask_first(memory: Memory, quest: Quest, plan: Plan) -> Turn {
     let calls = health::baseline(&plan, memory.generation.as_deref());
-    if calls.is_empty() {
+    // Who goes back by order does so because the host is not well.
+    if calls.is_empty() || quest.wish.goes_back_to(plan.revision()) {
         return stage(memory, quest, plan);
     }
     let effect = Effect::Probe { not_before: Duration::ZERO, calls };
@@ -130,6 +169,7 @@ fn stage(memory: Memory, quest: Quest, plan: Plan) -> Turn {
         cause: plan.cause(),
         delta: plan.delta().to_vec(),
         journal_bytes: journal_bytes(plan.steps()),
+        withdraws: order::withdrawal(&memory, &quest, &plan),
     };
     let number = opening.generation + 1;
     let staging = Staging {

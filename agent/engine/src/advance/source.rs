@@ -14,7 +14,7 @@ use bowline_model::revision::Revision;
 use bowline_model::survey::Depth;
 use bowline_model::tree::{Contents, Tree};
 
-use super::{finish, turn};
+use super::{finish, order, turn};
 use crate::compile::{self, CompileFailure, Step};
 use crate::ending::Ending;
 use crate::memory::{LOOK_EVERY, Memory, Parked, READ_EVERY};
@@ -23,14 +23,23 @@ use crate::plan;
 use crate::report::plain_cycle;
 use crate::settings::Settings;
 use crate::verify::{self, Judged, Verified};
+use crate::wish::Order;
 
 /// Rounds of reading that compiling may take: `bowline.yaml`, manifests, templates, and one to spare.
 const ROUNDS_MAX: u32 = 4;
 
-pub(super) fn begin(mut memory: Memory, (now, wall, thorough): (Duration, i64, bool)) -> Turn {
+pub(super) fn begin(mut memory: Memory, mut quest: Quest) -> Turn {
     memory.warnings.clear();
-    let quest = Quest { thorough, now, wall, ending: None, judged: None };
-    fetch(memory, quest, Means::Remote)
+    if let Some(ending) = order::hopeless(&memory, &quest) {
+        quest.ending = Some(ending);
+        return conclude(memory, quest);
+    }
+    if quest.wish.is_retry() {
+        memory = order::forget_failures(memory);
+    }
+    // Everything that going back needs is here.
+    let means = if quest.wish.is_revert() { Means::Local } else { Means::Remote };
+    fetch(memory, quest, means)
 }
 
 fn fetch(memory: Memory, quest: Quest, means: Means) -> Turn {
@@ -109,12 +118,16 @@ fn unverified(memory: &Memory, settings: &Settings, judged: &Judged, tip: Object
 /// Chooses what to deploy: the newest commit that may be, else the one that stands.
 pub(super) fn choose(
     memory: Memory,
-    quest: Quest,
-    verified: Option<Box<Verified>>,
+    mut quest: Quest,
+    mut verified: Option<Box<Verified>>,
     bundle: &Bundle,
 ) -> Turn {
     if quest.ending.as_ref().is_some_and(|it| it.cycle.outcome == Outcome::Stranded) {
         return conclude(memory, quest);
+    }
+    if quest.wish.is_revert() {
+        // It begins at what stands; what is said of the newest revision is another matter.
+        (verified, quest.ending) = (None, None);
     }
     let standing = || {
         let generation = memory.generation.as_ref()?;
@@ -129,9 +142,9 @@ pub(super) fn choose(
     }
 }
 
-fn target(memory: Memory, mut quest: Quest, mut verified: Box<Verified>) -> Turn {
+pub(super) fn target(memory: Memory, mut quest: Quest, mut verified: Box<Verified>) -> Turn {
     let parked = memory.parked.as_ref().filter(|it| {
-        it.revision == *verified.revision() && quest.now < it.until && !quest.thorough
+        it.revision == *verified.revision() && quest.now < it.until && !quest.wish.thorough
     });
     if let (Some(parked), Some(generation)) = (parked, &memory.generation) {
         quest.ending.get_or_insert_with(|| parked.ending.clone());
@@ -245,10 +258,14 @@ pub(super) fn unplanned(
 }
 
 fn observe(mut memory: Memory, quest: Quest, compiled: Arc<compile::Compiled>) -> Turn {
+    if let (Some(Order::Revert { to: Some(to), .. }), None) = (&quest.wish.order, &quest.leaving) {
+        let to = to.clone();
+        return order::leave(memory, quest, &compiled, &to);
+    }
     let revision = compiled.cleared.verified().revision();
     let stands = memory.generation.as_ref().is_some_and(|it| it.revision == *revision);
     let due = |last: Option<Duration>, every| last.is_none_or(|it| quest.now >= it + every);
-    let full = quest.thorough || !stands || due(memory.last_full, READ_EVERY);
+    let full = quest.wish.thorough || !stands || due(memory.last_full, READ_EVERY);
     if stands && !full && !due(memory.last_look, LOOK_EVERY) {
         return conclude(memory, quest);
     }
@@ -295,5 +312,8 @@ pub(super) fn conclude(memory: Memory, mut quest: Quest) -> Turn {
         let cycle = plain_cycle(Outcome::Unchanged, revision.clone(), revision, why);
         Ending { cycle, again: false }
     });
+    if quest.wish.dry || quest.wish.order.is_some() {
+        return order::end_quietly(memory, ending);
+    }
     finish::alarm_once(memory, ending)
 }

@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 
 use bowline_model::digest::Sha256;
 use bowline_model::form::Form;
+use bowline_model::generation::Generation;
 use bowline_model::manifest::Spec;
 use bowline_model::mark::Change;
 
 use super::Given;
+use crate::compile::Compiled;
 
 /// What resources should become, by resource: each path with its form.
 type Wishes<'a> = BTreeMap<&'a str, Vec<(&'a str, &'a Form)>>;
@@ -22,25 +24,38 @@ type Wishes<'a> = BTreeMap<&'a str, Vec<(&'a str, &'a Form)>>;
 /// Under the revision that stands, it is what facts or labels made of it since: they may change what a
 /// resource should become, and that can fail as any other change.
 pub(super) fn delta(given: &Given<'_>, asked: bool) -> (Vec<Change>, Vec<Change>) {
-    let programs = programs(given);
+    let programs = programs(given.compiled);
     if !asked {
         return (Vec::new(), programs);
     }
+    (changes(given.compiled, given.generation, &programs), programs)
+}
+
+/// What a revision changes against a generation, whatever stands now.
+pub fn change_since(compiled: &Compiled, generation: &Generation) -> Vec<Change> {
+    changes(compiled, Some(generation), &programs(compiled))
+}
+
+fn changes(
+    compiled: &Compiled,
+    generation: Option<&Generation>,
+    programs: &[Change],
+) -> Vec<Change> {
     let mut wanted: Wishes<'_> = BTreeMap::new();
-    for object in given.compiled.objects.iter().filter(|it| it.form != Form::Absent) {
-        if let Some(resource) = given.compiled.resource_of(object) {
+    for object in compiled.objects.iter().filter(|it| it.form != Form::Absent) {
+        if let Some(resource) = compiled.resource_of(object) {
             wanted.entry(&resource.id).or_default().push((object.path.as_str(), &object.form));
         }
     }
     let mut stood: Wishes<'_> = BTreeMap::new();
-    for line in given.generation.iter().flat_map(|it| &it.inventory) {
+    for line in generation.iter().flat_map(|it| &it.inventory) {
         stood.entry(&line.resource).or_default().push((line.path.as_str(), &line.form));
     }
     for forms in wanted.values_mut().chain(stood.values_mut()) {
         forms.sort_unstable_by_key(|(path, _)| *path);
     }
     // What a fact makes of a template is not the change: it would have another name on each kernel.
-    let resources = given.compiled.resources.iter();
+    let resources = compiled.resources.iter();
     let unrendered: BTreeMap<&str, Sha256> =
         resources.filter_map(|it| Some((&*it.id, it.unrendered?))).collect();
     let mut changed: Vec<Change> = wanted
@@ -53,7 +68,7 @@ pub(super) fn delta(given: &Given<'_>, asked: bool) -> (Vec<Change>, Vec<Change>
         .collect();
     let gone = stood.keys().filter(|it| !wanted.contains_key(*it));
     changed.extend(gone.map(|resource| change(resource, &[])));
-    let before = given.generation.map(|it| it.commands.as_slice()).unwrap_or_default();
+    let before = generation.map(|it| it.commands.as_slice()).unwrap_or_default();
     let is_new = |it: &&Change| !before.contains(it) || it.resource.starts_with("Probe/");
     changed.extend(programs.iter().filter(is_new).cloned());
     changed.sort_unstable();
@@ -61,11 +76,11 @@ pub(super) fn delta(given: &Given<'_>, asked: bool) -> (Vec<Change>, Vec<Change>
     if changed.iter().all(|it| it.resource.starts_with("Probe/")) {
         changed.clear();
     }
-    (changed, programs)
+    changed
 }
 
-fn programs(given: &Given<'_>) -> Vec<Change> {
-    let resources = given.compiled.resources.iter();
+fn programs(compiled: &Compiled) -> Vec<Change> {
+    let resources = compiled.resources.iter();
     let programs =
         resources.filter(|it| matches!(it.manifest.spec, Spec::Command(_) | Spec::Probe(_)));
     let change = |it: &crate::compile::Resource| {

@@ -24,6 +24,7 @@ use bowline_model::survey::{Seen, Sight, Survey};
 use bowline_model::tree::Content;
 use thiserror::Error;
 
+pub use delta::change_since;
 pub use survey::survey;
 
 use crate::compile::Compiled;
@@ -102,6 +103,8 @@ pub struct Given<'a> {
     pub survey: &'a Survey,
     /// What was seen.
     pub sight: &'a Sight,
+    /// Whether a person asked for exactly this: then much may go at once.
+    pub ordered: bool,
 }
 
 impl<'a> Given<'a> {

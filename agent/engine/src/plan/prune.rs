@@ -1,7 +1,7 @@
 //! Removes what an earlier generation created and this revision no longer wants.
 //!
 //! **Invariant:** only what the agent created is removed, and only if it still is what it created.
-//! **Invariant:** a plan that would remove much, or everything, is held.
+//! **Invariant:** a plan that would remove much, or everything, is held, unless a person ordered it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -68,7 +68,9 @@ pub(super) fn prune(
         removals += usize::from(!kept.contains(&*line.resource));
         push(found, &line.resource, &line.path, &seen.form, seen.inode);
     }
-    brake(held.len(), removals, wanted.is_empty())?;
+    if !given.ordered {
+        brake(held.len(), removals, wanted.is_empty())?;
+    }
     purge(given, &wanted, held, found);
     Ok(())
 }
