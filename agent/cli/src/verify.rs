@@ -131,9 +131,10 @@ pub(crate) fn unreachable(failure: FetchFailure) -> Failure {
         other => other.hint(),
     };
     match failure {
-        FetchFailure::NotARepository { .. } | FetchFailure::Unsupported { .. } => {
-            Failure::usage(failure).hint(hint)
-        }
+        FetchFailure::NotARepository { .. }
+        | FetchFailure::Unsupported { .. }
+        | FetchFailure::Address { .. }
+        | FetchFailure::Elsewhere { .. } => Failure::usage(failure).hint(hint),
         other => Failure::failed(other).hint(hint),
     }
 }
