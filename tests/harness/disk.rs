@@ -10,6 +10,8 @@ use bowline_model::generation::{Generation, Ledger};
 use bowline_model::high_water::HighWater;
 use bowline_model::mark::Mark;
 
+use crate::sim_units::SimUnits;
+
 /// An object at a path or in a slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Thing {
@@ -30,6 +32,10 @@ pub struct Disk {
     pub kept: Vec<Thing>,
     /// Effects of commands, by program.
     pub ran: BTreeSet<String>,
+    /// How often the host was booted.
+    pub boots: u32,
+    /// The service manager.
+    pub units: SimUnits,
     /// The journal.
     pub journal: Vec<Mark>,
     /// A staged generation.

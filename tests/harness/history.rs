@@ -8,7 +8,6 @@ use bowline_agent::driver;
 use bowline_engine::memory::{Durable, Memory};
 use bowline_engine::phase::Quest;
 use bowline_engine::recover::{Left, recover};
-use bowline_model::facts::Facts;
 
 use crate::sim_host::SimHost;
 
@@ -40,5 +39,5 @@ fn memory_of(host: &SimHost) -> Memory {
         generation: host.disk.generation.clone(),
         ledger: host.disk.ledger.clone(),
     };
-    Memory::at_start("sim".to_owned(), Duration::from_mins(1), durable, Facts::default())
+    Memory::at_start("sim".to_owned(), Duration::from_mins(1), durable, host.facts())
 }

@@ -18,12 +18,15 @@
 pub mod signer;
 pub mod village;
 pub mod disk;
+pub mod sim_units;
 pub mod sim_host;
+pub mod sim_steps;
 pub mod sim_hands;
 pub mod history;
 pub mod invariants;
 pub mod binaries;
 pub mod workshop;
+pub mod unit_manager;
 pub mod agent;
 pub mod served;
 pub mod sshd;

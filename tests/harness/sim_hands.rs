@@ -61,6 +61,9 @@ impl Hands for SimHost {
 impl SimHost {
     fn lights_out<T>(&mut self) -> Result<T, Halt> {
         self.dark = true;
+        if self.reboots {
+            self.disk.boot();
+        }
         Err(Halt::Stop)
     }
 }

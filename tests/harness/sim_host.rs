@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bowline_agent::driver::Halt;
 use bowline_api::cycle::PlanView;
-use bowline_api::record::{Conflict, Record};
+use bowline_api::record::Record;
 use bowline_engine::ending::Ending;
 use bowline_engine::phase::{Effect, Event, Failure, Settlement, Staging, Weight};
 use bowline_engine::settings::Settings;
@@ -22,6 +22,7 @@ use bowline_model::probe_call::Answer;
 use bowline_model::step::{Deed, Step};
 use bowline_model::survey::{Condition, Guard, Seen, Sight, Survey};
 use bowline_model::tree::Content;
+use bowline_model::unit::UnitState;
 
 use crate::disk::Disk;
 use crate::village::Village;
@@ -60,6 +61,8 @@ pub struct SimHost {
     pub log: Vec<String>,
     /// Set when the power went.
     pub dark: bool,
+    /// Whether the host boots after that; else only the agent was killed.
+    pub reboots: bool,
     /// The wall clock.
     pub wall: i64,
     /// The boot clock.
@@ -89,6 +92,7 @@ impl SimHost {
             effects: 0,
             log: Vec::new(),
             dark: false,
+            reboots: true,
             wall: crate::village::BEGINNING + 86_400,
             clock: Duration::from_secs(100),
             endings: Vec::new(),
@@ -124,9 +128,10 @@ impl SimHost {
         self.disk.live.iter().map(|(path, thing)| (path.clone(), thing.form.clone())).collect()
     }
 
-    fn facts() -> Facts {
+    pub(crate) fn facts(&self) -> Facts {
         let root = || BTreeMap::from([("root".to_owned(), 0)]);
-        Facts { users: root(), groups: root(), boot: "boot".to_owned(), ..Facts::default() }
+        let boot = format!("boot {}", self.disk.boots);
+        Facts { users: root(), groups: root(), boot, ..Facts::default() }
     }
 
     pub(crate) fn happen(
@@ -165,13 +170,11 @@ impl SimHost {
                 Event::Probed { answers, now: self.clock }
             }
             Effect::Settle(settlement) => Event::Settled(self.settle(*settlement)),
-            Effect::Undo { deployment, steps, .. } => {
-                let conflicts = self.undo(&deployment, &steps, survives);
-                Event::Undone(conflicts)
-            }
-            Effect::Prove(paths) => {
-                Event::Proved(paths.iter().map(|path| self.seen(path.as_str())).collect())
-            }
+            Effect::Undo { deployment, steps, .. } => self.undo(&deployment, &steps, survives),
+            Effect::Prove { paths, units } => Event::Proved {
+                seen: paths.iter().map(|path| self.seen(path.as_str())).collect(),
+                units: Some(self.states(&units)),
+            },
             Effect::Clean { deployment, .. } => {
                 self.disk.clean(&deployment);
                 Event::Cleaned(Vec::new())
@@ -217,7 +220,7 @@ impl SimHost {
             settings: Arc::new(settings),
             now: self.clock,
             wall: self.wall,
-            facts: Self::facts(),
+            facts: self.facts(),
             next_deployment: self.disk.records.len() as u64 + 1,
             wish: self.wish.take().unwrap_or(Wish { thorough: true, ..Wish::default() }),
         })
@@ -233,6 +236,10 @@ impl SimHost {
         }
     }
 
+    fn states(&self, units: &[String]) -> Vec<UnitState> {
+        units.iter().map(|it| self.disk.units.state(&self.disk.live, it)).collect()
+    }
+
     fn look(&self, survey: &Survey) -> Sight {
         let holds = |guard: &Guard| match &guard.condition {
             Condition::Creates(path) => !self.disk.live.contains_key(path.as_str()),
@@ -244,112 +251,8 @@ impl SimHost {
             forms: survey.paths.iter().map(|path| self.seen(path.as_str())).collect(),
             listings: survey.listings.iter().map(|_| Vec::new()).collect(),
             guards: survey.guards.iter().map(|it| (it.resource.clone(), holds(it))).collect(),
+            units: Some(self.states(&survey.units)),
         }
-    }
-
-    fn stage(&mut self, staging: &Staging, survives: impl Fn(usize) -> bool) -> Event {
-        for (at, (step, content)) in staging.steps.iter().zip(&staging.contents).enumerate() {
-            if let Content::Blob(id) = content {
-                let bytes = self.village.blob(id);
-                assert!(
-                    matches!(step.post(), Some(Form::File { size, .. }) if *size == bytes.len() as u64)
-                );
-            }
-            if let Deed::Place { post, .. } = &step.deed
-                && *post != Form::Absent
-                && survives(at)
-            {
-                let thing = self.disk.thing(post.clone());
-                self.disk.slots.insert((staging.deployment.clone(), step.index), thing);
-            }
-        }
-        self.disk.candidate = Some((*staging.generation).clone());
-        Event::Staged {
-            stages: vec!["/.bowline-stage".to_owned()],
-            of_step: vec![0; staging.steps.len()],
-        }
-    }
-
-    /// Invariant 1: no change without a durable intent.
-    fn check_intents(&mut self, steps: &[Step]) {
-        for step in steps {
-            let intended = self
-                .disk
-                .journal
-                .iter()
-                .any(|mark| matches!(mark, Mark::StepIntent { steps } if steps.contains(step)));
-            if !intended {
-                self.broken.push(format!("step {} is done without a durable intent", step.index));
-            }
-        }
-    }
-
-    fn apply(
-        &mut self,
-        deployment: &str,
-        steps: &[Step],
-        survives: impl Fn(usize) -> bool,
-    ) -> Event {
-        for (at, step) in steps.iter().enumerate() {
-            if !survives(at) {
-                continue;
-            }
-            match &step.deed {
-                Deed::Place { target, pre, .. } => {
-                    let now = self.seen(target.as_str()).form;
-                    if now != *pre {
-                        return failed("changed by another");
-                    }
-                    self.disk.swap(deployment, step.index, target.as_str());
-                }
-                Deed::Alter { target, post, .. } => {
-                    if let Some(thing) = self.disk.live.get_mut(target.as_str()) {
-                        thing.form = post.clone();
-                    }
-                }
-                Deed::Run(run) => {
-                    self.disk.ran.insert(run.argv.last().unwrap().clone());
-                }
-            }
-        }
-        Event::Applied
-    }
-
-    fn undo(
-        &mut self,
-        deployment: &str,
-        steps: &[Step],
-        survives: impl Fn(usize) -> bool,
-    ) -> Vec<Conflict> {
-        for (at, step) in steps.iter().enumerate().rev() {
-            if !survives(at) {
-                continue;
-            }
-            match &step.deed {
-                Deed::Place { target, pre, post, inode, .. } => {
-                    let slot = self.disk.slots.get(&(deployment.to_owned(), step.index));
-                    let done = match (pre, post) {
-                        (Form::Absent, _) => slot.is_none(),
-                        (_, Form::Absent) => slot.is_some(),
-                        _ => slot.map(|it| it.number) == inode.map(|it| it.ino),
-                    };
-                    if done {
-                        self.disk.swap(deployment, step.index, target.as_str());
-                    }
-                }
-                Deed::Alter { target, pre, .. } => {
-                    if let Some(thing) = self.disk.live.get_mut(target.as_str()) {
-                        thing.form = pre.clone();
-                    }
-                }
-                Deed::Run(run) => {
-                    if run.undo.is_some() {
-                        self.disk.ran.remove(run.argv.last().unwrap());
-                    }
-                }
-            }
-        }
-        Vec::new()
     }
 
     fn settle(&mut self, settlement: Settlement) -> Option<Arc<Generation>> {

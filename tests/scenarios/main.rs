@@ -34,6 +34,7 @@ mod health;
 mod losses;
 mod pushes;
 mod kinds;
+mod units;
 mod asked;
 mod power_cuts;
 mod promised;

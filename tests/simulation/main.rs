@@ -7,3 +7,4 @@ mod faults;
 mod quarantine;
 mod orders;
 mod random;
+mod units;

@@ -13,7 +13,7 @@ use tests::village::{Files, Village};
 const REPOSITORY: &str =
     "apiVersion: bowline/v1\nkind: Repository\nmetadata: {name: fleet}\nspec: {folders: [apps]}\n";
 
-fn file(name: &str, path: &str, text: &str) -> String {
+pub(crate) fn file(name: &str, path: &str, text: &str) -> String {
     format!(
         "---\napiVersion: bowline/v1\nkind: File\nmetadata: {{name: {name}}}\nspec: {{path: {path}, content: \"{text}\"}}\n"
     )

@@ -19,9 +19,12 @@ pub(crate) fn allowance(effect: &Effect, settings: &Settings) -> Duration {
         Effect::Fetch { .. } => each(settings.fetch_timeout, settings.remotes.len()),
         Effect::Observe(survey) => {
             let guards = survey.guards.iter().map(|it| Duration::from_millis(it.timeout_ms));
-            each(PER_PATH, survey.paths.len() + survey.listings.len()) + guards.sum::<Duration>()
+            let paths = each(PER_PATH, survey.paths.len() + survey.listings.len());
+            paths + guards.sum::<Duration>() + each(service::ASK_TIME, survey.units.len())
         }
-        Effect::Prove(paths) => each(PER_PATH, paths.len()),
+        Effect::Prove { paths, units } => {
+            each(PER_PATH, paths.len()) + each(service::ASK_TIME, units.len())
+        }
         Effect::Stage(staging) => {
             each(PER_PATH, staging.steps.len()) + each(CHECK_TIMEOUT, staging.validations.len())
         }
@@ -29,7 +32,7 @@ pub(crate) fn allowance(effect: &Effect, settings: &Settings) -> Duration {
             steps.iter().map(of_step).sum::<Duration>()
         }
         Effect::Check(checks) => each(CHECK_TIMEOUT, checks.len()),
-        Effect::Notify(handlers) => each(service::TIMEOUT, handlers.len()),
+        Effect::Notify(handlers) => each(service::TELL_TIME, handlers.len()),
         Effect::Probe { calls, .. } => calls.iter().map(|it| it.timeout).sum(),
         // Waits are told in slices, and the rest is the agent's own small files.
         _ => Duration::ZERO,
@@ -43,6 +46,8 @@ fn each(time: Duration, number: usize) -> Duration {
 fn of_step(step: &Step) -> Duration {
     match &step.deed {
         Deed::Run(run) => Duration::from_millis(run.timeout_ms),
+        // On the way back it may be told several things.
+        Deed::Unit(it) => each(service::TELL_TIME, it.back.len().max(1)),
         _ => PER_PATH,
     }
 }

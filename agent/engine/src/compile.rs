@@ -5,6 +5,7 @@
 
 mod gather;
 mod objects;
+mod unit;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -20,6 +20,7 @@ use bowline_model::probe_call::Answer;
 use bowline_model::step::{Check, Handler, Step};
 use bowline_model::survey::{Seen, Sight, Survey};
 use bowline_model::tree::{Content, Contents, Tree};
+use bowline_model::unit::UnitState;
 
 use crate::ending::Ending;
 use crate::memory::Memory;
@@ -90,7 +91,7 @@ pub enum Phase {
     Staging(Quest, Box<Plan>, Box<Transaction>),
     /// Between two batches of steps.
     Applying(Quest, Box<Plan>, Box<Transaction>),
-    /// Waits for programs that judge what was applied.
+    /// All files stand; waits for programs that judge them.
     Checking(Quest, Box<Plan>, Box<Transaction>),
     /// Waits until units are told.
     Notifying(Quest, Box<Plan>, Box<Transaction>),
@@ -174,8 +175,13 @@ pub enum Event {
     Settled(Option<Arc<Generation>>),
     /// Steps are taken back and that is durable.
     Undone(Vec<Conflict>),
-    /// Paths as they stand.
-    Proved(Vec<Seen>),
+    /// Paths and units as they stand.
+    Proved {
+        /// Each path.
+        seen: Vec<Seen>,
+        /// Each unit; `None` where no service manager may be asked.
+        units: Option<Vec<UnitState>>,
+    },
     /// The stages are clean; what was kept for others.
     Cleaned(Vec<Conflict>),
     /// The plan was shown.
@@ -271,8 +277,13 @@ pub enum Effect {
         /// Wait until then, since boot, after a failed try.
         wait: Duration,
     },
-    /// Look at paths again.
-    Prove(Vec<HostPath>),
+    /// Look at paths and units again.
+    Prove {
+        /// The paths.
+        paths: Vec<HostPath>,
+        /// The units.
+        units: Vec<String>,
+    },
     /// Clean the stages of a deployment.
     Clean {
         /// Which.

@@ -12,14 +12,14 @@ use bowline_model::mark::{Cause, Why};
 use bowline_model::revision::Revision;
 
 use crate::memory::Memory;
-use crate::plan::line;
+use crate::plan::lines;
 use crate::transaction::Transaction;
 
 /// The record of a finished transaction. Sequence, predecessor and time are set when it is kept.
 pub(crate) fn record_of(memory: &Memory, tx: &Transaction, outcome: Outcome) -> Record {
     let why = why_of(tx);
     let mut by_kind: BTreeMap<String, u64> = BTreeMap::new();
-    for step in &tx.steps {
+    for step in tx.steps.iter().filter(|it| !it.is_silent()) {
         *by_kind.entry(step.kind().to_owned()).or_default() += 1;
     }
     let kind = match tx.opening.cause {
@@ -34,7 +34,7 @@ pub(crate) fn record_of(memory: &Memory, tx: &Transaction, outcome: Outcome) -> 
     Record {
         deployment: tx.opening.deployment.clone(),
         base: tx.opening.base.as_ref().map(Revision::to_string),
-        steps: StepCount { changed: tx.steps.len() as u64, by_kind },
+        steps: StepCount { changed: by_kind.values().sum(), by_kind },
         irreversible: tx.irreversible.clone(),
         probes: tx.probes.iter().map(probe).collect(),
         conflicts: tx.conflicts.clone(),
@@ -116,7 +116,7 @@ pub(crate) fn cycle_of(tx: &Transaction, outcome: Outcome, warnings: &[String]) 
         detail,
         commit: None,
         deployment: Some(tx.opening.deployment.clone()),
-        steps: tx.steps.iter().map(line).collect(),
+        steps: lines(&tx.steps),
         conflicts: tx.conflicts.clone(),
         proof: tx.end.as_ref().and_then(|(_, proof)| proof.clone()),
         warnings: warnings.to_vec(),

@@ -3,13 +3,15 @@
 //! **Invariant:** nothing is known of a transaction that is not in its marks.
 //! **Invariant:** marks come in one order only; any other is damage.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use bowline_api::outcome::Outcome;
 use bowline_api::record::{Conflict, Proof};
 use bowline_model::mark::{Mark, Opening, Verdict, Why};
 use bowline_model::probe_call::Answer;
-use bowline_model::step::{Class, Deed, Handler, Step};
+use bowline_model::step::{Class, Deed, Handler, Step, Telling};
+use bowline_model::unit::{UnitState, Verb};
 use thiserror::Error;
 
 /// File steps that share their barriers: enough that barriers cost little, few enough that a journal
@@ -171,13 +173,8 @@ impl Transaction {
         let left = self.steps.len().checked_sub(self.undone)?;
         let steps = self.steps.get(..left)?;
         let last = steps.last()?;
-        let together = steps
-            .iter()
-            .rev()
-            .take(BATCH)
-            .take_while(|step| !matches!(step.deed, Deed::Run(_)))
-            .count();
-        let count = if matches!(last.deed, Deed::Run(_)) { 1 } else { together };
+        let together = steps.iter().rev().take(BATCH).take_while(|step| !step.is_alone()).count();
+        let count = if last.is_alone() { 1 } else { together };
         Some(left - count..left)
     }
 
@@ -187,13 +184,53 @@ impl Transaction {
     }
 }
 
+impl Transaction {
+    /// How units stood before, as far as steps that are taken back exactly changed them.
+    pub fn units(&self) -> BTreeMap<&str, UnitState> {
+        let mut units: BTreeMap<&str, UnitState> = BTreeMap::new();
+        for step in self.provable() {
+            let Deed::Unit(Telling { unit: Some(unit), pre, .. }) = &step.deed else { continue };
+            let known = units.entry(unit).or_default();
+            known.enabled = known.enabled.or(pre.enabled);
+            known.up = known.up.or(pre.up);
+        }
+        units
+    }
+
+    /// A step as it is taken back, in this boot.
+    ///
+    /// A unit that was not told of the change needs not be told of its end: it only has to run. But a boot
+    /// in between may have started it with its new files, whoever was told.
+    pub fn backward(&self, step: &Step, boot: &str) -> Step {
+        let mut step = step.clone();
+        let Deed::Unit(Telling { unit: unit @ Some(_), there: None, back, pre }) = &mut step.deed
+        else {
+            return step;
+        };
+        let tells = |it: &Step| match &it.deed {
+            Deed::Unit(it) => it.unit == *unit && it.there.is_some_and(Verb::is_job),
+            _ => false,
+        };
+        let is_same_boot = !boot.is_empty() && self.opening.boot == boot;
+        let is_told = self.steps.iter().any(tells);
+        let only_runs = back.as_slice() == [Verb::Start];
+        *back = match pre.up {
+            _ if is_same_boot && is_told => return step,
+            Some(true) if !is_same_boot && !only_runs => vec![Verb::Restart],
+            Some(true) => vec![Verb::Start],
+            // Whether it runs is nobody's promise.
+            Some(false) | None => Vec::new(),
+        };
+        step
+    }
+}
+
 /// The next steps of a plan to do together, from `from` on; `None` at its end.
 pub fn next_batch(steps: &[Step], from: usize) -> Option<Range<usize>> {
     let rest = steps.get(from..)?;
     let first = rest.first()?;
-    let together =
-        rest.iter().take(BATCH).take_while(|step| !matches!(step.deed, Deed::Run(_))).count();
-    let count = if matches!(first.deed, Deed::Run(_)) { 1 } else { together };
+    let together = rest.iter().take(BATCH).take_while(|step| !step.is_alone()).count();
+    let count = if first.is_alone() { 1 } else { together };
     Some(from..from + count)
 }
 

@@ -110,7 +110,7 @@ fn one(
             }
             Ok(alter(&parent, name, target, post)?)
         }
-        Deed::Run(_) => Ok(()),
+        Deed::Run(_) | Deed::Unit(_) => Ok(()),
     }
 }
 

@@ -113,6 +113,7 @@ mod tests {
             deployment: deployment.to_owned(),
             at: 0,
             inventory: Vec::new(),
+            units: Vec::new(),
             commands: Vec::new(),
             probes: Vec::new(),
             host: None,

@@ -218,7 +218,7 @@ fn write_manifest(
                 pre: pre.clone(),
                 post: post.clone(),
             }),
-            Deed::Alter { .. } | Deed::Run(_) => None,
+            Deed::Alter { .. } | Deed::Run(_) | Deed::Unit(_) => None,
         })
         .collect();
     let manifest = StageManifest { deployment: deployment.to_owned(), slots };

@@ -58,7 +58,7 @@ pub fn undo(root: &Root, stages: &Stages, steps: &[Step]) -> Result<Vec<Conflict
                 }
                 alter(&parent, name, target, pre)
             }
-            Deed::Run(_) => Ok(()),
+            Deed::Run(_) | Deed::Unit(_) => Ok(()),
         }
     };
     let done = steps.iter().rev().try_for_each(&mut one);

@@ -6,6 +6,7 @@
 
 mod claims;
 mod order;
+mod units;
 #[cfg(test)]
 mod tests;
 
@@ -131,7 +132,9 @@ fn arrange(
     resources.sort_by_cached_key(|it| it.id());
     let mut needs = order::explicit(&resources);
     claims::check(&resources, together, &mut needs, faults);
+    units::check(&resources, together, faults);
     let order = order::sort(&resources, &needs, faults);
+    units::check_late(&resources, &order, faults);
     order.iter().filter_map(|index| resources.get(*index)).map(Arc::clone).collect()
 }
 

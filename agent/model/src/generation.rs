@@ -13,6 +13,7 @@ use crate::host_path::HostPath;
 use crate::manifest::ProbeSpec;
 use crate::mark::Change;
 use crate::revision::Revision;
+use crate::unit::{UnitWish, Verb};
 
 /// One committed state of the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +29,9 @@ pub struct Generation {
     pub at: i64,
     /// What is managed at paths, sorted by path.
     pub inventory: Vec<Held>,
+    /// Units that are managed, each after those that it needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub units: Vec<HeldUnit>,
     /// Commands that have run, with the digest of what ran.
     pub commands: Vec<Change>,
     /// Its probes: asked once more after a later change was taken back, without Git.
@@ -60,6 +64,25 @@ pub struct Held {
     pub form: Form,
     /// Whether the agent created it.
     pub created: bool,
+    /// Whether it may be pruned.
+    pub prune: bool,
+}
+
+/// One managed unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HeldUnit {
+    /// Its full name.
+    pub unit: String,
+    /// Whose, as `Kind/name`.
+    pub resource: Arc<str>,
+    /// How it should stand.
+    pub wanted: UnitWish,
+    /// What it is told when its files change while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_change: Option<Verb>,
+    /// What of that the agent made: it was not so before.
+    pub made: UnitWish,
     /// Whether it may be pruned.
     pub prune: bool,
 }

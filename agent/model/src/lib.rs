@@ -25,6 +25,7 @@ pub mod bundle;
 pub mod high_water;
 pub mod revision;
 pub mod form;
+pub mod unit;
 pub mod step;
 pub mod mark;
 pub mod generation;

@@ -90,6 +90,28 @@ word!(
 );
 
 word!(
+    /// The name of a file that is added to a unit.
+    DropInName,
+    "a file name that ends with .conf, such as 10-limits.conf",
+    "^[A-Za-z0-9_][A-Za-z0-9._-]*\\.conf$",
+    |text| {
+        let Some(stem) = text.strip_suffix(".conf") else {
+            return Err("does not end with .conf, so no service manager reads it");
+        };
+        let first = stem.bytes().next();
+        // Hidden files are not read, and a dash would be taken for an option.
+        if !first.is_some_and(|it| it.is_ascii_alphanumeric() || it == b'_') {
+            return Err("does not begin with a letter, a digit or `_`");
+        }
+        let within = |it: u8| it.is_ascii_alphanumeric() || b"._-".contains(&it);
+        if !stem.bytes().all(within) {
+            return Err("holds other characters than letters, digits, `.`, `_` and `-`");
+        }
+        limit(text, UNIT_LENGTH)
+    }
+);
+
+word!(
     /// A user or group: its name, or its number in quotes.
     Account,
     "the name of a user or group, or its number in quotes",
@@ -175,6 +197,10 @@ mod tests {
         reads::<UnitName>(
             &["shop.service", "app@1.service", r"dev-x\x2d.mount"],
             &["shop", "shop.txt", ".service", "-x.service", "a b.service", "a/b.service"],
+        );
+        reads::<DropInName>(
+            &["10-limits.conf", "a.b.conf", "_x.conf"],
+            &["", ".conf", "limits", "a/b.conf", "-a.conf", ".a.conf", "a b.conf"],
         );
         reads::<Account>(
             &["root", "_apt", "www-data", "pc$", "0", "1000", "4294967294"],

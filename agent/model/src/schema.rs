@@ -15,6 +15,7 @@ use crate::manifest::probe::ProbeFields;
 use crate::manifest::repository::RepositorySpec;
 use crate::manifest::symlink::SymlinkSpec;
 use crate::manifest::template::TemplateSpec;
+use crate::manifest::unit::UnitFields;
 
 /// The dialect; what editors' YAML servers read.
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -79,6 +80,7 @@ fn spec(kind: Kind, generator: &mut SchemaGenerator) -> Schema {
         Kind::Repository => generator.subschema_for::<RepositorySpec>(),
         Kind::Symlink => generator.subschema_for::<SymlinkSpec>(),
         Kind::Template => generator.subschema_for::<TemplateSpec>(),
+        Kind::Unit => generator.subschema_for::<UnitFields>(),
     }
 }
 
@@ -92,6 +94,7 @@ fn describe(kind: Kind) -> &'static str {
         Kind::Repository => "What holds for the whole repository.",
         Kind::Symlink => "A link to another path.",
         Kind::Template => "A file rendered from a template of the repository.",
+        Kind::Unit => "A unit of the service manager: its files, and whether it runs.",
     }
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::form::{Form, Inode};
 use crate::host_path::HostPath;
+use crate::unit::{UnitState, Verb};
 
 /// One change. Doing it twice is doing it once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +79,8 @@ pub enum Deed {
     },
     /// Runs a program.
     Run(Run),
+    /// Tells the service manager something.
+    Unit(Telling),
 }
 
 /// A program to run, and the one that takes its effect back.
@@ -94,12 +97,34 @@ pub struct Run {
     pub run_as: Option<String>,
 }
 
+/// What the service manager is told on the way there, and on the way back.
+///
+/// A unit's state can only be brought back once its files are, and only be taken away while they stand.
+/// So a change of a running unit has a step before its files, which says nothing on the way there, and
+/// one behind them, which says nothing on the way back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Telling {
+    /// Whom it is about; `None`: all units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// What is told on the way there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub there: Option<Verb>,
+    /// What is told on the way back, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub back: Vec<Verb>,
+    /// How the unit stood, as far as this step changes it.
+    #[serde(default)]
+    pub pre: UnitState,
+}
+
 impl Step {
     /// The path it changes, when it has one.
     pub fn target(&self) -> Option<&HostPath> {
         match &self.deed {
             Deed::Place { target, .. } | Deed::Alter { target, .. } => Some(target),
-            Deed::Run(_) => None,
+            Deed::Run(_) | Deed::Unit(_) => None,
         }
     }
 
@@ -107,7 +132,7 @@ impl Step {
     pub fn pre(&self) -> Option<&Form> {
         match &self.deed {
             Deed::Place { pre, .. } | Deed::Alter { pre, .. } => Some(pre),
-            Deed::Run(_) => None,
+            Deed::Run(_) | Deed::Unit(_) => None,
         }
     }
 
@@ -115,8 +140,18 @@ impl Step {
     pub fn post(&self) -> Option<&Form> {
         match &self.deed {
             Deed::Place { post, .. } | Deed::Alter { post, .. } => Some(post),
-            Deed::Run(_) => None,
+            Deed::Run(_) | Deed::Unit(_) => None,
         }
+    }
+
+    /// Whether it is done by itself: what it does is no file's.
+    pub fn is_alone(&self) -> bool {
+        matches!(self.deed, Deed::Run(_) | Deed::Unit(_))
+    }
+
+    /// Whether it only waits for a way back.
+    pub fn is_silent(&self) -> bool {
+        matches!(self.deed, Deed::Unit(Telling { there: None, .. }))
     }
 
     /// What it does, in one word.
@@ -127,6 +162,7 @@ impl Step {
             Deed::Place { .. } => "replace",
             Deed::Alter { .. } => "update",
             Deed::Run(_) => "run",
+            Deed::Unit(it) => it.there.map_or("none", Verb::word),
         }
     }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::form::{Form, Inode};
 use crate::host_path::HostPath;
+use crate::unit::UnitState;
 
 /// How closely to look at files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct Survey {
     pub listings: Vec<HostPath>,
     /// Conditions of commands.
     pub guards: Vec<Guard>,
+    /// Units, sorted.
+    pub units: Vec<String>,
     /// How closely.
     pub depth: Depth,
 }
@@ -62,6 +65,8 @@ pub struct Sight {
     pub listings: Vec<Vec<String>>,
     /// By command: whether its condition holds.
     pub guards: BTreeMap<String, bool>,
+    /// Each unit of the survey; `None` where no service manager may be asked.
+    pub units: Option<Vec<UnitState>>,
 }
 
 /// One path as it was seen.

@@ -130,7 +130,13 @@ pub const HINTS: &[(&str, &str)] = &[
     ("too-large", "make it smaller, or raise limits in the trust file where one is named"),
     ("validation-failed", "correct the content until the manifest's validate program accepts it"),
     ("handler-failed", "look at the unit's own log, correct the change, and merge again"),
-    ("service", "look at the unit's own log, and at [host] serviceManager in the agent's settings"),
+    ("unit-failed", "look at the unit's own log, correct the change, and merge again"),
+    ("unit-masked", "let the manifest say masked: false, or state: stopped"),
+    (
+        "unit-unknown",
+        "leave enabled and masked out, or let [host] serviceManager answer is-enabled",
+    ),
+    ("service", "look at [host] serviceManager in the agent's settings, and whether it answers"),
     (
         "probe-failed",
         "look at what the probe saw, correct the change, and merge again: it is not tried again as it is",

@@ -13,6 +13,7 @@ use bowline_host::door::files;
 use bowline_host::door::root::Root;
 use bowline_host::observe::Observer;
 use bowline_host::own_paths::own_paths;
+use bowline_host::service::ServiceManager;
 use bowline_host::settings::Settings;
 use bowline_host::stat_cache::StatCache;
 use bowline_host::state::State;
@@ -94,7 +95,9 @@ impl Here {
         let unknown: BTreeSet<_> = programs.iter().map(|it| it.resource.clone()).collect();
         // Rather a step too many than one that nobody was told of.
         guards.extend(unknown.iter().map(|it| (it.clone(), true)));
-        Ok((Sight { forms, listings, guards }, unknown))
+        let services = ServiceManager::named(&self.settings.service_manager);
+        let units = services.ask(&self.root, &survey.units).map_err(Failure::failed)?;
+        Ok((Sight { forms, listings, guards, units }, unknown))
     }
 }
 

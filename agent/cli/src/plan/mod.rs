@@ -1,7 +1,7 @@
 //! `bowline plan`: what the agent would do on this host.
 //!
 //! **Invariant:** nothing is written, fetched into the state, or run: of commands' guards only `creates`
-//! is looked at; a command whose guard is a program is shown as `run?`.
+//! is looked at; a command whose guard is a program is shown as `run?`. The service manager is only asked.
 //! **Invariant:** what is planned is verified first, exactly as the agent would.
 
 mod here;

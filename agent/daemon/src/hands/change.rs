@@ -79,6 +79,13 @@ impl Host {
         if let [Step { deed: Deed::Run(run), resource, .. }] = steps {
             return told(Commands::of(&self.root).step(resource, run).map(|_| Event::Applied));
         }
+        if let [Step { deed: Deed::Unit(telling), .. }] = steps {
+            let done = or_tell!(self.services.carry_out(&self.root, telling));
+            if let Told::Skipped(why) = done {
+                tracing::info!(why, "unit not told");
+            }
+            return Ok(Event::Applied);
+        }
         let stages = match self.stages(deployment, stages) {
             Ok(stages) => stages,
             Err(failure) => return Ok(Event::Failed(failure)),
@@ -134,6 +141,10 @@ impl Host {
         if let [Step { deed: Deed::Run(run), resource, .. }] = steps {
             let done = Commands::of(&self.root).undo(resource, run);
             return told(done.map(|_| Event::Undone(Vec::new())));
+        }
+        if let [Step { deed: Deed::Unit(telling), .. }] = steps {
+            let done = self.services.take_back(&self.root, telling);
+            return told(done.map(|()| Event::Undone(Vec::new())));
         }
         if steps.is_empty() {
             return Ok(Event::Undone(Vec::new()));

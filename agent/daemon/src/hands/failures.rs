@@ -15,6 +15,7 @@ use bowline_host::repository::RepositoryFailure;
 use bowline_host::repository::fetch::FetchFailure;
 use bowline_host::repository::history::HistoryFailure;
 use bowline_host::repository::tree::TreeFailure;
+use bowline_host::service::ServiceFailure;
 use bowline_host::stage::StageFailure;
 use bowline_host::state::StateFailure;
 use bowline_host::witness::WitnessFailure;
@@ -122,6 +123,12 @@ impl Sorted for RepositoryFailure {
 }
 
 impl Sorted for TreeFailure {
+    fn sort(&self) -> (Kind, String) {
+        (self.kind(), self.code().to_owned())
+    }
+}
+
+impl Sorted for ServiceFailure {
     fn sort(&self) -> (Kind, String) {
         (self.kind(), self.code().to_owned())
     }

@@ -178,7 +178,7 @@ impl Host {
             }
             Effect::Mark(marks) => self.mark(*marks),
             Effect::Observe(survey) => self.observe(&survey),
-            Effect::Prove(paths) => self.prove(&paths),
+            Effect::Prove { paths, units } => self.prove(&paths, &units),
             Effect::Settle(settlement) => self.settle(*settlement),
             Effect::Show(_) => Ok(Event::Shown),
             Effect::Record(record) => self.keep_record(*record),

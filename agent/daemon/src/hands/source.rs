@@ -97,11 +97,14 @@ impl Host {
             listings.push(or_tell!(observer.list(folder)));
         }
         let guards = or_tell!(Commands::of(&self.root).guards(&survey.guards));
-        Ok(Event::Seen(Sight { forms, listings, guards }))
+        let units = or_tell!(self.services.ask(&self.root, &survey.units));
+        Ok(Event::Seen(Sight { forms, listings, guards, units }))
     }
 
-    pub(super) fn prove(&mut self, paths: &[HostPath]) -> Result<Event, Halt> {
+    pub(super) fn prove(&mut self, paths: &[HostPath], units: &[String]) -> Result<Event, Halt> {
         let mut observer = Observer::of(&self.root, &mut self.stat_cache);
-        told(observer.look_all(paths, Depth::Full).map(Event::Proved))
+        let seen = or_tell!(observer.look_all(paths, Depth::Full));
+        let units = or_tell!(self.services.ask(&self.root, units));
+        Ok(Event::Proved { seen, units })
     }
 }

@@ -3,7 +3,7 @@
 //! **Invariant:** going back needs nothing but the transaction's marks and its stages.
 //! **Invariant:** a host that is not proved back is stranded, never called reverted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use bowline_model::form::Form;
 use bowline_model::mark::{Blame, Mark, Verdict, Why};
 use bowline_model::step::{Class, Deed};
 use bowline_model::survey::Seen;
+use bowline_model::unit::UnitState;
 
 use super::{finish, turn};
 use crate::memory::Memory;
@@ -69,15 +70,18 @@ pub(crate) fn undo_next(memory: Memory, quest: Quest, tx: Box<Transaction>) -> T
     };
     let number = |it: usize| u32::try_from(it).unwrap_or(u32::MAX);
     let marks = vec![Mark::UndoIntent { from: number(range.end - 1), to: number(range.start) }];
-    let effect = undo_effect(&tx, Duration::ZERO);
+    let effect = undo_effect(&memory, &tx, Duration::ZERO);
     Turn { marks, ..turn(memory, Phase::Undoing(quest, tx, 0), effect) }
 }
 
-fn undo_effect(tx: &Transaction, wait: Duration) -> Effect {
+fn undo_effect(memory: &Memory, tx: &Transaction, wait: Duration) -> Effect {
     let range = tx.next_undo().unwrap_or_default();
     // A step whose manifest says that it cannot be taken back is left as it is.
     let steps = tx.steps.get(range).unwrap_or_default().iter();
-    let steps = steps.filter(|step| step.class != Class::None).cloned().collect();
+    let steps = steps
+        .filter(|step| step.class != Class::None)
+        .map(|it| tx.backward(it, &memory.facts.boot))
+        .collect();
     let (deployment, stages) = (tx.opening.deployment.clone(), tx.stages.clone());
     Effect::Undo { deployment, stages, steps, wait }
 }
@@ -113,7 +117,7 @@ pub(super) fn undo_failed(
         let detail = format!("a step cannot be taken back: {}", failure.detail);
         return finish::strand(memory, tx, &detail);
     }
-    let effect = undo_effect(&tx, TRY_AGAIN * (tries + 1));
+    let effect = undo_effect(&memory, &tx, TRY_AGAIN * (tries + 1));
     turn(memory, Phase::Undoing(quest, tx, tries + 1), effect)
 }
 
@@ -140,7 +144,9 @@ pub(super) fn prove(
 }
 
 fn proof_of(tx: &Transaction) -> Effect {
-    Effect::Prove(tx.provable().filter_map(|it| it.target().cloned()).collect())
+    let paths = tx.provable().filter_map(|it| it.target().cloned()).collect();
+    let units = tx.units().into_keys().map(str::to_owned).collect();
+    Effect::Prove { paths, units }
 }
 
 /// The host could not be looked at: again, because a cause such as a lack of memory passes.
@@ -158,36 +164,20 @@ pub(super) fn unproved(
     turn(memory, Phase::Proving(quest, tx, tries + 1), effect)
 }
 
-pub(super) fn proved(memory: Memory, quest: Quest, tx: Box<Transaction>, seen: &[Seen]) -> Turn {
-    let excused: BTreeSet<&str> = tx.conflicts.iter().map(|it| it.path.as_str()).collect();
-    let compared = tx.provable().filter(|it| it.target().is_some()).zip(seen);
-    let mut before: Vec<(&str, &Form)> = Vec::new();
-    let mut after: Vec<(&str, &Form)> = Vec::new();
-    let mut different = None;
-    for (step, now) in compared {
-        let (Deed::Place { target, pre, .. } | Deed::Alter { target, pre, .. }) = &step.deed else {
-            continue;
-        };
-        // Another's change excuses a difference, but never that the change itself still stands.
-        let still_there = step.post().is_some_and(|it| now.form.is_like(it));
-        if excused.contains(target.as_str()) && !still_there {
-            continue;
+pub(super) fn proved(
+    memory: Memory,
+    quest: Quest,
+    tx: Box<Transaction>,
+    (seen, units): (&[Seen], Option<&[UnitState]>),
+) -> Turn {
+    let proof = match compare(&tx, seen).and_then(|forms| Ok((forms, compare_units(&tx, units)?))) {
+        Ok((forms, units)) => proof_of_digests(forms, units),
+        Err(different) => {
+            let detail = format!("the host is not as it was: {different}");
+            return finish::strand(memory, tx, &detail);
         }
-        before.push((target.as_str(), pre));
-        after.push((target.as_str(), &now.form));
-        if *pre != now.form {
-            different.get_or_insert_with(|| format!("{target} was {pre} and is {}", now.form));
-        }
-    }
-    if seen.len() != tx.provable().filter(|it| it.target().is_some()).count() {
-        different.get_or_insert_with(|| "not everything was looked at".to_owned());
-    }
-    if let Some(different) = different {
-        let detail = format!("the host is not as it was: {different}");
-        return finish::strand(memory, tx, &detail);
-    }
-    let digest = |forms: &[(&str, &Form)]| Sha256::of_list(forms).unwrap_or_default().to_string();
-    let proof = Proof { before: digest(&before), after: digest(&after) };
+    };
+
     let Some((_, why)) = tx.decision.as_ref() else {
         return finish::strand(memory, tx, "it was taken back without a decision");
     };
@@ -198,4 +188,69 @@ pub(super) fn proved(memory: Memory, quest: Quest, tx: Box<Transaction>, seen: &
     let memory = Memory { ledger, ..memory };
     let phase = Phase::Remembering(quest, tx, Some(proof));
     turn(memory, phase, Effect::Settle(Box::new(settlement)))
+}
+
+/// Digests of how the host was, and how it is.
+type Digests = (Sha256, Sha256);
+
+/// Paths as they were and as they are; what differs, if anything does.
+fn compare(tx: &Transaction, seen: &[Seen]) -> Result<Digests, String> {
+    let excused: BTreeSet<&str> = tx.conflicts.iter().map(|it| it.path.as_str()).collect();
+    if seen.len() != tx.provable().filter(|it| it.target().is_some()).count() {
+        return Err("not everything was looked at".to_owned());
+    }
+    let compared = tx.provable().filter(|it| it.target().is_some()).zip(seen);
+    let mut before: Vec<(&str, &Form)> = Vec::new();
+    let mut after: Vec<(&str, &Form)> = Vec::new();
+    for (step, now) in compared {
+        let (Deed::Place { target, pre, .. } | Deed::Alter { target, pre, .. }) = &step.deed else {
+            continue;
+        };
+        // Another's change excuses a difference, but never that the change itself still stands.
+        let still_there = step.post().is_some_and(|it| now.form.is_like(it));
+        if excused.contains(target.as_str()) && !still_there {
+            continue;
+        }
+        if *pre != now.form {
+            return Err(format!("{target} was {pre} and is {}", now.form));
+        }
+        before.push((target.as_str(), pre));
+        after.push((target.as_str(), &now.form));
+    }
+    let digest = |forms: &[(&str, &Form)]| Sha256::of_list(forms).unwrap_or_default();
+    Ok((digest(&before), digest(&after)))
+}
+
+/// Units as they were and as they are; `None` when no unit was changed.
+fn compare_units(tx: &Transaction, seen: Option<&[UnitState]>) -> Result<Option<Digests>, String> {
+    let units = tx.units();
+    if units.is_empty() {
+        return Ok(None);
+    }
+    let seen = seen.filter(|it| it.len() == units.len());
+    let seen = seen.ok_or("the units' state was not asked")?;
+    let mut after: BTreeMap<&str, UnitState> = BTreeMap::new();
+    for ((unit, pre), now) in units.iter().zip(seen) {
+        if !pre.is_like(now) {
+            return Err(format!("{unit} was {pre} and is {now}"));
+        }
+        // Only what the change touched is proved; a unit that cannot be enabled is like a disabled one.
+        let up = now.up.filter(|_| pre.up.is_some());
+        after.insert(unit, UnitState { enabled: pre.enabled, up });
+    }
+    // Names and states are plain data, which always has a JSON form.
+    let digest = |units| Sha256::of_value(units).unwrap_or_default();
+    Ok(Some((digest(&units), digest(&after))))
+}
+
+/// The digests as the record tells them; units are told beside paths where there are any.
+fn proof_of_digests(forms: Digests, units: Option<Digests>) -> Proof {
+    let (before, after) = match units {
+        None => forms,
+        Some(units) => {
+            let both = |one, two| Sha256::of_value(&(one, two)).unwrap_or_default();
+            (both(forms.0, units.0), both(forms.1, units.1))
+        }
+    };
+    Proof { before: before.to_string(), after: after.to_string() }
 }

@@ -33,11 +33,29 @@ pub(super) fn next(
         tx.note(&done);
         marks.push(done);
     }
-    let Some(range) = next_batch(plan.steps(), tx.done) else {
-        let mut next = check(memory, quest, plan, tx);
-        next.marks.splice(..0, marks);
-        return next;
+    // Programs that judge files do so before any unit reads them.
+    let is_time = tx.done == plan.checked_at() && !plan.checks().is_empty();
+    let mut next = if is_time {
+        let effect = Effect::Check(plan.checks().to_vec());
+        turn(memory, Phase::Checking(quest, plan, tx), effect)
+    } else {
+        go_on(memory, quest, plan, tx)
     };
+    next.marks.splice(..0, marks);
+    next
+}
+
+/// The next batch, or units that are told last.
+pub(super) fn go_on(
+    memory: Memory,
+    quest: Quest,
+    plan: Box<Plan>,
+    mut tx: Box<Transaction>,
+) -> Turn {
+    let Some(range) = next_batch(plan.steps(), tx.done) else {
+        return notify(memory, quest, plan, tx);
+    };
+    let mut marks = Vec::new();
     let steps = plan.steps().get(range).unwrap_or_default().to_vec();
     for some in steps.chunks(STEPS_PER_MARK) {
         let intent = Mark::StepIntent { steps: some.to_vec() };
@@ -49,21 +67,8 @@ pub(super) fn next(
     Turn { marks, ..turn(memory, Phase::Applying(quest, plan, tx), effect) }
 }
 
-fn check(memory: Memory, quest: Quest, plan: Box<Plan>, tx: Box<Transaction>) -> Turn {
-    if plan.checks().is_empty() {
-        return notify(memory, quest, plan, tx);
-    }
-    let effect = Effect::Check(plan.checks().to_vec());
-    turn(memory, Phase::Checking(quest, plan, tx), effect)
-}
-
 /// Tells units, once each.
-pub(super) fn notify(
-    memory: Memory,
-    quest: Quest,
-    plan: Box<Plan>,
-    mut tx: Box<Transaction>,
-) -> Turn {
+fn notify(memory: Memory, quest: Quest, plan: Box<Plan>, mut tx: Box<Transaction>) -> Turn {
     if plan.handlers().is_empty() {
         return probe(memory, quest, &plan, tx);
     }

@@ -99,7 +99,7 @@ fn changing(state: State, event: Event, unexpected: OutOfTurn) -> Result<Turn, O
             forward::next(memory, quest, plan, tx)
         }
         (Phase::Checking(quest, plan, tx), Event::Checked) => {
-            forward::notify(memory, quest, plan, tx)
+            forward::go_on(memory, quest, plan, tx)
         }
         (Phase::Notifying(quest, plan, tx), Event::Notified(failures)) => {
             forward::notified(memory, quest, &plan, tx, &failures)
@@ -143,8 +143,8 @@ fn ending(state: State, event: Event, unexpected: OutOfTurn) -> Result<Turn, Out
         (Phase::Retelling(quest, tx), Event::Failed(failure)) => {
             backward::prove(memory, quest, tx, &[failure.detail])
         }
-        (Phase::Proving(quest, tx, _), Event::Proved(seen)) => {
-            backward::proved(memory, quest, tx, &seen)
+        (Phase::Proving(quest, tx, _), Event::Proved { seen, units }) => {
+            backward::proved(memory, quest, tx, (&seen, units.as_deref()))
         }
         (Phase::Proving(quest, tx, tries), Event::Failed(failure)) => {
             backward::unproved(memory, quest, tx, tries, &failure)
@@ -199,7 +199,7 @@ fn word(event: &Event) -> &'static str {
         Event::Probed { .. } => "Probed",
         Event::Settled(_) => "Settled",
         Event::Undone(_) => "Undone",
-        Event::Proved(_) => "Proved",
+        Event::Proved { .. } => "Proved",
         Event::Cleaned(_) => "Cleaned",
         Event::Shown => "Shown",
         Event::Recorded => "Recorded",

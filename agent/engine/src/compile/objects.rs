@@ -46,6 +46,7 @@ impl Place<'_> {
             Spec::Template(spec) => objects.push(self.template(spec, warnings)?),
             Spec::Directory(spec) => self.directory(spec, objects, warnings)?,
             Spec::Symlink(spec) => objects.push(self.symlink(spec)),
+            Spec::Unit(spec) => self.unit(spec, objects, warnings)?,
             Spec::Command(_) | Spec::Probe(_) | Spec::Host(_) | Spec::Repository(_) => {}
         }
         if objects.len() > OBJECTS_MAX {
@@ -61,11 +62,16 @@ impl Place<'_> {
         Sha256::of_value(&(self.manifest.spec_digest().ok()?, Sha256::of(text))).ok()
     }
 
-    fn fault(&self, field: &str, message: impl Into<String>, expected: &str) -> CompileFailure {
+    pub(super) fn fault(
+        &self,
+        field: &str,
+        message: impl Into<String>,
+        expected: &str,
+    ) -> CompileFailure {
         of_fault(self.manifest.origin.fault(field, message, expected))
     }
 
-    fn object(&self, path: &HostPath, form: Form, content: Content) -> Object {
+    pub(super) fn object(&self, path: &HostPath, form: Form, content: Content) -> Object {
         Object { path: path.clone(), resource: self.number, form, content }
     }
 
@@ -220,7 +226,7 @@ impl Place<'_> {
     }
 
     /// User and group ids. Where the agent may not set owners, its own stand instead.
-    fn owners(
+    pub(super) fn owners(
         &self,
         owner: &Account,
         group: &Account,

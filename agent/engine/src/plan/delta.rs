@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use bowline_model::digest::Sha256;
 use bowline_model::form::Form;
-use bowline_model::generation::Generation;
+use bowline_model::generation::{Generation, HeldUnit};
 use bowline_model::manifest::Spec;
 use bowline_model::mark::Change;
 
@@ -17,7 +17,7 @@ use crate::compile::Compiled;
 /// What resources should become, by resource: each path with its form.
 type Wishes<'a> = BTreeMap<&'a str, Vec<(&'a str, &'a Form)>>;
 
-/// What the revision changes, and every command and probe of it by its digest.
+/// What the revision changes, and every command, unit and probe of it by its digest.
 ///
 /// Probes are always in it: whoever mends only a probe has made a new change.
 ///
@@ -43,12 +43,15 @@ fn changes(
 ) -> Vec<Change> {
     let mut wanted: Wishes<'_> = BTreeMap::new();
     for object in compiled.objects.iter().filter(|it| it.form != Form::Absent) {
-        if let Some(resource) = compiled.resource_of(object) {
+        if let Some(resource) = compiled.resource_of(object)
+            && !is_unit(&resource.id)
+        {
             wanted.entry(&resource.id).or_default().push((object.path.as_str(), &object.form));
         }
     }
     let mut stood: Wishes<'_> = BTreeMap::new();
-    for line in generation.iter().flat_map(|it| &it.inventory) {
+    let lines = generation.iter().flat_map(|it| &it.inventory);
+    for line in lines.filter(|it| !is_unit(&it.resource)) {
         stood.entry(&line.resource).or_default().push((line.path.as_str(), &line.form));
     }
     for forms in wanted.values_mut().chain(stood.values_mut()) {
@@ -68,6 +71,9 @@ fn changes(
         .collect();
     let gone = stood.keys().filter(|it| !wanted.contains_key(*it));
     changed.extend(gone.map(|resource| change(resource, &[])));
+    let is_gone = |it: &&HeldUnit| !programs.iter().any(|one| *one.resource == *it.resource);
+    let units = generation.into_iter().flat_map(|it| &it.units);
+    changed.extend(units.filter(is_gone).map(|it| change(&it.resource, &[])));
     let before = generation.map(|it| it.commands.as_slice()).unwrap_or_default();
     let is_new = |it: &&Change| !before.contains(it) || it.resource.starts_with("Probe/");
     changed.extend(programs.iter().filter(is_new).cloned());
@@ -79,10 +85,15 @@ fn changes(
     changed
 }
 
+/// What a unit should become is its text and its state, and one digest stands for both.
+fn is_unit(resource: &str) -> bool {
+    resource.starts_with("Unit/")
+}
+
 fn programs(compiled: &Compiled) -> Vec<Change> {
     let resources = compiled.resources.iter();
-    let programs =
-        resources.filter(|it| matches!(it.manifest.spec, Spec::Command(_) | Spec::Probe(_)));
+    let programs = resources
+        .filter(|it| matches!(it.manifest.spec, Spec::Command(_) | Spec::Probe(_) | Spec::Unit(_)));
     let change = |it: &crate::compile::Resource| {
         let digest = it.manifest.spec_digest().ok()?;
         Some(Change { resource: it.id.to_string(), digest })

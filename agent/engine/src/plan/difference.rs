@@ -5,6 +5,7 @@
 //! **Invariant:** a path that cannot be exchanged safely is refused here, before anything is touched.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::sync::Arc;
 
 use bowline_model::form::Form;
@@ -17,6 +18,7 @@ use bowline_model::step::{Class, Deed, Run, Step};
 use bowline_model::survey::Seen;
 use bowline_model::tree::Content;
 
+use super::units::late;
 use super::{Given, NoPlan, Validation};
 use crate::compile::{Object, Resource};
 
@@ -42,6 +44,34 @@ impl Found {
         self.steps.push(Step { index, resource: Arc::clone(resource), class, deed });
         self.contents.push(content);
     }
+
+    /// Puts steps before and after those that were found. Gives how many stand once all files do.
+    pub(super) fn enclose(&mut self, early: Vec<Loose>, late: Vec<Loose>) -> usize {
+        let shift = u32::try_from(early.len()).unwrap_or(u32::MAX);
+        let steps = mem::take(&mut self.steps);
+        let contents = mem::take(&mut self.contents);
+        let plain = |found: &mut Self, steps: Vec<Loose>| {
+            for Loose { resource, class, deed } in steps {
+                found.push(&resource, class, deed, Content::Nothing);
+            }
+        };
+        plain(self, early);
+        for (Step { resource, class, deed, .. }, content) in steps.into_iter().zip(contents) {
+            self.push(&resource, class, deed, content);
+        }
+        let checked_at = self.steps.len();
+        plain(self, late);
+        self.validations.iter_mut().for_each(|it| it.step += shift);
+        checked_at
+    }
+}
+
+/// A step without its place.
+#[derive(Debug, Clone)]
+pub(super) struct Loose {
+    pub(super) resource: Arc<str>,
+    pub(super) class: Class,
+    pub(super) deed: Deed,
 }
 
 /// Compares everything, in the order in which it comes to stand.
@@ -52,6 +82,7 @@ pub(super) fn differences(
     let mut found = Found::default();
     let mut objects = given.compiled.objects.iter().peekable();
     let mut made: BTreeSet<&HostPath> = BTreeSet::new();
+    let late = late(given);
     for (number, resource) in given.compiled.resources.iter().enumerate() {
         refuse_unsupported(resource)?;
         while let Some(object) = objects.next_if(|it| it.resource as usize == number) {
@@ -59,14 +90,22 @@ pub(super) fn differences(
             compared.note(&mut found, &mut made)?;
         }
         if let Spec::Command(spec) = &resource.manifest.spec
-            && given.sight.guards.get(&*resource.id) == Some(&true)
+            && !late.contains(&resource.id)
+            && let Some(Loose { resource, class, deed }) = command(given, resource, spec)
         {
-            let class = if spec.undo.is_some() { Class::Declared } else { Class::None };
-            found.push(&resource.id, class, Deed::Run(run(spec)), Content::Nothing);
+            found.push(&resource, class, deed, Content::Nothing);
         }
     }
     found.inventory.sort_unstable_by(|one, two| one.path.cmp(&two.path));
     Ok(found)
+}
+
+/// A command's step, if its guard asks for it.
+pub(super) fn command(given: &Given<'_>, resource: &Resource, spec: &CommandSpec) -> Option<Loose> {
+    let class = if spec.undo.is_some() { Class::Declared } else { Class::None };
+    let asked = given.sight.guards.get(&*resource.id) == Some(&true);
+    let step = || Loose { resource: Arc::clone(&resource.id), class, deed: Deed::Run(run(spec)) };
+    asked.then(step)
 }
 
 struct Compared<'a> {
@@ -271,6 +310,6 @@ fn refuse_unsupported(resource: &Resource) -> Result<(), NoPlan> {
     Err(refuse(&resource.manifest, "unsupported", detail))
 }
 
-fn refuse(manifest: &Manifest, code: &'static str, detail: String) -> NoPlan {
+pub(super) fn refuse(manifest: &Manifest, code: &'static str, detail: String) -> NoPlan {
     NoPlan::Refused { at: format!("{} ({})", manifest.origin, manifest.id()), code, detail }
 }

@@ -5,26 +5,41 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bowline_model::manifest::{Action, Spec};
+use bowline_model::manifest::{Action, Manifest, Spec};
 use bowline_model::step::{Check, Handler};
+use bowline_model::unit::Verb;
 
 use super::Given;
 
-/// Units to be told, sorted by unit.
-pub(super) fn handlers(given: &Given<'_>, changed: &BTreeSet<Arc<str>>) -> Vec<Handler> {
-    let mut strongest: BTreeMap<&str, Action> = BTreeMap::new();
+/// What units are told because something else changed.
+pub(super) type Actions = BTreeMap<String, Verb>;
+
+/// Units to be told, each by its strongest action.
+pub(super) fn actions(given: &Given<'_>, changed: &BTreeSet<Arc<str>>) -> Actions {
+    let mut strongest = Actions::new();
     let resources = given.compiled.resources.iter().filter(|it| changed.contains(&it.id));
-    for notify in resources.flat_map(|it| &it.manifest.notify) {
-        let action = strongest.entry(notify.unit.as_str()).or_insert(notify.action);
-        if strength(notify.action) > strength(*action) {
-            *action = notify.action;
-        }
+    resources.for_each(|it| add(&mut strongest, &it.manifest));
+    strongest
+}
+
+/// Adds those whom a manifest wants told.
+pub(super) fn add(strongest: &mut Actions, manifest: &Manifest) {
+    for notify in &manifest.notify {
+        let asked = verb(notify.action);
+        let action = strongest.entry(notify.unit.as_str().to_owned()).or_insert(asked);
+        *action = stronger(*action, asked);
     }
-    let handler = |(unit, action): (&str, Action)| Handler {
-        unit: unit.to_owned(),
-        action: word(action).to_owned(),
-    };
-    strongest.into_iter().map(handler).collect()
+}
+
+/// The stronger of two actions: a restart reads everything that a reload would.
+pub(super) fn stronger(one: Verb, other: Verb) -> Verb {
+    if strength(other) > strength(one) { other } else { one }
+}
+
+/// Units to be told, sorted by unit.
+pub(super) fn handlers(actions: Actions) -> Vec<Handler> {
+    let told = |(unit, action): (String, Verb)| Handler { unit, action: action.word().to_owned() };
+    actions.into_iter().map(told).collect()
 }
 
 /// Programs that judge changed files in place: those that do not ask for the staged file.
@@ -44,18 +59,18 @@ pub(super) fn checks(given: &Given<'_>, changed: &BTreeSet<Arc<str>>) -> Vec<Che
         .collect()
 }
 
-fn strength(action: Action) -> u8 {
+fn strength(action: Verb) -> u8 {
     match action {
-        Action::Reload => 0,
-        Action::ReloadOrRestart => 1,
-        Action::Restart => 2,
+        Verb::Restart => 2,
+        Verb::ReloadOrRestart => 1,
+        _ => 0,
     }
 }
 
-fn word(action: Action) -> &'static str {
+fn verb(action: Action) -> Verb {
     match action {
-        Action::Restart => "restart",
-        Action::Reload => "reload",
-        Action::ReloadOrRestart => "reload-or-restart",
+        Action::Restart => Verb::Restart,
+        Action::Reload => Verb::Reload,
+        Action::ReloadOrRestart => Verb::ReloadOrRestart,
     }
 }

@@ -8,18 +8,20 @@ mod difference;
 mod prune;
 mod handlers;
 mod delta;
+mod holds;
+mod units;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bowline_api::cycle::{PlanView, StepLine};
 use bowline_model::digest::Sha256;
-use bowline_model::generation::{Generation, Held, KnownProbe, Ledger};
+use bowline_model::generation::{Generation, Held, HeldUnit, KnownProbe, Ledger};
 use bowline_model::host_path::HostPath;
 use bowline_model::manifest::{ProbeSpec, Spec};
 use bowline_model::mark::{Cause, Change};
 use bowline_model::revision::Revision;
-use bowline_model::step::{Check, Class, Deed, Handler, Step};
+use bowline_model::step::{Check, Deed, Handler, Step};
 use bowline_model::survey::{Seen, Sight, Survey};
 use bowline_model::tree::Content;
 use thiserror::Error;
@@ -28,7 +30,6 @@ pub use delta::change_since;
 pub use survey::survey;
 
 use crate::compile::Compiled;
-use crate::quarantine;
 use crate::verify::Verified;
 
 /// Steps of one plan: what the journal and a person can hold.
@@ -47,6 +48,8 @@ pub struct Plan {
     irreversible: Vec<String>,
     delta: Vec<Change>,
     inventory: Vec<Held>,
+    units: Vec<HeldUnit>,
+    checked_at: usize,
     commands: Vec<Change>,
     cause: Cause,
     drifted: Vec<String>,
@@ -124,20 +127,23 @@ impl<'a> Given<'a> {
 pub fn plan(given: &Given<'_>) -> Result<Plan, NoPlan> {
     let held: BTreeMap<&HostPath, &Held> =
         given.generation.iter().flat_map(|it| &it.inventory).map(|it| (&it.path, it)).collect();
-    check_identity(given)?;
+    holds::check_identity(given)?;
     let mut found = difference::differences(given, &held)?;
     prune::prune(given, &held, &mut found)?;
     let changed = found.changed();
-    let handlers = handlers::handlers(given, &changed);
+    let mut actions = handlers::actions(given, &changed);
     let checks = handlers::checks(given, &changed);
-    let irreversible = irreversible(given, &found.steps)?;
+    let around = units::units(given, &mut found, &mut actions)?;
+    let checked_at = found.enclose(around.early, around.late);
+    let handlers = handlers::handlers(actions);
+    let irreversible = holds::irreversible(given, &found.steps)?;
     let is_new = given.is_new();
     // A look that finds nothing to do is not asked what it would have changed.
     let asked = is_new || !found.steps.is_empty();
     let (delta, commands) = delta::delta(given, asked);
     let intended = is_new || !delta.is_empty();
     let cause = if intended { Cause::Intentional } else { Cause::Corrective };
-    check_holds(given, cause, found.steps.len(), &delta)?;
+    holds::check_holds(given, cause, found.steps.len(), &delta)?;
     let digest = digest(given, &found.steps, &handlers);
     Ok(Plan {
         compiled: Arc::clone(given.compiled),
@@ -148,6 +154,8 @@ pub fn plan(given: &Given<'_>) -> Result<Plan, NoPlan> {
         irreversible,
         delta,
         inventory: found.inventory,
+        units: around.held,
+        checked_at,
         commands,
         cause,
         drifted: found.drifted,
@@ -156,74 +164,6 @@ pub fn plan(given: &Given<'_>) -> Result<Plan, NoPlan> {
         contents: found.contents,
         validations: found.validations,
     })
-}
-
-/// What holds a plan: its size, and changes that failed before.
-/// A host that was somebody and is nobody now would lose everything that is meant for it.
-fn check_identity(given: &Given<'_>) -> Result<(), NoPlan> {
-    let Some(before) = given.generation.and_then(|it| it.host.as_ref()) else { return Ok(()) };
-    if given.compiled.host.is_some() {
-        return Ok(());
-    }
-    let detail = format!(
-        "this host was {before}, and no Host names its key any more: nothing is taken away for that"
-    );
-    Err(NoPlan::Held { reason: "HostUnknown", code: "host-unknown", detail })
-}
-
-fn check_holds(
-    given: &Given<'_>,
-    cause: Cause,
-    steps: usize,
-    delta: &[Change],
-) -> Result<(), NoPlan> {
-    let held = |reason, code, detail| Err(NoPlan::Held { reason, code, detail });
-    if steps > STEPS_MAX {
-        let detail = format!("{steps} steps; at most {STEPS_MAX} are done at once");
-        return held("Progressing", "plan-too-large", detail);
-    }
-    match quarantine::blocks(given.ledger, delta) {
-        Some(entry) if cause == Cause::Intentional => {
-            let detail = format!(
-                "the change of {} failed in deployment {} ({}) and is not tried again by itself",
-                names(&entry.delta),
-                entry.deployment,
-                entry.reason
-            );
-            held("Quarantined", "quarantined", detail)
-        }
-        _ => Ok(()),
-    }
-}
-
-/// A few names tell a person which change is meant.
-fn names(delta: &[Change]) -> String {
-    let few: Vec<&str> = delta.iter().take(3).map(|it| it.resource.as_str()).collect();
-    let more = delta.len().saturating_sub(few.len());
-    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{}{rest}", few.join(", "))
-}
-
-fn irreversible(given: &Given<'_>, steps: &[Step]) -> Result<Vec<String>, NoPlan> {
-    let mut names: Vec<String> = Vec::new();
-    for step in steps.iter().filter(|step| step.class == Class::None) {
-        let resource = given.compiled.resources.iter().find(|it| it.id == step.resource);
-        if let Some(manifest) =
-            resource.map(|it| &it.manifest).filter(|it| it.policy.require_reversible)
-        {
-            let detail =
-                format!("{} cannot be taken back, and it says requireReversible", step.resource);
-            return Err(NoPlan::Refused {
-                at: manifest.origin.to_string(),
-                code: "irreversible",
-                detail,
-            });
-        }
-        if names.last().map(String::as_str) != Some(&*step.resource) {
-            names.push(step.resource.to_string());
-        }
-    }
-    Ok(names)
 }
 
 fn known((name, spec): &(String, ProbeSpec)) -> KnownProbe {
@@ -283,6 +223,11 @@ impl Plan {
         &self.checks
     }
 
+    /// How many steps stand when those programs judge: all files, and no unit has been told yet.
+    pub(crate) fn checked_at(&self) -> usize {
+        self.checked_at
+    }
+
     /// Units to be told, once, after all steps.
     pub fn handlers(&self) -> &[Handler] {
         &self.handlers
@@ -331,6 +276,7 @@ impl Plan {
             deployment: deployment.to_owned(),
             at: wall,
             inventory: self.inventory.clone(),
+            units: self.units.clone(),
             commands: self.commands.clone(),
             probes: self.probes.iter().map(known).collect(),
             host: self.compiled.host.clone(),
@@ -351,7 +297,7 @@ impl Plan {
     pub fn view(&self) -> PlanView {
         PlanView {
             revision: self.revision().to_string(),
-            steps: self.steps.iter().map(line).collect(),
+            steps: lines(&self.steps),
             irreversible: self.irreversible.clone(),
             digest: self.digest.to_string(),
             warnings: self.warnings.clone(),
@@ -359,8 +305,12 @@ impl Plan {
     }
 }
 
-/// A step as shown.
-pub fn line(step: &Step) -> StepLine {
+/// Steps as shown: what they do, not what they would take back.
+pub fn lines(steps: &[Step]) -> Vec<StepLine> {
+    steps.iter().filter(|it| !it.is_silent()).map(line).collect()
+}
+
+fn line(step: &Step) -> StepLine {
     StepLine {
         resource: step.resource.to_string(),
         action: step.action().to_owned(),

@@ -37,7 +37,19 @@ pub fn survey(compiled: &Compiled, generation: Option<&Generation>, depth: Depth
     let folders = generation.iter().flat_map(|it| &it.inventory);
     let folders = folders.filter(|it| matches!(it.form, Form::Directory { .. }));
     listings.extend(folders.map(|it| &it.path).filter(|it| !wanted.contains(it)).cloned());
-    Survey { paths, listings, guards, depth }
+    Survey { paths, listings, guards, units: units(compiled, generation), depth }
+}
+
+/// Units that are wanted, and those that were.
+fn units(compiled: &Compiled, generation: Option<&Generation>) -> Vec<String> {
+    let wanted = compiled.resources.iter().filter_map(|it| match &it.manifest.spec {
+        // A service manager knows a template by its instances only.
+        Spec::Unit(spec) if !spec.is_template() => Some(spec.name.as_str().to_owned()),
+        _ => None,
+    });
+    let held = generation.into_iter().flat_map(|it| &it.units);
+    let held = held.filter(|it| !it.unit.contains("@.")).map(|it| it.unit.clone());
+    wanted.chain(held).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn guard(resource: &str, spec: &CommandSpec) -> Guard {

@@ -145,6 +145,34 @@ fn nothing_lies_below_a_file_or_below_what_should_be_gone() {
 }
 
 #[test]
+fn a_unit_has_one_manifest_and_files_do_not_wait_for_it() {
+    let shop = "spec: {name: shop.service}";
+    refuses(
+        &[("Unit", "shop.service", shop), ("Unit", "web", shop)],
+        &[(10, 14, "spec.name", "the unit of Unit/shop.service (at a.yaml:2) again")],
+    );
+    let web = "target: {matchLabels: {role: web}}\nspec: {name: shop.service}";
+    let db = "target: {matchLabels: {role: db}}\nspec: {name: shop.service}";
+    assert!(assemble(&[("Unit", "a", web), ("Unit", "b", db)]).is_ok());
+    let after = "dependsOn: [Unit/shop.service]\nspec: {argv: [/bin/true], creates: /made}";
+    refuses(
+        &[
+            ("Unit", "shop.service", shop),
+            ("Command", "after", after),
+            ("File", "a", "dependsOn: [Command/after]\nspec: {path: /etc/a, content: x}"),
+        ],
+        &[(16, 13, "dependsOn[0]", "units are told last")],
+    );
+    let ordered = assemble(&[
+        ("Unit", "shop.service", shop),
+        ("Command", "after", after),
+        ("Unit", "proxy.service", "dependsOn: [Command/after]\nspec: {}"),
+    ]);
+    let expected = ["Unit/shop.service", "Command/after", "Unit/proxy.service"];
+    assert_eq!(order(&ordered.unwrap()), expected);
+}
+
+#[test]
 fn kernel_interfaces_are_no_targets() {
     for path in ["/proc/sys/vm/swappiness", "/sys/x", "/dev/null"] {
         let spec = format!("spec: {{path: {path}, content: x}}");

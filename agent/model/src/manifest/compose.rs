@@ -17,7 +17,9 @@ use super::probe::ProbeFields;
 use super::repository::RepositorySpec;
 use super::symlink::SymlinkSpec;
 use super::template::TemplateSpec;
+use super::unit::UnitFields;
 use super::{Manifest, Spec};
+use crate::name::UnitName;
 use crate::read::{Document, Fault, nearest};
 
 /// Most entries of `dependsOn`.
@@ -144,6 +146,10 @@ fn spec_of(document: &Document, kind: Kind, value: Value, faults: &mut Vec<Fault
         Kind::Directory => resolve::<DirectoryFields>(document, value, faults).map(Spec::Directory),
         Kind::Symlink => resolve::<SymlinkSpec>(document, value, faults).map(Spec::Symlink),
         Kind::Command => resolve::<CommandFields>(document, value, faults).map(Spec::Command),
+        Kind::Unit => {
+            let fields = note(document.typed::<UnitFields>("spec", value), faults)?;
+            settle(document, fields.called(own_name(document)), faults).map(Spec::Unit)
+        }
         Kind::Probe => resolve::<ProbeFields>(document, value, faults).map(Spec::Probe),
         Kind::Host => resolve::<HostSpec>(document, value, faults).map(Spec::Host),
         Kind::Repository => {
@@ -158,6 +164,10 @@ fn resolve<W: Written>(
     faults: &mut Vec<Fault>,
 ) -> Option<W::Spec> {
     let written = note(document.typed::<W>("spec", value), faults)?;
+    settle(document, written, faults)
+}
+
+fn settle<W: Written>(document: &Document, written: W, faults: &mut Vec<Fault>) -> Option<W::Spec> {
     let mut wrongs = Wrongs::default();
     let spec = written.resolve(&mut wrongs);
     for (field, message, expected) in wrongs.0 {
@@ -165,6 +175,11 @@ fn resolve<W: Written>(
         faults.push(document.fault(&field, message, expected));
     }
     spec
+}
+
+/// The manifest's own name, where a unit could be called so.
+fn own_name(document: &Document) -> Option<UnitName> {
+    document.root.get("metadata")?.get("name")?.as_str()?.parse().ok()
 }
 
 fn check_envelope(document: &Document, kind: Kind, envelope: &Envelope, faults: &mut Vec<Fault>) {

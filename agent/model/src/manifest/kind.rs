@@ -31,11 +31,13 @@ pub enum Kind {
     Symlink,
     /// A file rendered from a template.
     Template,
+    /// A unit of the service manager.
+    Unit,
 }
 
 impl Kind {
     /// Every kind of this version.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Command,
         Self::Directory,
         Self::File,
@@ -44,10 +46,11 @@ impl Kind {
         Self::Repository,
         Self::Symlink,
         Self::Template,
+        Self::Unit,
     ];
 
     /// Kinds of the language that this version does not carry out.
-    pub const UNSUPPORTED: [&'static str; 14] = [
+    pub const UNSUPPORTED: [&'static str; 13] = [
         "Artifact",
         "Group",
         "Migration",
@@ -58,7 +61,6 @@ impl Kind {
         "Secret",
         "Sysctl",
         "Timer",
-        "Unit",
         "User",
         "Volume",
         "Window",
@@ -75,6 +77,7 @@ impl Kind {
             Self::Repository => "Repository",
             Self::Symlink => "Symlink",
             Self::Template => "Template",
+            Self::Unit => "Unit",
         }
     }
 
@@ -167,7 +170,7 @@ impl JsonSchema for ResourceId {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "pattern": "^(Command|Directory|File|Probe|Symlink|Template)/[a-z0-9]([a-z0-9._-]*[a-z0-9])?$",
+            "pattern": "^(Command|Directory|File|Probe|Symlink|Template|Unit)/[a-z0-9]([a-z0-9._-]*[a-z0-9])?$",
             "description": Self::EXPECTED
         })
     }

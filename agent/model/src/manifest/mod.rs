@@ -16,6 +16,7 @@ pub mod directory;
 pub mod symlink;
 pub mod command;
 pub mod probe;
+pub mod unit;
 pub mod http;
 pub mod host;
 pub mod repository;
@@ -42,6 +43,7 @@ pub use self::probe::{ProbeMeans, ProbeSpec};
 pub use self::repository::RepositorySpec;
 pub use self::symlink::SymlinkSpec;
 pub use self::template::TemplateSpec;
+pub use self::unit::{OnChange, RunState, UnitSpec};
 use crate::digest::Sha256;
 use crate::host_path::HostPath;
 use crate::target::Target;
@@ -83,6 +85,8 @@ pub enum Spec {
     Symlink(SymlinkSpec),
     /// A command.
     Command(CommandSpec),
+    /// A unit of the service manager.
+    Unit(UnitSpec),
     /// A check that the change works.
     Probe(ProbeSpec),
     /// A host that may take part.
@@ -133,6 +137,7 @@ impl Manifest {
                 let reach = if it.planting.is_some() { Reach::Tree } else { Reach::Directory };
                 Some(Claim { path: &it.path, reach, state: it.state })
             }
+            Spec::Unit(it) => it.claim(),
             Spec::Command(_) | Spec::Probe(_) | Spec::Host(_) | Spec::Repository(_) => None,
         }
     }

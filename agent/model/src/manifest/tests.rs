@@ -1,6 +1,8 @@
 //! Specs kind by kind: defaults, what belongs together, and the canonical form.
 
-use super::{FileContent, Guard, Manifest, ProbeMeans, Reach, Rollback, Spec, Validation};
+use super::{
+    FileContent, Guard, Manifest, OnChange, ProbeMeans, Reach, Rollback, Spec, Validation,
+};
 use crate::read::manifests;
 
 fn read(kind: &str, rest: &str) -> Result<Manifest, String> {
@@ -57,6 +59,9 @@ fn the_canonical_form_is_read_back_as_the_same() {
         ("Symlink", "spec: {path: /a, target: ../b}"),
         ("Command", "spec: {argv: [/bin/x], unless: [/bin/y], undo: [/bin/z], runAs: shop}"),
         ("Probe", "spec: {exec: {argv: [/bin/x]}, soak: 0s}"),
+        ("Unit", "spec: {name: a.service}"),
+        ("Unit", "spec: {name: a.timer, dropIns: {a.conf: x}, state: any, onChange: reload}"),
+        ("Unit", "spec: {name: a.service, masked: true}"),
         ("Probe", "spec: {tcp: {address: \"[::1]:80\"}, interval: 500ms, baseline: true}"),
     ] {
         let first = read(kind, rest).unwrap();
@@ -135,6 +140,47 @@ fn what_does_not_belong_together_is_refused() {
     }
     let found = read("Host", "target: {}\nspec: {environment: p, keyFingerprint: x}").unwrap_err();
     assert!(found.contains("target, which has no meaning for kind Host"), "{found}");
+}
+
+#[test]
+fn what_a_unit_cannot_be_is_refused() {
+    for (kind, spec, says) in [
+        ("Unit", "{}", "spec.name: no unit's name"),
+        ("Unit", "{name: shop}", "has no ending such as"),
+        ("Unit", "{name: a.service, contents: \" \"}", "an empty unit file"),
+        ("Unit", "{name: a.service, state: any}", "nothing is asked"),
+        ("Unit", "{name: a.service, enabled: true, contents: \"[Service]\"}", "no [Install]"),
+        ("Unit", "{name: a.service, masked: true, contents: x}", "files of its own"),
+        ("Unit", "{name: a.service, masked: true, state: started}", "masked and started"),
+        ("Unit", "{name: a.service, masked: true, enabled: true}", "masked and enabled"),
+        ("Unit", "{name: a@.service, contents: x, state: started}", "runs itself"),
+        ("Unit", "{name: a@.service, contents: x, enabled: true}", "enabled itself"),
+        ("Unit", "{name: a.service, dropIns: {limits: x}}", "does not end with .conf"),
+    ] {
+        let found = read(kind, &format!("spec: {spec}")).unwrap_err();
+        assert!(found.contains(says), "{kind} {spec}: {found:?} should say {says:?}");
+    }
+}
+
+#[test]
+fn a_unit_is_called_as_its_manifest_and_started_unless_something_else_is_said() {
+    let text = "apiVersion: bowline/v1\nkind: Unit\nmetadata: {name: shop.service}\nspec: {}\n";
+    let (found, faults) = manifests("a.yaml", text.as_bytes());
+    assert!(faults.is_empty(), "{faults}");
+    let Spec::Unit(unit) = &found[0].spec else { panic!("{found:?}") };
+    assert_eq!((unit.name.as_str(), unit.wish().up), ("shop.service", Some(true)));
+    assert_eq!(unit.file().as_str(), "/etc/systemd/system/shop.service");
+    assert!(found[0].claim().is_none(), "a unit that something else brings");
+    for (spec, up, on_change) in [
+        ("{name: a.service, masked: true}", Some(false), OnChange::Restart),
+        ("{name: a@.service, contents: x}", None, OnChange::None),
+        ("{name: a.service, contents: x, state: any}", None, OnChange::None),
+        ("{name: a.service, contents: x}", Some(true), OnChange::Restart),
+    ] {
+        let manifest = read("Unit", &format!("spec: {spec}")).unwrap();
+        let Spec::Unit(unit) = &manifest.spec else { panic!("{manifest:?}") };
+        assert_eq!((unit.wish().up, unit.on_change), (up, on_change), "{spec}");
+    }
 }
 
 #[test]
