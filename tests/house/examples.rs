@@ -61,6 +61,8 @@ fn every_example_is_planned_and_applied() {
             "/usr/local",
             "/var/www",
             "/etc/nginx",
+            "/etc/systemd",
+            "/etc/systemd/system",
         ] {
             host.put_folder(path);
         }
@@ -70,7 +72,7 @@ fn every_example_is_planned_and_applied() {
         assert_eq!(cycle.outcome.word(), "committed", "{shown}");
         assert!(!cycle.steps.is_empty(), "{shown}");
     }
-    assert!(examples >= 2, "only {examples} examples were found");
+    assert!(examples >= 3, "only {examples} examples were found");
 }
 
 #[test]

@@ -35,6 +35,7 @@ mod losses;
 mod pushes;
 mod kinds;
 mod units;
+mod units_killed;
 mod asked;
 mod power_cuts;
 mod promised;

@@ -131,7 +131,8 @@ impl Story {
         Self::told(shop, ends)
     }
 
-    fn told(shop: Workshop, ends: Outcome) -> Self {
+    /// A host before its newest revision, which ends so.
+    pub(crate) fn told(shop: Workshop, ends: Outcome) -> Self {
         let old = Picture::of(&shop.root());
         let copy = shop.copy();
         copy.once().ended(ends);

@@ -6,10 +6,11 @@ use std::fs;
 
 use bowline_api::outcome::Outcome;
 use bowline_api::record::Kind;
+use tests::agent::until;
 use tests::picture::Picture;
 use tests::workshop::Workshop;
 
-use crate::aftermath::deployments;
+use crate::aftermath::{deployments, recover_alone};
 use crate::story::{file, probe};
 
 /// Folders that a host of a service manager has.
@@ -199,4 +200,39 @@ fn the_agents_own_unit_is_nobodys_to_change() {
     let told = shop.once();
     let cycle = told.ended_for(Outcome::Refused, "invalid-manifest");
     assert!(cycle.detail.contains("the agent's own unit"), "{cycle:#?}");
+}
+
+#[test]
+fn a_unit_that_only_says_that_it_started_is_found_out_by_a_probe() {
+    let shop = running();
+    let lies = unit("shop.service", "lies", "");
+    let judge =
+        probe("[/bin/true]").replace("exec: {argv: [/bin/true]}", "unit: {name: shop.service}");
+    let app = file("app", "/etc/app.conf", "two");
+    let detail = taken_back(&shop, "probe-failed", &[&app, &lies, &judge]);
+    assert!(detail.contains("shop.service is down"), "{detail}");
+    merge(&shop, "three", &[&app, &unit("shop.service", "three", ""), &judge]);
+    shop.once().ended(Outcome::Committed);
+}
+
+#[test]
+fn fault_02_killed_while_a_unit_starts_and_never_ends_starting() {
+    let shop = running();
+    let before = (Picture::whole(&shop.root()), shop.units());
+    merge(
+        &shop,
+        "two",
+        &[&file("app", "/etc/app.conf", "two"), &unit("shop.service", "hangs", "")],
+    );
+    shop.told_units();
+    let cycle = shop.begin();
+    let starts = || fs::read_to_string(shop.folder().join("told")).unwrap_or_default();
+    until("the unit is restarted", || starts().contains("restart shop.service\n"));
+    cycle.kill();
+    recover_alone(&shop);
+    assert_eq!((Picture::whole(&shop.root()), shop.units()), before);
+    // If the manager that was killed with the agent still waited, it would start the new one now.
+    fs::write(shop.folder().join("go"), "").unwrap();
+    shop.once().ended(Outcome::Committed);
+    assert_ne!(shop.units(), before.1);
 }

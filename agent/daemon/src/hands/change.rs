@@ -124,7 +124,7 @@ impl Host {
         }
         let calls: Vec<_> =
             calls.iter().map(|it| (it.name.as_str(), &it.means, it.timeout)).collect();
-        let answers = self.prober.probe_all(&self.root, &calls);
+        let answers = self.prober.probe_all(&self.root, &self.services, &calls);
         Ok(Event::Probed { answers, now: clock::since_boot() })
     }
 

@@ -1,4 +1,4 @@
-//! Runs probes: HTTP, TCP, programs.
+//! Runs probes: HTTP, TCP, programs, units.
 //!
 //! **Invariant:** a probe ends within its own time and answers; whatever went wrong is "not passed".
 
@@ -7,17 +7,19 @@ mod judge;
 mod tcp;
 mod tls;
 mod exec;
+mod unit;
 
 use std::io;
 use std::time::Duration;
 
-use bowline_model::manifest::probe::{ExecProbe, ProbeMeans};
+use bowline_model::manifest::probe::ProbeMeans;
 use bowline_model::probe_call::Answer;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::door::root::Root;
+use crate::service::ServiceManager;
 use tls::Trust;
 
 /// Probes under way at once: more would measure each other.
@@ -46,25 +48,34 @@ impl Prober {
     }
 
     /// Runs all probes side by side; answers stand in the order of the calls.
-    pub fn probe_all(&mut self, root: &Root, calls: &[Call<'_>]) -> Vec<Answer> {
+    pub fn probe_all(
+        &mut self,
+        root: &Root,
+        services: &ServiceManager,
+        calls: &[Call<'_>],
+    ) -> Vec<Answer> {
         let mut answers = Vec::with_capacity(calls.len());
         for some in calls.chunks(AT_ONCE) {
-            let sightings = self.probe_some(root, some);
+            let sightings = self.probe_some(root, services, some);
             answers.extend(some.iter().zip(sightings).map(|((name, _, _), it)| answer(name, it)));
         }
         answers
     }
 
     /// Runs some probes, few enough to run at once.
-    fn probe_some(&mut self, root: &Root, calls: &[Call<'_>]) -> Vec<Sighting> {
+    fn probe_some(
+        &mut self,
+        root: &Root,
+        services: &ServiceManager,
+        calls: &[Call<'_>],
+    ) -> Vec<Sighting> {
         let mut sightings: Vec<Sighting> = vec![Err("it was not run".to_owned()); calls.len()];
-        let runs: Vec<_> =
-            calls.iter().enumerate().filter_map(|(at, it)| exec_of(at, it)).collect();
+        let runs: Vec<_> = calls.iter().enumerate().filter(|(_, it)| is_program(it)).collect();
         std::thread::scope(|scope| {
             // Programs wait in threads of their own, while this one serves the network.
             let threads: Vec<_> = runs
                 .iter()
-                .map(|(at, probe, limit)| (*at, scope.spawn(|| exec::look(root, probe, *limit))))
+                .map(|(at, call)| (*at, scope.spawn(|| ask(root, services, call))))
                 .collect();
             match self.look_out(root, calls) {
                 Ok(seen) => seen.into_iter().for_each(|(at, it)| put(&mut sightings, at, it)),
@@ -80,7 +91,7 @@ impl Prober {
 
     /// Runs those that go over the network.
     fn look_out(&mut self, root: &Root, calls: &[Call<'_>]) -> io::Result<Vec<(usize, Sighting)>> {
-        if calls.iter().all(|(_, means, _)| matches!(means, ProbeMeans::Exec(_))) {
+        if calls.iter().all(is_program) {
             return Ok(Vec::new());
         }
         let runtime = match self.runtime.take() {
@@ -102,7 +113,7 @@ impl Prober {
                         let look = async move { tcp::look(&address).await };
                         under_way.spawn(async move { (at, within(limit, look).await) });
                     }
-                    ProbeMeans::Exec(_) => {}
+                    ProbeMeans::Exec(_) | ProbeMeans::Unit(_) => {}
                 }
             }
             let mut seen = Vec::new();
@@ -133,10 +144,16 @@ async fn within(limit: Duration, look: impl Future<Output = Sighting>) -> Sighti
     }
 }
 
-fn exec_of<'c>(at: usize, call: &Call<'c>) -> Option<(usize, &'c ExecProbe, Duration)> {
-    match call {
-        (_, ProbeMeans::Exec(probe), limit) => Some((at, probe, *limit)),
-        _ => None,
+/// Whether a program is asked, and nothing over the network.
+fn is_program((_, means, _): &Call<'_>) -> bool {
+    matches!(means, ProbeMeans::Exec(_) | ProbeMeans::Unit(_))
+}
+
+fn ask(root: &Root, services: &ServiceManager, (_, means, limit): &Call<'_>) -> Sighting {
+    match means {
+        ProbeMeans::Exec(probe) => exec::look(root, probe, *limit),
+        ProbeMeans::Unit(probe) => unit::look(root, services, probe, *limit),
+        ProbeMeans::Http(_) | ProbeMeans::Tcp(_) => Err("no program is asked for it".to_owned()),
     }
 }
 

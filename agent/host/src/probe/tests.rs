@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bowline_model::manifest::ProbeMeans;
 use bowline_model::manifest::http::HttpProbe;
-use bowline_model::manifest::probe::{ExecProbe, TcpProbe};
+use bowline_model::manifest::probe::{ExecProbe, TcpProbe, UnitProbe};
 use bowline_model::probe_call::Answer;
 use serde_json::{Value, json};
 
@@ -18,6 +18,7 @@ use super::{Call, Prober};
 use crate::door::clock;
 use crate::door::root::Root;
 use crate::scratch::Scratch;
+use crate::service::ServiceManager;
 
 /// Longer than any of these answers takes.
 const LONG: Duration = Duration::from_secs(20);
@@ -66,7 +67,8 @@ fn tcp(address: &str) -> ProbeMeans {
 
 fn ask_all(calls: &[Call<'_>]) -> Vec<Answer> {
     let scratch = Scratch::new();
-    Prober::new().probe_all(&Root::open(scratch.path()).unwrap(), calls)
+    let root = Root::open(scratch.path()).unwrap();
+    Prober::new().probe_all(&root, &ServiceManager::None, calls)
 }
 
 fn ask(means: &ProbeMeans, limit: Duration) -> Answer {
@@ -197,4 +199,29 @@ fn probes_run_side_by_side_and_answer_in_their_order() {
     let found: Vec<_> = answers.iter().map(|it| (it.name.as_str(), it.passed)).collect();
     let expected: Vec<_> = calls.iter().map(|(name, _, _)| (*name, *name != "slow")).collect();
     assert_eq!(found, expected);
+}
+
+#[test]
+fn a_unit_passes_while_its_manager_says_that_it_runs() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let scratch = Scratch::new();
+    let manager = scratch.path().join("manager");
+    let script = "#!/bin/sh\n[ \"$1 $2\" = 'is-active up.service' ] || exit 3\n";
+    std::fs::write(&manager, script).unwrap();
+    std::fs::set_permissions(&manager, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let manager = ServiceManager::named(manager.to_str().unwrap());
+    let root = Root::open(scratch.path()).unwrap();
+    let unit = |name: &str| {
+        ProbeMeans::Unit(serde_json::from_value::<UnitProbe>(json!({"name": name})).unwrap())
+    };
+    for (manager, name, passed, says) in [
+        (&manager, "up.service", true, "up.service is up"),
+        (&manager, "down.service", false, "down.service is down"),
+        (&ServiceManager::None, "up.service", false, "no service manager is set"),
+    ] {
+        let means = unit(name);
+        let answer = Prober::new().probe_all(&root, manager, &[("p", &means, LONG)]).remove(0);
+        assert_eq!(answer.passed, passed, "{answer:?}");
+        assert!(answer.detail.contains(says), "{answer:?}");
+    }
 }

@@ -20,6 +20,9 @@ const AT_ONCE: usize = 200;
 /// What systemd is asked of each unit.
 const PROPERTIES: &str = "--property=LoadState,ActiveState,UnitFileState";
 
+/// What a probe asks systemd of one unit.
+const LOOK_PROPERTIES: &str = "--property=ActiveState,SubState,Result";
+
 impl ServiceManager {
     /// How units stand, in their order; `None` where nobody may be asked.
     pub fn ask(
@@ -41,11 +44,48 @@ impl ServiceManager {
         }
         Ok(Some(states))
     }
+
+    /// Whether a unit runs now, and how it stands in words.
+    pub fn look(
+        &self,
+        root: &Root,
+        unit: &str,
+        limit: Duration,
+    ) -> Result<Result<String, String>, ServiceFailure> {
+        let nobody =
+            |why: &str| ServiceFailure::Answered { unit: unit.to_owned(), detail: why.to_owned() };
+        let program = self.program(root).map_err(nobody)?;
+        if !matches!(self, Self::Systemctl) {
+            let ran =
+                asked(root, &[program, "is-active".to_owned(), unit.to_owned()], (unit, limit))?;
+            return Ok(if ran.succeeded() { Ok("up".to_owned()) } else { Err("down".to_owned()) });
+        }
+        let words = [SYSTEMCTL, "show", LOOK_PROPERTIES, "--", unit].map(str::to_owned);
+        let ran = asked(root, &words, (unit, limit))?;
+        let (active, inner) = (value(&ran.output, "ActiveState"), value(&ran.output, "SubState"));
+        let (Some(active), Some(inner)) = (active, inner) else {
+            return Err(nobody(&ran.summary()));
+        };
+        let runs = active == "active" && (inner == "running" || !unit.ends_with(".service"));
+        let result = value(&ran.output, "Result").unwrap_or_default();
+        let shown = format!("{active} ({inner}), its last result {result}");
+        Ok(if runs { Ok(format!("{active} ({inner})")) } else { Err(shown) })
+    }
 }
 
-fn asked(root: &Root, argv: &[String], unit: &str) -> Result<Ran, ServiceFailure> {
+/// The value of a property in what `systemctl show` printed.
+fn value<'t>(block: &'t str, key: &str) -> Option<&'t str> {
+    let mut lines = block.lines().filter_map(|line| line.split_once('='));
+    lines.find_map(|(it, value)| (it == key).then_some(value))
+}
+
+fn asked(
+    root: &Root,
+    argv: &[String],
+    (unit, limit): (&str, Duration),
+) -> Result<Ran, ServiceFailure> {
     let fail = |source| ServiceFailure::Asked { unit: unit.to_owned(), source: Box::new(source) };
-    let ran = Commands::of(root).run("the service manager", argv, TIMEOUT, None).map_err(fail)?;
+    let ran = Commands::of(root).run("the service manager", argv, limit, None).map_err(fail)?;
     // 126 and 127 say that it could not be run at all.
     if ran.timed_out || ran.code.is_none_or(|it| it >= 126) {
         let detail = ran.summary();
@@ -58,7 +98,7 @@ fn ask_systemd(root: &Root, units: &[String]) -> Result<Vec<UnitState>, ServiceF
     let words = [SYSTEMCTL, "show", PROPERTIES, "--"].map(str::to_owned);
     let argv: Vec<String> = words.into_iter().chain(units.iter().cloned()).collect();
     let name = units.first().map(String::as_str).unwrap_or_default();
-    let ran = asked(root, &argv, name)?;
+    let ran = asked(root, &argv, (name, TIMEOUT))?;
     let states: Vec<UnitState> = ran.output.trim().split("\n\n").filter_map(read).collect();
     if !ran.succeeded() || states.len() != units.len() {
         let detail =
@@ -70,12 +110,8 @@ fn ask_systemd(root: &Root, units: &[String]) -> Result<Vec<UnitState>, ServiceF
 
 /// Reads one block of `systemctl show`; `None` when it is none.
 fn read(block: &str) -> Option<UnitState> {
-    let value = |key: &str| {
-        let mut lines = block.lines().filter_map(|line| line.split_once('='));
-        lines.find_map(|(it, value)| (it == key).then_some(value))
-    };
-    let (load, active) = (value("LoadState")?, value("ActiveState")?);
-    let enabled = match (load, value("UnitFileState")?) {
+    let (load, active) = (value(block, "LoadState")?, value(block, "ActiveState")?);
+    let enabled = match (load, value(block, "UnitFileState")?) {
         ("not-found", _) => Enablement::Missing,
         ("masked", _) => Enablement::Masked,
         (_, word) => enablement(word).unwrap_or(Enablement::Fixed),
@@ -101,7 +137,7 @@ fn enablement(word: &str) -> Option<Enablement> {
 
 fn ask_program(root: &Root, program: &str, unit: &str) -> Result<UnitState, ServiceFailure> {
     let line = |word: &str| [program, word, unit].map(str::to_owned);
-    let active = asked(root, &line("is-active"), unit)?;
+    let active = asked(root, &line("is-active"), (unit, TIMEOUT))?;
     // As systemctl and init scripts say it; another code is no answer to this question.
     let up = match active.code {
         Some(0) => true,
@@ -111,7 +147,7 @@ fn ask_program(root: &Root, program: &str, unit: &str) -> Result<UnitState, Serv
             return Err(ServiceFailure::Answered { unit: unit.to_owned(), detail });
         }
     };
-    let enabled = asked(root, &line("is-enabled"), unit)?;
+    let enabled = asked(root, &line("is-enabled"), (unit, TIMEOUT))?;
     let word = enabled.output.lines().rev().map(str::trim).find(|it| !it.is_empty());
     Ok(UnitState { enabled: word.and_then(enablement), up: Some(up) })
 }

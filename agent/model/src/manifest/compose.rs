@@ -32,12 +32,11 @@ const MAX_LABELS: usize = 64;
 const MAX_ANNOTATION: usize = 4_096;
 
 /// Parts of the language that this version does not carry out: kind, field of the spec.
-const UNSUPPORTED: [(Kind, &[&str]); 7] = [
+const UNSUPPORTED: [(Kind, &[&str]); 6] = [
     (Kind::File, &["contentFrom", "url"]),
     (Kind::File, &["contentFrom", "sha256"]),
     (Kind::File, &["contentFrom", "secret"]),
     (Kind::Template, &["secrets"]),
-    (Kind::Probe, &["unit"]),
     (Kind::Probe, &["metric"]),
     (Kind::Probe, &["log"]),
 ];

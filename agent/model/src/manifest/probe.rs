@@ -12,12 +12,16 @@ use super::argv::Argv;
 use super::compose::{Written, Wrongs};
 use super::http::{Address, HttpProbe};
 use crate::duration::Span;
+use crate::name::UnitName;
 
 /// Shortest and longest pause between two tries: neither a storm nor a sleep.
 const INTERVAL: (Duration, Duration) = (Duration::from_millis(100), Duration::from_hours(1));
 
 /// Longest deadline and soak: a deployment that is open for longer blocks everything behind it.
 const LONGEST: Duration = Duration::from_hours(24);
+
+/// What a probe looks at.
+const ONE_OF: &str = "exactly one of http, tcp, exec, unit";
 
 /// Most tries in a row that may be asked for.
 const MAX_THRESHOLD: u32 = 1_000;
@@ -53,6 +57,8 @@ pub enum ProbeMeans {
     Tcp(TcpProbe),
     /// Runs a command that must succeed.
     Exec(ExecProbe),
+    /// Asks the service manager whether a unit runs.
+    Unit(UnitProbe),
 }
 
 /// A probe that opens a TCP connection.
@@ -71,19 +77,31 @@ pub struct ExecProbe {
     pub argv: Argv,
 }
 
+/// A probe that asks whether a unit runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a map with name")]
+pub struct UnitProbe {
+    /// The unit's full name; a service passes while it is active and running, another unit while it is
+    /// active.
+    pub name: UnitName,
+}
+
 /// What may be written in a Probe's spec.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default, expecting = "a map")]
 pub struct ProbeFields {
-    /// Ask over HTTP; exactly one of http, tcp, exec.
+    /// Ask over HTTP; exactly one of http, tcp, exec, unit.
     #[serde(skip_serializing_if = "Option::is_none")]
     http: Option<HttpProbe>,
-    /// Open a TCP connection; exactly one of http, tcp, exec.
+    /// Open a TCP connection; exactly one of http, tcp, exec, unit.
     #[serde(skip_serializing_if = "Option::is_none")]
     tcp: Option<TcpProbe>,
-    /// Run a command that must succeed; exactly one of http, tcp, exec.
+    /// Run a command that must succeed; exactly one of http, tcp, exec, unit.
     #[serde(skip_serializing_if = "Option::is_none")]
     exec: Option<ExecProbe>,
+    /// Ask the service manager whether a unit runs; exactly one of http, tcp, exec, unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unit: Option<UnitProbe>,
     /// Pause between two tries.
     interval: Span,
     /// How long one try may take.
@@ -107,6 +125,7 @@ impl Default for ProbeFields {
             http: None,
             tcp: None,
             exec: None,
+            unit: None,
             interval: Span::from_secs(5),
             timeout: Span::from_secs(3),
             success_threshold: THREE,
@@ -155,14 +174,15 @@ impl Written for ProbeFields {
             self.http.map(|it| ("http", ProbeMeans::Http(it))),
             self.tcp.map(|it| ("tcp", ProbeMeans::Tcp(it))),
             self.exec.map(|it| ("exec", ProbeMeans::Exec(it))),
+            self.unit.map(|it| ("unit", ProbeMeans::Unit(it))),
         ];
         let mut means = means.into_iter().flatten();
         let first = means.next();
         if first.is_none() {
-            wrongs.add("", "a probe that looks at nothing", "exactly one of http, tcp, exec");
+            wrongs.add("", "a probe that looks at nothing", ONE_OF);
         }
         for (field, _) in means {
-            wrongs.add(field, "more than one means", "exactly one of http, tcp, exec");
+            wrongs.add(field, "more than one means", ONE_OF);
         }
         Some(ProbeSpec {
             means: first?.1,
@@ -189,15 +209,17 @@ impl TryFrom<ProbeFields> for ProbeSpec {
 
 impl From<ProbeSpec> for ProbeFields {
     fn from(spec: ProbeSpec) -> Self {
-        let (http, tcp, exec) = match spec.means {
-            ProbeMeans::Http(it) => (Some(it), None, None),
-            ProbeMeans::Tcp(it) => (None, Some(it), None),
-            ProbeMeans::Exec(it) => (None, None, Some(it)),
+        let (http, tcp, exec, unit) = match spec.means {
+            ProbeMeans::Http(it) => (Some(it), None, None, None),
+            ProbeMeans::Tcp(it) => (None, Some(it), None, None),
+            ProbeMeans::Exec(it) => (None, None, Some(it), None),
+            ProbeMeans::Unit(it) => (None, None, None, Some(it)),
         };
         Self {
             http,
             tcp,
             exec,
+            unit,
             interval: spec.interval,
             timeout: spec.timeout,
             success_threshold: spec.success_threshold,

@@ -142,3 +142,96 @@ impl One<'_> {
         Telling { unit: Some(self.unit.to_owned()), there, back: back.to_vec(), pre }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UP: UnitState = UnitState { enabled: Some(Enablement::Enabled), up: Some(true) };
+    const DOWN: UnitState = UnitState { enabled: Some(Enablement::Disabled), up: Some(false) };
+
+    fn masked(up: bool) -> UnitState {
+        UnitState { enabled: Some(Enablement::Masked), up: Some(up) }
+    }
+
+    fn wish(enabled: Option<bool>, masked: Option<bool>, up: Option<bool>) -> UnitWish {
+        UnitWish { enabled, masked, up }
+    }
+
+    /// `there<back,back`, before the files `|` and after them.
+    fn shown(one: &One<'_>) -> String {
+        let step = |it: &Telling| {
+            let back: Vec<&str> = it.back.iter().map(|it| it.word()).collect();
+            format!("{}<{}", it.there.map_or("", Verb::word), back.join(","))
+        };
+        let told = one.told();
+        let all = |it: &[Telling]| it.iter().map(step).collect::<Vec<_>>().join(" ");
+        format!("{}|{}", all(&told.early), all(&told.late))
+    }
+
+    #[test]
+    fn what_is_told_there_is_told_back_where_the_right_files_stand() {
+        let runs = wish(Some(true), None, Some(true));
+        for (seen, wish, is_new_text, act, expected) in [
+            (UP, runs, false, None, "|"),
+            (UP, runs, false, Some(Verb::Reload), "<start,reload|reload<"),
+            (UP, runs, false, Some(Verb::Restart), "<restart|restart<"),
+            (
+                UP,
+                runs,
+                true,
+                Some(Verb::Restart),
+                "<restart disable<enable|enable<disable restart<",
+            ),
+            (UP, runs, true, None, "<start disable<enable|enable<disable"),
+            (DOWN, runs, true, Some(Verb::Restart), "|enable<stop,disable start<stop"),
+            (DOWN, wish(None, None, Some(true)), false, None, "|start<stop"),
+            (
+                UP,
+                wish(Some(false), None, Some(false)),
+                false,
+                Some(Verb::Restart),
+                "stop<start disable<enable|",
+            ),
+            (UP, wish(Some(false), None, Some(true)), false, None, "<start disable<enable|"),
+            // Something else decides whether it runs.
+            (DOWN, wish(Some(true), None, None), true, None, "|enable<disable"),
+            (UP, wish(None, Some(true), Some(false)), false, None, "stop<start|mask<unmask"),
+            (
+                masked(false),
+                wish(None, Some(false), Some(true)),
+                false,
+                None,
+                "unmask<stop,mask|start<stop",
+            ),
+            // A mask that a file takes the place of is brought back with what stood there.
+            (masked(false), runs, true, None, "|enable<stop start<stop"),
+        ] {
+            let one = One { unit: "a.service", seen, wish, is_new_text, act };
+            assert_eq!(shown(&one), expected, "{one:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_is_known_before() {
+        let fixed = UnitState { enabled: Some(Enablement::Fixed), up: Some(true) };
+        let runs = wish(Some(true), None, Some(true));
+        let one =
+            |seen, wish, is_new_text| One { unit: "a.service", seen, wish, is_new_text, act: None };
+        for (seen, wish, is_new_text, enabled, starts) in [
+            (fixed, runs, false, false, true),
+            (fixed, runs, true, true, true),
+            (masked(false), runs, false, true, false),
+            (masked(false), runs, true, true, true),
+            (masked(true), runs, false, true, true),
+            (masked(false), self::wish(None, Some(false), Some(true)), false, true, true),
+        ] {
+            let one = one(seen, wish, is_new_text);
+            assert_eq!(
+                (!one.cannot_be_enabled(), !one.stays_masked()),
+                (enabled, starts),
+                "{one:?}"
+            );
+        }
+    }
+}

@@ -16,6 +16,7 @@ use super::{LONG, http};
 use crate::door::root::Root;
 use crate::probe::Prober;
 use crate::scratch::Scratch;
+use crate::service::ServiceManager;
 
 const CERTIFICATE: &str = include_str!("loopback.crt.pem");
 const KEY: &str = include_str!("loopback.key.pem");
@@ -63,7 +64,9 @@ fn a_certificate_counts_only_when_somebody_vouches_for_it() {
     ] {
         let mut fields = more.clone();
         fields["url"] = json!(format!("https://{host}:{port}/"));
-        let answer = prober.probe_all(&root, &[("p", &http(&fields), LONG)]).remove(0);
+        let answer = prober
+            .probe_all(&root, &ServiceManager::None, &[("p", &http(&fields), LONG)])
+            .remove(0);
         assert_eq!(answer.passed, passed, "{host} {more}: {}", answer.detail);
         assert!(answer.detail.starts_with(detail), "{host} {more}: {}", answer.detail);
     }
@@ -88,7 +91,8 @@ fn a_certificate_of_another_name_does_not_pass() {
         }
     });
     let probe = http(&json!({"url": format!("https://127.0.0.9:{port}/"), "caFile": "/ca.pem"}));
-    let answer = Prober::new().probe_all(&root, &[("p", &probe, LONG)]).remove(0);
+    let answer =
+        Prober::new().probe_all(&root, &ServiceManager::None, &[("p", &probe, LONG)]).remove(0);
     assert!(!answer.passed);
     assert!(answer.detail.starts_with("TLS with 127.0.0.9"), "{}", answer.detail);
 }
