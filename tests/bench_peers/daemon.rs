@@ -29,8 +29,9 @@ const QUIET: Duration = Duration::from_millis(400);
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A running agent; it ends with this value.
-struct Daemon {
-    child: Child,
+pub(crate) struct Daemon {
+    /// Its process.
+    pub(crate) child: Child,
 }
 
 impl Drop for Daemon {
@@ -81,7 +82,7 @@ fn milliseconds(nanoseconds: i64) -> f64 {
 }
 
 /// Waits until the process has run since `before` and rests now. Gives the CPU time it has used.
-fn wait_quiet(pid: u32, before: i64) -> Result<i64> {
+pub(crate) fn wait_quiet(pid: u32, before: i64) -> Result<i64> {
     let start = Instant::now();
     let (mut last, mut since) = (cpu_ns(pid)?, Instant::now());
     while start.elapsed() < PATIENCE {
@@ -97,7 +98,7 @@ fn wait_quiet(pid: u32, before: i64) -> Result<i64> {
 }
 
 /// The CPU time of all threads so far.
-fn cpu_ns(pid: u32) -> Result<i64> {
+pub(crate) fn cpu_ns(pid: u32) -> Result<i64> {
     let mut total = 0;
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).context("the agent has ended")?;
     for task in tasks {
@@ -116,7 +117,7 @@ fn pss_mib(pid: u32) -> Result<f64> {
 }
 
 /// One request to the local API. Gives the answer's body.
-fn ask(socket: &Path, method: &str, path: &str) -> Result<String> {
+pub(crate) fn ask(socket: &Path, method: &str, path: &str) -> Result<String> {
     let mut stream = UnixStream::connect(socket).context("reach the agent")?;
     let request = format!("{method} {path} HTTP/1.1\r\nHost: local\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;

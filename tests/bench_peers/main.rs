@@ -20,6 +20,7 @@ mod laps;
 mod daemon;
 mod ahead;
 mod history;
+mod poll;
 mod figures;
 mod table;
 
@@ -76,7 +77,8 @@ fn measure(arguments: &Arguments, agent: &std::path::Path, place: &std::path::Pa
         bench.run(&mut figures)?;
         Table { files: *files, figures: &figures }.print();
     }
-    history::measure(agent, place, arguments)
+    history::measure(agent, place, arguments)?;
+    poll::measure(agent, arguments)
 }
 
 /// Builds what is measured: the agent as it is shipped. Gives where it lies.

@@ -177,6 +177,37 @@ fn judge(target: &Target) {
     }
 }
 
+/// Prints what a poll of an unchanged remote took: for each number of branches the agent's and Git's.
+pub(crate) fn polls(rows: &[(usize, [Poll; 2])]) {
+    println!("\n## Poll of an unchanged remote behind nginx, over http\n");
+    println!("| branches | contender | CPU ms | requests | bytes both ways |");
+    println!("|---:|---|---:|---:|---:|");
+    for (branches, polls) in rows {
+        for (name, poll) in ["bowline-agent, whole cycle", "git ls-remote"].iter().zip(polls) {
+            let Poll { cpu_ms, requests, bytes } = poll;
+            println!("| {branches} | {name} | {cpu_ms:.2} | {requests} | {bytes} |");
+        }
+    }
+    println!();
+    for (branches, [poll, _]) in rows {
+        let what = |what: &str| format!("poll with {branches} branches, {what}");
+        judge(&target(&what("requests"), Some(poll.requests), Some(1.0)));
+        judge(&target(&what("KiB both ways"), Some(poll.bytes / 1024.0), Some(0.7)));
+        judge(&target(&what("CPU ms"), Some(poll.cpu_ms), Some(5.0)));
+    }
+}
+
+/// What one poll took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Poll {
+    /// CPU time of all its processes.
+    pub(crate) cpu_ms: f64,
+    /// Requests over HTTP.
+    pub(crate) requests: f64,
+    /// Their bytes, heads included.
+    pub(crate) bytes: f64,
+}
+
 /// Prints what verification took.
 pub(crate) fn history(commits: u16, sample: u16, [verify, walk, still, git]: [f64; 4]) {
     println!("## {commits} signed commits\n");

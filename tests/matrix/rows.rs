@@ -19,7 +19,7 @@ pub(crate) const FAULTS: &[Row] = &[
     (10, "target edited by another"),
     (11, "symlink race in a user-writable parent"),
     (12, "killed during apt"),
-    (13, "dpkg lock held"),
+    (13, "lock held: state folder, repository (dpkg: later)"),
     (14, "two agents"),
     (15, "clock a year off"),
     (16, "reboot in each phase"),

@@ -35,6 +35,22 @@ fn a_changed_interval_is_taken_up_on_a_signal_and_the_agent_looks_by_itself() {
 }
 
 #[test]
+fn a_changed_remote_is_fetched_from() {
+    let shop = settled("");
+    let service = shop.serve();
+    shop.write("apps/more.yaml", file("more", "/etc/more", "more\n"));
+    shop.run("git", &["clone", "-q", "--bare", "repo", "other"]);
+    settings(&shop, "url = \"repo\"", "url = \"other\"");
+    shop.commit("more");
+    shop.git(&["push", "-q", "../other", "main"]);
+    fs::rename(shop.repo(), shop.folder().join("away")).unwrap();
+    service.signal("HUP");
+    service.sync();
+    until("the merge is deployed", || shop.on_host("/etc/more").exists());
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
 fn a_broken_file_keeps_the_settings_before_and_is_told_until_it_is_mended() {
     let shop = settled("");
     let service = shop.serve();

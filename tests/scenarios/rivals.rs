@@ -8,10 +8,47 @@ use std::fs;
 use bowline_api::outcome::Outcome;
 use bowline_api::record::Record;
 use bowline_api::status::Status;
+use nix::fcntl::{Flock, FlockArg};
 use tests::agent::until;
+use tests::picture::Picture;
 use tests::workshop::Workshop;
 
 use crate::story::{command, file, probe, settled};
+
+#[test]
+fn fault_13_a_state_folder_that_somebody_locks_is_left_alone_until_it_is_free() {
+    let shop = settled("");
+    shop.write("apps/app.yaml", file("app", "/etc/app.conf", "app two\n"));
+    shop.commit("two");
+    let folder = fs::File::open(shop.state()).unwrap();
+    let held = Flock::lock(folder, FlockArg::LockExclusiveNonblock).unwrap();
+    let before = (Picture::of(&shop.root()), Picture::of(&shop.state()));
+    let told = shop.once();
+    assert_eq!(told.exit, Some(1), "{told:#?}");
+    assert!(told.said.contains("another agent works with the state folder"), "{told:#?}");
+    assert!((Picture::of(&shop.root()), Picture::of(&shop.state())) == before, "{told:#?}");
+    drop(held);
+    shop.once().ended(Outcome::Committed);
+}
+
+#[test]
+fn fault_13_locks_of_git_in_either_repository_hold_nothing_up() {
+    let shop = settled("");
+    shop.write("apps/app.yaml", file("app", "/etc/app.conf", "app two\n"));
+    shop.commit("two");
+    let there = ["HEAD.lock", "packed-refs.lock", "refs/heads/main.lock", "index.lock", "gc.pid"];
+    let here = ["HEAD.lock", "packed-refs.lock", "refs/bowline/candidate.lock", "shallow.lock"];
+    let there = there.map(|it| shop.repo().join(".git").join(it));
+    let here = here.map(|it| shop.state().join("objects.git").join(it));
+    // As a push, or a Git that somebody runs in the state folder, leaves them while it works.
+    let locks: Vec<_> = there.iter().chain(&here).collect();
+    for lock in &locks {
+        fs::write(lock, "1").unwrap();
+    }
+    shop.once().ended(Outcome::Committed);
+    assert_eq!(fs::read_to_string(shop.on_host("/etc/app.conf")).unwrap(), "app two\n");
+    assert!(locks.iter().all(|it| it.exists()), "a lock of somebody's was removed");
+}
 
 #[test]
 fn fault_14_a_second_agent_is_turned_away_and_changes_nothing() {

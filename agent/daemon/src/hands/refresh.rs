@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use bowline_host::failure::chain;
+use bowline_host::repository::fetch::Remotes;
 use bowline_host::service::ServiceManager;
 
 use super::Host;
@@ -40,6 +41,8 @@ impl Host {
             let fingerprint = gear.known.fingerprint.clone();
             let known = gear::known(&fresh.settings, &self.root, &fresh.trust, fingerprint);
             gear.known = Arc::new(known);
+            // Certificates that were replaced are read anew as well.
+            gear.remotes = Remotes::of(&fresh.settings);
         }
         self.settings = fresh.settings;
         self.watched = Watched::look(&self.settings);
