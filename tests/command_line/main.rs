@@ -12,6 +12,7 @@
 
 mod sealed;
 mod usage;
+mod manuals;
 mod validate;
 mod init;
 mod verify;

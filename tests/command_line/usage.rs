@@ -8,17 +8,22 @@ Keeps hosts as their signed repository says
 Usage: bowline <COMMAND>
 
 Commands:
-  init      Makes a signed repository, and a trust file and agent settings for its first host
-  validate  Checks manifests, and names every fault with file, line and column
-  schema    Prints the JSON Schema of one kind of manifest, or of all
-  verify    Says whether a host with this trust file would accept a repository
-  plan      Shows what the agent would do on this host; touches nothing
-  trust     Looks at signatures, and signs policies
-  status    Shows how the agent on this host stands
-  history   Lists what happened on this host, newest first
-  show      Shows one deployment's record
-  sync      Asks the agent for a cycle now
-  help      Print this message or the help of the given subcommand(s)
+  init         Makes a signed repository, and a trust file and agent settings for its first host
+  validate     Checks manifests, and names every fault with file, line and column
+  schema       Prints the JSON Schema of one kind of manifest, or of all
+  verify       Says whether a host with this trust file would accept a repository
+  plan         Shows what the agent would do on this host; touches nothing
+  trust        Looks at signatures, and signs policies
+  status       Shows how the agent on this host stands
+  history      Lists what happened on this host, newest first
+  show         Shows one deployment's record
+  sync         Asks the agent for a cycle now
+  pause        Holds deployments and repairs until somebody resumes
+  resume       Ends the pause, and looks at what waited
+  revert       Goes back to the generation before
+  retry        Tries once more what failed or was reverted
+  completions  Prints what a shell needs to complete this command
+  help         Print this message or the help of the given subcommand(s)
 
 Options:
   -h, --help     Print help
@@ -37,16 +42,16 @@ fn help_is_data_and_its_absence_is_a_mistake() {
 
 #[test]
 fn a_verb_that_does_not_exist_is_a_mistake_with_a_suggestion() {
-    let said = Sealed::new().bowline(&["verfy"]);
-    let stderr = "error: unrecognized subcommand 'verfy'\n\n  tip: a similar subcommand exists: 'verify'\n\n\
+    let said = Sealed::new().bowline(&["valdate"]);
+    let stderr = "error: unrecognized subcommand 'valdate'\n\n  tip: a similar subcommand exists: 'validate'\n\n\
                   Usage: bowline <COMMAND>\n\nFor more information, try '--help'.\n";
     said.is(2, "", stderr);
 }
 
 #[test]
-fn a_verb_that_this_version_does_not_have_is_a_mistake() {
-    for verb in ["pause", "resume", "revert", "retry"] {
-        assert_eq!(Sealed::new().bowline(&[verb]).code, 2, "{verb}");
+fn an_order_that_lacks_what_it_needs_is_a_mistake() {
+    for order in [&["pause"][..], &["sync", "--timeout", "5s"], &["retry", "--wait", "--dry-run"]] {
+        assert_eq!(Sealed::new().bowline(order).code, 2, "{order:?}");
     }
 }
 

@@ -95,6 +95,14 @@ impl Workshop {
         command
     }
 
+    /// Runs `bowline` on the agent's socket. Gives its exit code, and what it said to programs and people.
+    pub fn bowline(&self, arguments: &[&str]) -> (i32, String, String) {
+        let mut command = self.command(binaries::bowline());
+        let output = command.args(arguments).args(["--socket", "a.sock"]).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+    }
+
     /// Starts the agent as a service, and waits until it answers.
     pub fn serve(&self) -> Service<'_> {
         self.serve_under(&[])
@@ -196,7 +204,8 @@ impl Service<'_> {
         Some(body.to_owned())
     }
 
-    fn raw(&self, method: &str, path: &str) -> Option<String> {
+    /// The whole answer of a request; `None` while nobody listens.
+    pub fn raw(&self, method: &str, path: &str) -> Option<String> {
         let mut stream = UnixStream::connect(self.shop.folder().join("a.sock")).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         write!(

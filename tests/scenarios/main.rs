@@ -44,3 +44,6 @@ mod own_files;
 mod notified;
 mod reloaded;
 mod remotes;
+mod ordered;
+mod spoken;
+mod measured;

@@ -6,7 +6,10 @@ use std::path::PathBuf;
 
 use bowline_model::trust_root::RefName;
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 use jiff::Timestamp;
+
+pub use crate::local::arguments::{Change, Follow, History, Local, Pause, Revert, Show};
 
 /// Keeps hosts as their signed repository says.
 #[derive(Debug, Parser)]
@@ -40,11 +43,21 @@ pub enum Verb {
     /// Shows how the agent on this host stands
     Status(Local),
     /// Lists what happened on this host, newest first
-    History(Local),
+    History(History),
     /// Shows one deployment's record
     Show(Show),
     /// Asks the agent for a cycle now
-    Sync(Local),
+    Sync(Follow),
+    /// Holds deployments and repairs until somebody resumes
+    Pause(Pause),
+    /// Ends the pause, and looks at what waited
+    Resume(Change),
+    /// Goes back to the generation before
+    Revert(Revert),
+    /// Tries once more what failed or was reverted
+    Retry(Follow),
+    /// Prints what a shell needs to complete this command
+    Completions(Completions),
 }
 
 /// What is done with signatures.
@@ -98,6 +111,14 @@ pub struct Schema {
     /// The kind, such as File; all of them when left out
     #[arg(value_name = "KIND")]
     pub kind: Option<String>,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub shell: Shell,
 }
 
 /// Arguments of `verify`.
@@ -167,38 +188,6 @@ pub struct SignPolicy {
     /// An SSH private key, or a .pub file whose private key the SSH agent holds; may be repeated
     #[arg(long = "key", value_name = "FILE", required = true)]
     pub keys: Vec<PathBuf>,
-}
-
-/// Where the agent listens, and how to show what it says.
-#[derive(Debug, Args)]
-pub struct Local {
-    /// The agent's socket [default: /run/bowline/agent.sock]
-    #[arg(long, value_name = "PATH", conflicts_with = "url")]
-    pub socket: Option<PathBuf>,
-    /// The agent's address.
-    #[arg(long, value_name = "URL")]
-    #[arg(help = "The agent's address, such as http://127.0.0.1:9470")]
-    pub url: Option<String>,
-    /// The agent's settings: it is sought where they have it listen
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["socket", "url"])]
-    pub config: Option<PathBuf>,
-    /// The agent's --root, when it has one
-    #[arg(long, value_name = "DIR", requires = "config", default_value = "/")]
-    pub root: PathBuf,
-    /// Prints what the agent answered, as JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `show`.
-#[derive(Debug, Args)]
-pub struct Show {
-    /// The deployment's id
-    #[arg(value_name = "ID")]
-    pub id: String,
-    /// Where the agent listens
-    #[command(flatten)]
-    pub local: Local,
 }
 
 fn ref_name(text: &str) -> Result<RefName, String> {

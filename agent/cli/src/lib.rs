@@ -10,6 +10,7 @@ mod keys;
 pub mod init;
 pub mod validate;
 pub mod schema;
+pub mod completions;
 pub mod verify;
 pub mod plan;
 pub mod inspect;
@@ -52,6 +53,7 @@ fn dispatch(verb: &Verb, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     match verb {
         Verb::Init(given) => init::init(given, screen),
         Verb::Validate(given) => validate::validate(given, screen),
+        Verb::Completions(given) => completions::completions(given, screen),
         Verb::Schema(given) => schema::schema(given, screen),
         Verb::Verify(given) => verify::verify(given, screen),
         Verb::Plan(given) => plan::plan(given, screen),
@@ -60,6 +62,10 @@ fn dispatch(verb: &Verb, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         Verb::Status(given) => local::status(given, screen),
         Verb::History(given) => local::history(given, screen),
         Verb::Show(given) => local::show(given, screen),
-        Verb::Sync(given) => local::sync(given, screen),
+        Verb::Sync(given) => local::order::sync(given, screen),
+        Verb::Pause(given) => local::order::pause(given, screen),
+        Verb::Resume(given) => local::order::resume(given, screen),
+        Verb::Revert(given) => local::order::revert(given, screen),
+        Verb::Retry(given) => local::order::retry(given, screen),
     }
 }

@@ -49,6 +49,11 @@ impl<'a> Screen<'a> {
         Ok(writeln!(self.stdout, "{text}")?)
     }
 
+    /// A text of this program's own, as it is.
+    pub fn text(&mut self, text: &[u8]) -> Result<(), Failure> {
+        Ok(self.stdout.write_all(text)?)
+    }
+
     /// Lines of name and value, the values aligned; lines without a value are left out.
     pub fn table(&mut self, rows: &[(&str, String)]) -> Result<(), Failure> {
         let rows: Vec<_> = rows.iter().filter(|(_, value)| !value.is_empty()).collect();

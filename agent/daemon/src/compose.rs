@@ -76,11 +76,7 @@ pub fn compose(
         Left::Nothing => Some(Gear::open(&settings, &root, &state)?),
         Left::Marks(_) | Left::Damage { .. } => None,
     };
-    let facts = match bowline_host::facts::read(&root) {
-        Ok(facts) => Some(facts),
-        Err(_) if recovering => None,
-        Err(error) => return Err(opening("read the host's facts")(error)),
-    };
+    let facts = facts_of(&root, recovering)?;
     let name = name_of(&settings, facts.as_ref());
     let memory = Memory::at_start(
         name.clone(),
@@ -89,6 +85,7 @@ pub fn compose(
         facts.clone().unwrap_or_default(),
     );
     let quest = Quest { now: clock::since_boot(), wall: clock::wall(), ..Quest::default() };
+    board.remember(state.pause().map_err(damaged("read the pause"))?);
     introduce(&board, &settings, name);
     let host = Host {
         blobs: state.folder().join("cache/blobs"),
@@ -111,8 +108,19 @@ pub fn compose(
         stop,
         run: if once { Run::Once { recovering } } else { Run::Always },
         ending: None,
+        shown: None,
+        rehearsal: None,
     };
     Ok(Agent { first: recover(memory, left, quest), host, lock })
+}
+
+/// What the host tells of itself; to end what is open none of it is needed.
+fn facts_of(root: &Root, recovering: bool) -> Result<Option<Facts>, CannotStart> {
+    match bowline_host::facts::read(root) {
+        Ok(facts) => Ok(Some(facts)),
+        Err(_) if recovering => Ok(None),
+        Err(error) => Err(opening("read the host's facts")(error)),
+    }
 }
 
 /// How the host is called: as its settings say, else as the system does.

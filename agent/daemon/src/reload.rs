@@ -71,6 +71,7 @@ fn keep(before: &Settings, fresh: Settings) -> (Settings, Vec<&'static str>) {
         ("state.dir", before.state != fresh.state),
         ("api.socket", before.socket != fresh.socket),
         ("api.listen", before.listen != fresh.listen),
+        ("api.tokenFile", before.api_token != fresh.api_token),
         ("control.url", before.control != fresh.control),
         ("log.format", before.log != fresh.log),
     ];
@@ -82,6 +83,7 @@ fn keep(before: &Settings, fresh: Settings) -> (Settings, Vec<&'static str>) {
         state: old.state,
         socket: old.socket,
         listen: old.listen,
+        api_token: old.api_token,
         control: old.control,
         log: old.log,
         ..fresh

@@ -9,11 +9,12 @@ use std::thread;
 use bowline_api::cycle::Cycle;
 use bowline_host::failure::chain;
 use bowline_host::settings::Settings;
+use bowline_host::state::State;
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::api::{self, CannotListen, Served};
+use crate::api::{self, CannotListen, Rules, Served};
 use crate::board::Board;
 use crate::cannot_start::CannotStart;
 use crate::compose::{Agent, compose};
@@ -97,13 +98,11 @@ fn drive(agent: Agent) -> Result<Ended, Fell> {
 pub fn always(settings: Settings, summons: &Summons) -> Result<Ended, Fell> {
     let board = Arc::new(Board::with(Herald::for_summons(summons)));
     let stop = Arc::new(AtomicBool::new(false));
-    let (socket, listen) = (settings.socket.clone(), settings.listen.clone());
-    let records = settings.state.join("records");
     let first = settings.clone();
     let agent = compose(settings, Arc::clone(&board), Arc::clone(&stop), false)?;
     let runtime = runtime()?;
     runtime.block_on(async {
-        let doors = api::open(socket.as_deref(), listen.as_deref(), &board).await?;
+        let doors = api::open(first.socket.as_deref(), first.listen.as_deref(), &board).await?;
         let (told, over) = oneshot::channel();
         let worker = thread::Builder::new().name("transaction".to_owned());
         worker
@@ -112,8 +111,17 @@ pub fn always(settings: Settings, summons: &Summons) -> Result<Ended, Fell> {
                 drop(told.send(drive(agent)));
             })
             .map_err(Fell::Runtime)?;
-        let served =
-            Served { board: Arc::clone(&board), records, readers: Arc::new(Semaphore::new(1)) };
+        let served = Served {
+            board: Arc::clone(&board),
+            state: State::view(&first.state),
+            records: first.state.join("records"),
+            rules: Arc::new(Rules {
+                listen: first.listen.clone(),
+                token_file: first.api_token.clone(),
+                group: doors.group,
+            }),
+            readers: Arc::new(Semaphore::new(1)),
+        };
         let mut over = over;
         let mut terminate = signal(SignalKind::terminate()).map_err(Fell::Runtime)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(Fell::Runtime)?;

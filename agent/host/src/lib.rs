@@ -19,6 +19,8 @@ pub mod own_paths;
 pub mod trust_file;
 pub mod lock;
 pub mod state;
+pub mod pause;
+pub mod token_file;
 pub mod witness;
 pub mod journal;
 pub mod facts;

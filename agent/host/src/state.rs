@@ -105,6 +105,14 @@ impl State {
         }
     }
 
+    /// The generation before the committed one, while it is kept.
+    pub fn generation_before(&self) -> Result<Option<Generation>, StateFailure> {
+        match self.generation_files()?.iter().rev().nth(1) {
+            Some(name) => self.load(&format!("generations/{name}")),
+            None => Ok(None),
+        }
+    }
+
     /// The number of the committed generation, without reading it; 0 for none.
     pub fn generation_number(&self) -> Result<u64, StateFailure> {
         let newest = self.generation_files()?.pop();

@@ -9,6 +9,7 @@ pub mod intake;
 pub mod fleet;
 pub mod page;
 pub mod status;
+pub mod ask;
 pub mod cause;
 pub mod cycle;
 pub mod problem;

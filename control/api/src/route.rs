@@ -10,6 +10,20 @@ pub const STATUS: &str = "/v1/status";
 pub const HISTORY: &str = "/v1/history";
 /// One deployment's record: this, a slash, and its id.
 pub const DEPLOYMENTS: &str = "/v1/deployments";
+/// Whether what an earlier process left is ended, and no person is needed.
+pub const READYZ: &str = "/readyz";
+/// What a cycle would do now: [`PlanView`](crate::cycle::PlanView).
+pub const PLAN: &str = "/v1/plan";
+/// What happens, as it happens: server-sent events.
+pub const EVENTS: &str = "/v1/events";
+/// Holds deployments and repairs.
+pub const PAUSE: &str = "/v1/pause";
+/// Ends a pause.
+pub const RESUME: &str = "/v1/resume";
+/// Goes back to the generation before.
+pub const REVERT: &str = "/v1/revert";
+/// Tries once more what failed.
+pub const RETRY: &str = "/v1/retry";
 /// Asks for a cycle now.
 pub const SYNC: &str = "/v1/sync";
 
@@ -27,7 +41,7 @@ pub const FLEET_COMMITS: &str = "/api/v1/commits";
 pub const FLEET_WHERE: &str = "/api/v1/where";
 /// The control service: what is heard from hosts, as it comes.
 pub const FLEET_EVENTS: &str = "/api/v1/events";
-/// The control service: figures for Prometheus.
+/// Figures for Prometheus, of the agent and of the control service.
 pub const METRICS: &str = "/metrics";
 /// The control service: its own description.
 pub const OPENAPI: &str = "/openapi.json";

@@ -9,14 +9,16 @@ use std::time::Duration;
 use anyhow::anyhow;
 use bowline_host::settings::{self, Settings};
 use bowline_host::socket_place::short_enough;
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper::body::{Body, Bytes};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::client::conn::http1::handshake;
-use hyper::{Request, Uri};
+use hyper::header::{ACCEPT, AUTHORIZATION, HOST};
+use hyper::{Method, Response, Uri};
 use hyper_util::rt::TokioIo;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
 use crate::arguments::Local;
@@ -38,12 +40,31 @@ pub(super) enum Place {
 }
 
 /// What is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Method {
-    /// To see something.
-    Get,
-    /// To have something done.
-    Post,
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    /// To see something, or to have it done.
+    pub(super) method: Method,
+    /// Where.
+    pub(super) path: String,
+    /// What is said with it.
+    pub(super) body: Bytes,
+    /// The secret that lets a changing call in at an address.
+    pub(super) token: Option<String>,
+    /// How long the answer may take.
+    pub(super) patience: Duration,
+}
+
+impl Request {
+    /// A look at something.
+    pub(super) fn get(path: &str) -> Self {
+        Self {
+            method: Method::GET,
+            path: path.to_owned(),
+            body: Bytes::new(),
+            token: None,
+            patience: PATIENCE,
+        }
+    }
 }
 
 /// What came back.
@@ -66,10 +87,12 @@ pub(super) enum NoAnswer {
         source: io::Error,
     },
     /// It took too long.
-    #[error("the agent at {at} did not answer within {} s", PATIENCE.as_secs())]
+    #[error("the agent at {at} did not answer within {} s", patience.as_secs())]
     TimedOut {
         /// Where.
         at: String,
+        /// How long it was waited for.
+        patience: Duration,
     },
     /// What came back is no answer.
     #[error("speak with the agent at {at}")]
@@ -140,7 +163,7 @@ impl Place {
         }
     }
 
-    fn shown(&self) -> String {
+    pub(super) fn shown(&self) -> String {
         match self {
             Self::Socket(path) => path.display().to_string(),
             Self::Address(address) => format!("http://{address}"),
@@ -149,60 +172,63 @@ impl Place {
 }
 
 /// Asks, and waits for the answer.
-pub(super) fn ask(place: &Place, method: Method, path: &str) -> Result<Answer, NoAnswer> {
-    let at = place.shown();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .build()
-        .map_err(|source| NoAnswer::Unreachable { at: at.clone(), source })?;
-    runtime.block_on(async {
-        match timeout(PATIENCE, connect_and_ask(place, method, path)).await {
+pub(super) fn ask(place: &Place, request: &Request) -> Result<Answer, NoAnswer> {
+    runtime(place)?.block_on(async {
+        let answer = async {
+            let response = send(place, request).await?;
+            let status = response.status().as_u16();
+            let body = collect(response.into_body()).await;
+            let body = body.map_err(|source| NoAnswer::Broken { at: place.shown(), source })?;
+            Ok(Answer { status, body })
+        };
+        let patience = request.patience;
+        match timeout(patience, answer).await {
             Ok(answer) => answer,
-            Err(_elapsed) => Err(NoAnswer::TimedOut { at }),
+            Err(_elapsed) => Err(NoAnswer::TimedOut { at: place.shown(), patience }),
         }
     })
 }
 
-async fn connect_and_ask(place: &Place, method: Method, path: &str) -> Result<Answer, NoAnswer> {
+/// What connections are driven by.
+pub(super) fn runtime(place: &Place) -> Result<Runtime, NoAnswer> {
+    let built = Builder::new_current_thread().enable_io().enable_time().build();
+    built.map_err(|source| NoAnswer::Unreachable { at: place.shown(), source })
+}
+
+/// Sends a request over a connection of its own; the body of the answer is still to come.
+pub(super) async fn send(place: &Place, request: &Request) -> Result<Response<Incoming>, NoAnswer> {
     let unreachable = |source| NoAnswer::Unreachable { at: place.shown(), source };
-    let asked = match place {
+    let sent = match place {
         Place::Socket(socket) => {
             let stream = UnixStream::connect(socket).await.map_err(unreachable)?;
-            ask_over(stream, "localhost", method, path).await
+            send_over(stream, "localhost", request).await
         }
         Place::Address(address) => {
             let stream = TcpStream::connect(address.as_str()).await.map_err(unreachable)?;
-            ask_over(stream, address, method, path).await
+            send_over(stream, address, request).await
         }
     };
-    asked.map_err(|source| NoAnswer::Broken { at: place.shown(), source })
+    sent.map_err(|source| NoAnswer::Broken { at: place.shown(), source })
 }
 
-async fn ask_over<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+async fn send_over<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
     host: &str,
-    method: Method,
-    path: &str,
-) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
+    request: &Request,
+) -> Result<Response<Incoming>, Box<dyn std::error::Error + Send + Sync>> {
     let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
-    // The connection has to be driven while the answer is waited for; its end says nothing more.
-    let driver = tokio::spawn(connection);
-    let word = match method {
-        Method::Get => "GET",
-        Method::Post => "POST",
-    };
-    let request = Request::builder()
-        .method(word)
-        .uri(path)
-        .header("host", host)
-        .header("accept", "application/json")
-        .body(Empty::<Bytes>::new())?;
-    let response = sender.send_request(request).await?;
-    let status = response.status().as_u16();
-    let body = collect(response.into_body()).await?;
-    driver.abort();
-    Ok(Answer { status, body })
+    // The connection has to be driven while the answer is waited for; it ends with the runtime.
+    drop(tokio::spawn(connection));
+    let mut built = hyper::Request::builder()
+        .method(&request.method)
+        .uri(&request.path)
+        .header(HOST, host)
+        .header(ACCEPT, "application/json, text/event-stream");
+    if let Some(token) = &request.token {
+        built = built.header(AUTHORIZATION, format!("Bearer {token}"));
+    }
+    let body = Full::new(request.body.clone());
+    Ok(sender.send_request(built.body(body)?).await?)
 }
 
 async fn collect<B>(body: B) -> Result<Bytes, Box<dyn std::error::Error + Send + Sync>>
@@ -240,7 +266,8 @@ mod tests {
     #[test]
     fn a_request_is_asked_once_and_its_answer_read() {
         let (place, server) = serve(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}");
-        let answer = ask(&place, Method::Post, "/v1/sync").unwrap();
+        let answer =
+            ask(&place, &Request { method: Method::POST, ..Request::get("/v1/sync") }).unwrap();
         assert_eq!((answer.status, &answer.body[..]), (200, &b"{}"[..]));
         let asked = server.join().unwrap();
         assert!(asked.starts_with("POST /v1/sync HTTP/1.1\r\n"), "{asked}");
@@ -249,7 +276,7 @@ mod tests {
     #[test]
     fn what_is_no_http_is_said_to_be_none() {
         let (place, server) = serve(b"hello\r\n\r\n");
-        let failure = ask(&place, Method::Get, "/v1/status").unwrap_err();
+        let failure = ask(&place, &Request::get("/v1/status")).unwrap_err();
         assert!(matches!(failure, NoAnswer::Broken { .. }), "{failure}");
         server.join().unwrap();
     }
@@ -257,7 +284,7 @@ mod tests {
     #[test]
     fn nobody_at_the_socket_is_unreachable() {
         let place = Place::Socket(PathBuf::from("/nonexistent/agent.sock"));
-        let failure = ask(&place, Method::Get, "/v1/status").unwrap_err();
+        let failure = ask(&place, &Request::get("/v1/status")).unwrap_err();
         assert!(matches!(failure, NoAnswer::Unreachable { .. }), "{failure}");
     }
 
@@ -281,7 +308,7 @@ mod tests {
 
     #[test]
     fn the_default_place_is_that_of_the_default_settings() {
-        let given = Local { socket: None, url: None, config: None, root: "/".into(), json: false };
+        let given = Local { root: "/".into(), ..Local::default() };
         let expected = Place::Socket(PathBuf::from("/run/bowline/agent.sock"));
         assert_eq!(Place::of(&given).unwrap(), expected);
     }

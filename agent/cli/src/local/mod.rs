@@ -1,9 +1,12 @@
-//! `bowline status`, `history`, `show`, `sync`: a word with the agent on this host.
+//! A word with the agent on this host: `bowline status`, `history`, `show`, and what changes something.
 //!
 //! **Invariant:** the exit code tells how the last cycle ended; a revert is never a success.
 //! **Invariant:** `--json` prints what the agent said, also what this version does not know yet.
 
+pub mod arguments;
+pub mod order;
 mod client;
+mod follow;
 mod words;
 
 use anyhow::anyhow;
@@ -15,10 +18,10 @@ use bowline_api::status::Status;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::arguments::{Local, Show};
+use crate::arguments::{History, Local, Show};
 use crate::failure::Failure;
 use crate::screen::Screen;
-use client::{Answer, Method};
+use client::{Answer, Request};
 
 /// What to do about an id that no deployment has.
 const LIST: &str = "`bowline history` lists the ids";
@@ -28,7 +31,7 @@ const NOT_FOUND: u16 = 404;
 
 /// Shows how the agent stands.
 pub fn status(given: &Local, screen: &mut Screen<'_>) -> Result<u8, Failure> {
-    let answer = ask(given, Method::Get, route::STATUS)?;
+    let answer = ask(given, &Request::get(route::STATUS))?;
     let status: Status = typed(&answer)?;
     if given.json {
         screen.json(&answer)?;
@@ -39,10 +42,11 @@ pub fn status(given: &Local, screen: &mut Screen<'_>) -> Result<u8, Failure> {
 }
 
 /// Lists the host's records.
-pub fn history(given: &Local, screen: &mut Screen<'_>) -> Result<u8, Failure> {
-    let answer = ask(given, Method::Get, route::HISTORY)?;
+pub fn history(given: &History, screen: &mut Screen<'_>) -> Result<u8, Failure> {
+    let limit = given.limit.map(|it| format!("?limit={it}")).unwrap_or_default();
+    let answer = ask(&given.local, &Request::get(&format!("{}{limit}", route::HISTORY)))?;
     let records: Vec<Record> = typed(&answer)?;
-    if given.json {
+    if given.local.json {
         screen.json(&answer)?;
     } else {
         words::history(&records, screen)?;
@@ -58,7 +62,7 @@ pub fn show(given: &Show, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         return Err(Failure::usage(what).hint(LIST));
     }
     let path = format!("{}/{}", route::DEPLOYMENTS, given.id);
-    let answer = ask(&given.local, Method::Get, &path)?;
+    let answer = ask(&given.local, &Request::get(&path))?;
     let record: Record = typed(&answer)?;
     if given.local.json {
         screen.json(&answer)?;
@@ -69,33 +73,28 @@ pub fn show(given: &Show, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     Ok(if record.outcome == Outcome::Stranded { record.outcome.exit_code() } else { 0 })
 }
 
-/// Asks for a cycle now.
-pub fn sync(given: &Local, screen: &mut Screen<'_>) -> Result<u8, Failure> {
-    let answer = ask(given, Method::Post, route::SYNC)?;
-    if given.json {
-        screen.json(&answer)?;
-    } else {
-        screen.line("asked for a cycle; `bowline status` tells how it ends")?;
-    }
-    Ok(0)
+fn ask(given: &Local, request: &Request) -> Result<Value, Failure> {
+    let place = client::Place::of(given)?;
+    let answer = client::ask(&place, request)
+        .map_err(|failure| Failure::failed(failure).hint(place.hint()))?;
+    value_of(&answer, &request.path)
 }
 
-fn ask(given: &Local, method: Method, path: &str) -> Result<Value, Failure> {
-    let place = client::Place::of(given)?;
-    let Answer { status, body } = client::ask(&place, method, path)
-        .map_err(|failure| Failure::failed(failure).hint(place.hint()))?;
-    if !(200..300).contains(&status) {
-        let what = match serde_json::from_slice::<Problem>(&body) {
+/// What an answer holds; a problem becomes a failure in the agent's words.
+fn value_of(answer: &Answer, path: &str) -> Result<Value, Failure> {
+    let Answer { status, body } = answer;
+    if !(200..300).contains(status) {
+        let what = match serde_json::from_slice::<Problem>(body) {
             Ok(problem) => anyhow!("{}: {}", problem.title, problem.detail),
             Err(_) => anyhow!("the agent answered {path} with status {status}"),
         };
-        let is_unknown = status == NOT_FOUND && path.starts_with(route::DEPLOYMENTS);
+        let is_unknown = *status == NOT_FOUND && path.starts_with(route::DEPLOYMENTS);
         return Err(Failure::failed(what).hint(if is_unknown { LIST } else { "" }));
     }
     if body.is_empty() {
         return Ok(Value::Null);
     }
-    serde_json::from_slice(&body)
+    serde_json::from_slice(body)
         .map_err(|source| Failure::failed(source).of(format!("the answer to {path} is not JSON")))
 }
 

@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** words only: what is shown was said by the agent.
 
+use bowline_api::ask::Rehearsal;
+use bowline_api::cycle::Cycle;
 use bowline_api::hint;
 use bowline_api::outcome::Outcome;
 use bowline_api::record::Record;
@@ -132,6 +134,40 @@ pub(super) fn record(it: &Record, screen: &mut Screen<'_>) -> Result<(), Failure
             conflict.detail,
             kept.unwrap_or_default()
         ))?;
+    }
+    Ok(())
+}
+
+/// One cycle, as `bowline-agent --once` tells it.
+pub(super) fn cycle(cycle: &Cycle, screen: &mut Screen<'_>) -> Result<(), Failure> {
+    let revision = cycle.revision.as_deref().unwrap_or("-");
+    let line = format!("{} {revision} {}", cycle.outcome, cycle.detail);
+    screen.line(line.trim_end())?;
+    for step in &cycle.steps {
+        let path = step.path.as_deref().unwrap_or_default();
+        let line = format!("  {} {} {path}", step.action, step.resource);
+        screen.line(line.trim_end())?;
+    }
+    for warning in &cycle.warnings {
+        screen.line(format_args!("  warning: {warning}"))?;
+    }
+    if !cycle.code.is_empty() {
+        screen.line(format_args!("  code: {}", cycle.code))?;
+    }
+    if let Some(hint) = hint::of(&cycle.code) {
+        screen.line(format_args!("  hint: {hint}"))?;
+    }
+    Ok(())
+}
+
+/// Why there is no plan.
+pub(super) fn hindrance(it: &Rehearsal, screen: &mut Screen<'_>) -> Result<(), Failure> {
+    screen.line(format_args!("would be {}: {}", it.would, it.detail))?;
+    if !it.code.is_empty() {
+        screen.line(format_args!("  code: {}", it.code))?;
+    }
+    if let Some(hint) = hint::of(&it.code) {
+        screen.line(format_args!("  hint: {hint}"))?;
     }
     Ok(())
 }

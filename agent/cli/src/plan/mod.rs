@@ -119,7 +119,8 @@ fn revision_of(compiled: &Compiled) -> String {
     compiled.cleared.verified().revision().to_string()
 }
 
-fn show(view: &PlanView, screen: &mut Screen<'_>) -> Result<(), Failure> {
+/// A plan as lines for people.
+pub(crate) fn show(view: &PlanView, screen: &mut Screen<'_>) -> Result<(), Failure> {
     let widths = view.steps.iter().fold((0, 0, 0), |(action, class, resource), step| {
         (
             action.max(step.action.len()),

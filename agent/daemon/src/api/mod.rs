@@ -1,17 +1,25 @@
-//! The local HTTP API: status, history, and the request for a cycle.
+//! The local HTTP API: how the agent stands, what happened, and what people ask of it.
 //!
-//! **Invariant:** it reads the board and the records, and changes nothing but by asking the loop.
+//! **Invariant:** it reads the board and the records; it changes nothing but the pause, and asks the loop
+//! for everything else.
 //! **Invariant:** sizes, times and connections are limited.
 
+mod answer;
+mod caller;
+mod change;
+mod metrics;
 mod routes;
+mod stream;
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bowline_host::door::files;
 use bowline_host::socket_place::short_enough;
+use bowline_host::state::State;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -21,13 +29,19 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+pub use caller::Rules;
+
 use crate::board::Board;
+use caller::Caller;
 
 /// Connections served at once; more wait.
 const CONNECTIONS_MAX: usize = 64;
 
-/// How long one connection may last.
+/// How long one connection may last: longer than a plan may be waited for.
 const CONNECTION_TIME: Duration = Duration::from_mins(2);
+
+/// How long somebody may listen to events before they have to ask again.
+const LISTENING_TIME: Duration = Duration::from_hours(1);
 
 /// How long a client may take to send its request's head.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -62,6 +76,10 @@ pub struct Served {
     pub board: Arc<Board>,
     /// The folder of records.
     pub records: PathBuf,
+    /// The agent's state, in which a pause is kept.
+    pub state: State,
+    /// What callers are held to.
+    pub rules: Arc<Rules>,
     /// One place: who reads the record log, which may be large.
     pub readers: Arc<Semaphore>,
 }
@@ -69,6 +87,8 @@ pub struct Served {
 /// The open doors of the API.
 #[derive(Debug, Default)]
 pub struct Doors {
+    /// The group of the socket.
+    pub group: Option<u32>,
     socket: Option<UnixListener>,
     address: Option<TcpListener>,
 }
@@ -87,6 +107,7 @@ pub async fn open(
             tracing::warn!(socket = %path.display(), "the socket's path is too long; it lies here");
         }
         doors.socket = Some(bind(&path)?);
+        doors.group = files::group(&path);
     }
     if let Some(address) = address {
         let bound = TcpListener::bind(address).await;
@@ -120,7 +141,13 @@ pub async fn serve(doors: Doors, served: Served) {
         };
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => attend(stream, &served, &places, true).await,
+                Ok((stream, _)) => match stream.peer_cred() {
+                    Ok(them) => {
+                        let caller = Caller::Local { uid: them.uid(), gid: them.gid() };
+                        attend(stream, &served, &places, caller).await;
+                    }
+                    Err(error) => pause_after(&error).await,
+                },
                 Err(error) => pause_after(&error).await,
             }
         }
@@ -131,7 +158,12 @@ pub async fn serve(doors: Doors, served: Served) {
         };
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => attend(stream, &served, &places, false).await,
+                Ok((stream, _)) => match stream.local_addr() {
+                    Ok(reached) => {
+                        attend(stream, &served, &places, Caller::Remote { reached }).await;
+                    }
+                    Err(error) => pause_after(&error).await,
+                },
                 Err(error) => pause_after(&error).await,
             }
         }
@@ -145,7 +177,7 @@ async fn pause_after(error: &std::io::Error) {
     tokio::time::sleep(Duration::from_millis(200)).await;
 }
 
-async fn attend<S>(stream: S, served: &Served, places: &Arc<Semaphore>, may_change: bool)
+async fn attend<S>(stream: S, served: &Served, places: &Arc<Semaphore>, caller: Caller)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -154,17 +186,29 @@ where
     };
     let served = served.clone();
     tokio::spawn(async move {
+        let listens = Arc::new(AtomicBool::new(false));
+        let is_listening = Arc::clone(&listens);
         let service = service_fn(move |request| {
-            let served = served.clone();
-            async move { Ok::<_, Infallible>(routes::answer(request, served, may_change).await) }
+            let (served, listens) = (served.clone(), Arc::clone(&listens));
+            async move {
+                let answer = routes::answer(request, served, caller).await;
+                listens.store(answer.body().is_endless(), Ordering::Relaxed);
+                Ok::<_, Infallible>(answer)
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIME)
+            // One request each: who asks again connects again, and nobody holds a place in between.
+            .keep_alive(false)
             .max_buf_size(16 << 10)
             .serve_connection(TokioIo::new(stream), service);
+        tokio::pin!(connection);
         // A client that goes away, or takes too long, is no event of ours.
-        drop(timeout(CONNECTION_TIME, connection).await);
+        let ended = timeout(CONNECTION_TIME, &mut connection).await;
+        if ended.is_err() && is_listening.load(Ordering::Relaxed) {
+            drop(timeout(LISTENING_TIME, connection).await);
+        }
         drop(place);
     });
 }

@@ -1,17 +1,18 @@
 //! What each path of the local API answers.
 //!
-//! **Invariant:** a changing call needs the socket: whoever may open it may ask.
+//! **Invariant:** a path is known here or answered 404; a known one with another method 405.
 
-use bowline_api::problem::{MEDIA_TYPE, Problem};
 use bowline_api::route;
 use bowline_host::record;
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
-use serde::Serialize;
+use hyper::body::Incoming;
+use hyper::{Method, Request, StatusCode};
 
 use super::Served;
+use super::answer::{Answer, events, json, problem, text};
+use super::caller::Caller;
+use super::stream::Stream;
+use super::{change, metrics};
+use crate::errand::Want;
 
 /// Records given at once.
 const HISTORY_MAX: usize = 1000;
@@ -19,61 +20,117 @@ const HISTORY_MAX: usize = 1000;
 /// Records given when nobody says how many.
 const HISTORY_DEFAULT: usize = 50;
 
-/// Answers a request. The record log is read on a thread of its own, by one request at a time: it may
-/// be large, and whoever asks for health or status does not wait for it.
-pub(super) async fn answer(
-    request: Request<Incoming>,
-    served: Served,
-    may_change: bool,
-) -> Response<Full<Bytes>> {
-    let path = request.uri().path();
-    if !path.starts_with(route::HISTORY) && !path.starts_with(route::DEPLOYMENTS) {
-        return at_once(&request, &served, may_change);
+/// Plain words.
+const PLAIN: &str = "text/plain; charset=utf-8";
+
+/// Paths that are read.
+const READ: [&str; 8] = [
+    route::HEALTHZ,
+    route::READYZ,
+    route::METRICS,
+    route::STATUS,
+    route::PLAN,
+    route::HISTORY,
+    route::DEPLOYMENTS,
+    route::EVENTS,
+];
+
+/// Paths that change something.
+const CHANGE: [&str; 5] = [route::SYNC, route::PAUSE, route::RESUME, route::REVERT, route::RETRY];
+
+/// Answers a request.
+pub(super) async fn answer(request: Request<Incoming>, served: Served, caller: Caller) -> Answer {
+    if let Err(turned) = served.rules.meant_for_us(caller, request.headers()) {
+        return problem(turned.status, "not for this agent", &turned.detail);
     }
-    let Ok(_place) = served.readers.clone().acquire_owned().await else {
-        return at_once(&request, &served, may_change);
+    let path = request.uri().path();
+    let id =
+        path.strip_prefix(route::DEPLOYMENTS).filter(|it| it.is_empty() || it.starts_with('/'));
+    let reads = READ.contains(&path) || id.is_some();
+    match (request.method(), CHANGE.contains(&path)) {
+        (&Method::POST, true) => change::answer(request, served, caller).await,
+        (_, true) => wrong_method("POST asks for it"),
+        (&Method::GET | &Method::HEAD, false) if reads => read(&request, served).await,
+        (_, false) if reads => wrong_method("GET reads it"),
+        _ => {
+            let known = [READ.as_slice(), CHANGE.as_slice()].concat().join(", ");
+            problem(StatusCode::NOT_FOUND, "no such path", &format!("there are {known}"))
+        }
+    }
+}
+
+fn wrong_method(detail: &str) -> Answer {
+    problem(StatusCode::METHOD_NOT_ALLOWED, "wrong method", detail)
+}
+
+async fn read(request: &Request<Incoming>, served: Served) -> Answer {
+    match request.uri().path() {
+        route::HEALTHZ => text(StatusCode::OK, PLAIN, "ok\n"),
+        route::READYZ => ready(&served),
+        route::METRICS => metrics::answer(&served.board),
+        route::STATUS => json(StatusCode::OK, &served.board.status()),
+        route::PLAN => plan(&served).await,
+        route::EVENTS => listen(&served),
+        path => {
+            from_records(path.to_owned(), request.uri().query().map(str::to_owned), served).await
+        }
+    }
+}
+
+/// Ready is an agent that ended what an earlier process left and needs no person.
+fn ready(served: &Served) -> Answer {
+    let status = served.board.status();
+    let is_stranded = status.waiting_for.as_ref().is_some_and(|it| it.kind == "person");
+    match (served.board.is_ready(), is_stranded) {
+        (true, false) => text(StatusCode::OK, PLAIN, "ready\n"),
+        (_, true) => text(StatusCode::SERVICE_UNAVAILABLE, PLAIN, "stranded: a person is needed\n"),
+        (false, _) => {
+            text(StatusCode::SERVICE_UNAVAILABLE, PLAIN, "an earlier change is still being ended\n")
+        }
+    }
+}
+
+async fn plan(served: &Served) -> Answer {
+    let rehearsal = match change::rehearse(served, Want::Sync).await {
+        Ok(rehearsal) => rehearsal,
+        Err(answer) => return *answer,
     };
-    let read = tokio::task::spawn_blocking(move || at_once(&request, &served, may_change));
-    read.await.unwrap_or_else(|error| {
+    if let Some(plan) = rehearsal.plan {
+        return json(StatusCode::OK, &plan);
+    }
+    let detail = format!("{}: {}", rehearsal.code, rehearsal.detail);
+    let title = format!("no plan: the cycle would be {}", rehearsal.would);
+    problem(StatusCode::CONFLICT, &title, &detail)
+}
+
+fn listen(served: &Served) -> Answer {
+    if let Some(ear) = served.board.events().listen() {
+        return events(Stream::new(ear, &served.board.status().phase));
+    }
+    let detail = "too many listen already: ask again when one of them has gone";
+    problem(StatusCode::SERVICE_UNAVAILABLE, "no place", detail)
+}
+
+/// The record log is read on a thread of its own, by one request at a time: it may be large, and whoever
+/// asks for health or status does not wait for it.
+async fn from_records(path: String, query: Option<String>, served: Served) -> Answer {
+    let Ok(_place) = served.readers.clone().acquire_owned().await else {
+        return problem(StatusCode::SERVICE_UNAVAILABLE, "not answered", "the agent ends");
+    };
+    let reading = tokio::task::spawn_blocking(move || match path.as_str() {
+        route::HISTORY => history(query.as_deref(), &served),
+        path => {
+            let id = path.trim_start_matches(route::DEPLOYMENTS).trim_start_matches('/');
+            deployment(id, &served)
+        }
+    });
+    reading.await.unwrap_or_else(|error| {
         problem(StatusCode::INTERNAL_SERVER_ERROR, "not answered", &error.to_string())
     })
 }
 
-fn at_once(
-    request: &Request<Incoming>,
-    served: &Served,
-    may_change: bool,
-) -> Response<Full<Bytes>> {
-    let path = request.uri().path();
-    match (request.method(), path) {
-        (&Method::GET, route::HEALTHZ) => text(StatusCode::OK, "ok\n"),
-        (&Method::GET, route::STATUS) => json(StatusCode::OK, &served.board.status()),
-        (&Method::GET, route::HISTORY) => history(request, served),
-        (&Method::GET, path) if path.starts_with(route::DEPLOYMENTS) => {
-            deployment(path.trim_start_matches(route::DEPLOYMENTS).trim_start_matches('/'), served)
-        }
-        (&Method::POST, route::SYNC) if may_change => {
-            served.board.ask_sync();
-            json(StatusCode::ACCEPTED, &serde_json::json!({"asked": true}))
-        }
-        (&Method::POST, route::SYNC) => problem(
-            StatusCode::FORBIDDEN,
-            "not by this address",
-            "changing calls are taken at the socket only: whoever may open it may ask",
-        ),
-        (_, route::HEALTHZ | route::STATUS | route::HISTORY | route::SYNC) => {
-            problem(StatusCode::METHOD_NOT_ALLOWED, "wrong method", "GET reads, POST /v1/sync asks")
-        }
-        _ => problem(
-            StatusCode::NOT_FOUND,
-            "no such path",
-            "there are /healthz, /v1/status, /v1/history, /v1/deployments/ID and /v1/sync",
-        ),
-    }
-}
-
-fn history(request: &Request<Incoming>, served: &Served) -> Response<Full<Bytes>> {
-    let asked = request.uri().query().and_then(|it| it.strip_prefix("limit="));
+fn history(query: Option<&str>, served: &Served) -> Answer {
+    let asked = query.and_then(|it| it.strip_prefix("limit="));
     let limit = match asked.map(str::parse::<usize>) {
         None => HISTORY_DEFAULT,
         Some(Ok(limit)) => limit.min(HISTORY_MAX),
@@ -104,7 +161,7 @@ fn is_id(id: &str) -> bool {
     })
 }
 
-fn deployment(id: &str, served: &Served) -> Response<Full<Bytes>> {
+fn deployment(id: &str, served: &Served) -> Answer {
     if !is_id(id) {
         let like = "an id is like d000042-0123456789ab; /v1/history lists them";
         return problem(StatusCode::NOT_FOUND, "no such deployment", like);
@@ -118,34 +175,7 @@ fn deployment(id: &str, served: &Served) -> Response<Full<Bytes>> {
     }
 }
 
-fn unreadable(error: &(dyn std::error::Error + 'static)) -> Response<Full<Bytes>> {
+fn unreadable(error: &(dyn std::error::Error + 'static)) -> Answer {
     let detail = bowline_host::failure::chain(error);
     problem(StatusCode::INTERNAL_SERVER_ERROR, "the records cannot be read", &detail)
-}
-
-fn text(status: StatusCode, body: &'static str) -> Response<Full<Bytes>> {
-    respond(status, "text/plain; charset=utf-8", Bytes::from_static(body.as_bytes()))
-}
-
-fn json(status: StatusCode, value: &impl Serialize) -> Response<Full<Bytes>> {
-    match serde_json::to_vec(value) {
-        Ok(body) => respond(status, "application/json", body.into()),
-        Err(error) => {
-            problem(StatusCode::INTERNAL_SERVER_ERROR, "no JSON form", &error.to_string())
-        }
-    }
-}
-
-fn problem(status: StatusCode, title: &str, detail: &str) -> Response<Full<Bytes>> {
-    let problem =
-        Problem { title: title.to_owned(), status: status.as_u16(), detail: detail.to_owned() };
-    let body = serde_json::to_vec(&problem).unwrap_or_default();
-    respond(status, MEDIA_TYPE, body.into())
-}
-
-fn respond(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    response
 }

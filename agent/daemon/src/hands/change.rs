@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bowline_api::ask::event;
 use bowline_api::record::{Conflict, Record};
 use bowline_engine::phase::{Call, Event, Failure, Settlement, Slots, Staging, Weight};
 use bowline_engine::plan::Validation;
@@ -119,7 +120,7 @@ impl Host {
 
     pub(super) fn probe(&mut self, not_before: Duration, calls: &[Call]) -> Result<Event, Halt> {
         let wait = not_before.saturating_sub(clock::since_boot());
-        if self.board.pause(wait) {
+        if self.board.linger(wait) {
             return Err(Halt::Stop);
         }
         let calls: Vec<_> =
@@ -135,7 +136,7 @@ impl Host {
         steps: &[Step],
         wait: Duration,
     ) -> Result<Event, Halt> {
-        if self.board.pause(wait) {
+        if self.board.linger(wait) {
             return Err(Halt::Stop);
         }
         if let [Step { deed: Deed::Run(run), resource, .. }] = steps {
@@ -220,6 +221,7 @@ impl Host {
         let stranded = record.outcome == bowline_api::outcome::Outcome::Stranded;
         let kept = or_tell!(self.gear()?.records.append(record));
         tracing::info!(seq = kept.seq, outcome = %kept.outcome, reason = kept.reason, "recorded");
+        self.board.events().publish(event::RECORD, &kept);
         if is_deployment
             && !stranded
             && let Some(journal) = self.journal.take()

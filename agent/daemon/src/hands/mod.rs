@@ -8,12 +8,15 @@ mod source;
 mod change;
 mod rest;
 mod refresh;
+mod tell;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use bowline_api::ask::{Rehearsal, event};
+use bowline_api::cycle::PlanView;
 use bowline_engine::ending::Ending;
 use bowline_engine::phase::{Effect, Event, Failure, Turn, Weight};
 use bowline_host::clean::{self, Ended};
@@ -31,6 +34,8 @@ use bowline_model::facts::Facts;
 use bowline_model::generation::Generation;
 use bowline_model::mark::Mark;
 
+use tokio::sync::oneshot::Sender;
+
 use crate::board::Board;
 use crate::cannot_start::CannotStart;
 use crate::driver::{Halt, Hands};
@@ -38,7 +43,7 @@ use crate::gear::Gear;
 use crate::patience::allowance;
 use crate::reload::Watched;
 use failures::{fatal, told};
-pub(crate) use rest::no_control;
+pub(crate) use tell::{no_control, paused};
 
 /// The real host.
 #[derive(Debug)]
@@ -63,6 +68,8 @@ pub struct Host {
     pub(crate) stop: Arc<AtomicBool>,
     pub(crate) run: Run,
     pub(crate) ending: Option<Box<Ending>>,
+    pub(crate) shown: Option<PlanView>,
+    pub(crate) rehearsal: Option<Sender<Rehearsal>>,
 }
 
 /// How long the loop runs.
@@ -93,7 +100,7 @@ impl Host {
     }
 
     fn clean(&self, deployment: &str, ended: Ended, wait: Duration) -> Result<Event, Halt> {
-        if self.board.pause(wait) {
+        if self.board.linger(wait) {
             return Err(Halt::Stop);
         }
         told(clean::clean(&self.root, deployment, ended).map(Event::Cleaned))
@@ -157,11 +164,17 @@ impl Hands for Host {
 
     fn watch(&mut self, turn: &Turn) {
         let word = turn.state.phase.word();
+        let mut is_new = false;
         self.board.tell(|status| {
-            if status.phase != word {
+            is_new = status.phase != word;
+            if is_new {
                 word.clone_into(&mut status.phase);
             }
         });
+        if is_new {
+            self.board.meters().enter(word, clock::since_boot());
+            self.board.events().publish(event::PHASE, &serde_json::json!({"phase": word}));
+        }
         if !matches!(turn.effect, Effect::Rest { .. }) {
             self.board.herald().status(word);
         }
@@ -180,7 +193,10 @@ impl Host {
             Effect::Observe(survey) => self.observe(&survey),
             Effect::Prove { paths, units } => self.prove(&paths, &units),
             Effect::Settle(settlement) => self.settle(*settlement),
-            Effect::Show(_) => Ok(Event::Shown),
+            Effect::Show(view) => {
+                self.shown = Some(*view);
+                Ok(Event::Shown)
+            }
             Effect::Record(record) => self.keep_record(*record),
             other => self.change(other),
         }

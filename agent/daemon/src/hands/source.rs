@@ -51,11 +51,12 @@ impl Host {
     }
 
     fn fetch(&mut self, from: &ObjectId, means: Means) -> Result<Event, Halt> {
-        let Self { gear, settings, root, state, stop, .. } = self;
+        let Self { gear, settings, root, state, stop, board, .. } = self;
         let Gear { known, remotes, repository, .. } = Gear::of(gear, settings, root, state)?;
         let most = usize::try_from(known.trust.limits.commits_per_walk).unwrap_or(usize::MAX);
         let tip = match means {
             Means::Remote => {
+                board.meters().poll();
                 let limits = FetchLimits {
                     bytes: known.trust.limits.pack_bytes.as_bytes(),
                     timeout: settings.fetch_timeout,

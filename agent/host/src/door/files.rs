@@ -116,6 +116,11 @@ pub fn stamp(path: &Path) -> Option<Stamp> {
     Some(Stamp { inode: found.ino(), size: found.len(), changed })
 }
 
+/// The group of what a path leads to; `None` when there is nothing.
+pub fn group(path: &Path) -> Option<u32> {
+    fs::metadata(path).ok().map(|it| it.gid())
+}
+
 /// Sets a file's mode.
 pub fn set_mode(path: &Path, mode: u32) -> Result<(), OsFailure> {
     let permissions = Permissions::from_mode(mode);

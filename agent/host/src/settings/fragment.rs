@@ -78,10 +78,11 @@ pub(super) struct Trust {
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub(super) struct Api {
     pub(super) socket: Option<String>,
     pub(super) listen: Option<String>,
+    pub(super) token_file: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -130,6 +131,7 @@ impl Fragment {
             api: Api {
                 socket: or(&mine.api.socket, &other.api.socket),
                 listen: or(&mine.api.listen, &other.api.listen),
+                token_file: or(&mine.api.token_file, &other.api.token_file),
             },
             control: Control {
                 url: or(&mine.control.url, &other.control.url),

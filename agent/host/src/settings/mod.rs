@@ -60,6 +60,8 @@ pub struct Settings {
     pub socket: Option<PathBuf>,
     /// The local API's address.
     pub listen: Option<String>,
+    /// The token for changing calls at that address.
+    pub api_token: Option<PathBuf>,
     /// The control service.
     pub control: Option<String>,
     /// How to log.
@@ -173,6 +175,9 @@ impl Place<'_> {
             socket: Some(self.path(given.api.socket.as_ref(), defaults.api.socket.as_ref()))
                 .filter(|_| merged.api.socket.as_ref().is_some_and(|it| !it.is_empty())),
             listen: merged.api.listen.clone().filter(|it| !it.is_empty()),
+            api_token: Some(text(merged.api.token_file.as_ref()))
+                .filter(|it| !it.is_empty())
+                .map(|it| self.literal(&it)),
             control: merged.control.url.clone().filter(|it| !it.is_empty()),
             log: self.log(&text(merged.log.format.as_ref()))?,
             file: self.file.to_owned(),

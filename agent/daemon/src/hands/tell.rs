@@ -1,0 +1,150 @@
+//! Tells how cycles end and what is waited for: in the log, in the status, to listeners.
+//!
+//! **Invariant:** what is waited for is in the status, with its end.
+
+use std::time::Duration;
+
+use bowline_api::ask::{Over, Paused, event};
+use bowline_api::hint;
+use bowline_api::outcome::Outcome;
+use bowline_api::status::{Committed, Condition, Last, Quarantined, WaitingFor};
+use bowline_engine::ending::Ending;
+use bowline_host::door::clock;
+use bowline_host::pause::Pause;
+use jiff::Timestamp;
+
+use super::Host;
+
+impl Host {
+    /// Tells the log and the status how a cycle ended.
+    pub(super) fn say(&self, ending: &Ending) {
+        let cycle = &ending.cycle;
+        let revision = cycle.revision.clone().unwrap_or_default();
+        if cycle.outcome.exit_code() == 0 {
+            tracing::info!(outcome = %cycle.outcome, revision, detail = cycle.detail, "cycle over");
+        } else {
+            tracing::warn!(
+                outcome = %cycle.outcome, revision, reason = cycle.reason, code = cycle.code,
+                commit = cycle.commit.as_deref(), detail = cycle.detail,
+                hint = hint::of(&cycle.code), "cycle over"
+            );
+        }
+        self.board.tell(|status| {
+            status.last = Some(Last {
+                deployment: cycle.deployment.clone().unwrap_or_default(),
+                revision: cycle.revision.clone(),
+                outcome: cycle.outcome,
+                reason: cycle.reason.clone(),
+                code: cycle.code.clone(),
+                detail: cycle.detail.clone(),
+                at: rfc3339(clock::wall()),
+            });
+            status.last_attempted_revision.clone_from(&cycle.revision);
+            status.warnings.clone_from(&cycle.warnings);
+            status.warnings.extend(self.settings.control.as_ref().map(|url| no_control(url)));
+            status.conditions = conditions(ending);
+        });
+        let over = Over { number: self.board.number(), cycle: cycle.clone() };
+        self.board.events().publish(event::OUTCOME, &over);
+    }
+
+    /// Tells what stands, from what is durable.
+    pub(super) fn tell_standing(&self) {
+        let standing = self.standing.as_ref();
+        let ledger = self.state.ledger().unwrap_or_default();
+        self.board.tell(|status| {
+            status.last_applied_revision = standing.map(|it| it.revision.to_string());
+            status.committed = standing.map(|it| Committed {
+                generation: it.number,
+                revision: it.revision.to_string(),
+                since: rfc3339(it.at),
+            });
+            let entry = |it: bowline_model::generation::Quarantine| Quarantined {
+                revision: it.revision.to_string(),
+                resources: it.delta.into_iter().map(|change| change.resource).collect(),
+                reason: it.reason,
+                at: rfc3339(it.at),
+            };
+            status.quarantine = ledger.quarantine.into_iter().map(entry).collect();
+        });
+    }
+
+    /// One line for the service manager: how the last cycle ended, and what comes next.
+    pub(super) fn tell_manager(&self) {
+        let status = self.board.status();
+        let last = status.last.map(|it| {
+            let revision = it.revision.unwrap_or_default();
+            format!("{} {revision}: {}", it.outcome, it.reason)
+        });
+        let next = status.next_poll.map(|it| format!("; next look at {it}"));
+        let (last, next) = (last.unwrap_or_default(), next.unwrap_or_default());
+        self.board.herald().status(&format!("{last}{next}"));
+    }
+
+    /// Tells what is waited for: a person, the end of a pause, or the next poll.
+    pub(super) fn tell_wait(&self, time: Option<Duration>, stranded: bool, pause: Option<&Pause>) {
+        let now = clock::wall();
+        let until = time.map(|it| rfc3339(now + i64::try_from(it.as_secs()).unwrap_or(0)));
+        let waiting = |kind: &str, holder: &str, until: Option<String>, detail: &str| WaitingFor {
+            kind: kind.to_owned(),
+            holder: holder.to_owned(),
+            since: rfc3339(now),
+            until,
+            detail: detail.to_owned(),
+        };
+        let waiting = match pause.map(paused) {
+            _ if stranded => waiting("person", "an operator", None, "the host is stranded"),
+            Some(Paused { holder, reason, since, until }) => {
+                WaitingFor { since, ..waiting("pause", &holder, until, &reason) }
+            }
+            None => waiting("poll", "the agent", until.clone(), "the next look at the repository"),
+        };
+        self.board.tell(|status| {
+            status.next_poll.clone_from(&until);
+            status.waiting_for = Some(waiting);
+        });
+    }
+}
+
+/// A pause on the wire.
+pub(crate) fn paused(pause: &Pause) -> Paused {
+    Paused {
+        holder: pause.holder.clone(),
+        reason: pause.reason.clone(),
+        since: rfc3339(pause.since),
+        until: pause.until.map(rfc3339),
+    }
+}
+
+/// What is said while a control service is named that nothing is sent to.
+pub(crate) fn no_control(url: &str) -> String {
+    format!("control.url is {url}: this version keeps records on the host only")
+}
+
+fn rfc3339(seconds: i64) -> String {
+    Timestamp::from_second(seconds).unwrap_or_default().to_string()
+}
+
+fn conditions(ending: &Ending) -> Vec<Condition> {
+    let cycle = &ending.cycle;
+    let good = cycle.outcome.exit_code() == 0;
+    let condition = |kind: &str, holds: bool, reason: &str| Condition {
+        kind: kind.to_owned(),
+        status: if holds { "True" } else { "False" }.to_owned(),
+        reason: reason.to_owned(),
+        message: cycle.detail.clone(),
+    };
+    let reason = match cycle.outcome {
+        Outcome::Reverted => "RolledBack",
+        _ => cycle.reason.as_str(),
+    };
+    let unverified = matches!(cycle.outcome, Outcome::Refused | Outcome::Pending);
+    let stalled = matches!(cycle.outcome, Outcome::Stranded | Outcome::Held | Outcome::Refused);
+    vec![
+        condition("Ready", good, reason),
+        condition("Reconciling", false, reason),
+        condition("Stalled", stalled, reason),
+        condition("Healthy", good, reason),
+        condition("SourceVerified", !unverified, reason),
+    ]
+}
