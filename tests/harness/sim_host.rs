@@ -10,18 +10,15 @@ use bowline_agent::driver::Halt;
 use bowline_api::cycle::PlanView;
 use bowline_api::record::Record;
 use bowline_engine::ending::Ending;
-use bowline_engine::phase::{Effect, Event, Failure, Settlement, Staging, Weight};
+use bowline_engine::phase::{Effect, Event, Failure, Settlement, Weight};
 use bowline_engine::settings::Settings;
 use bowline_engine::wish::Wish;
 use bowline_model::digest::Sha256;
 use bowline_model::facts::Facts;
 use bowline_model::form::{Form, Inode};
 use bowline_model::generation::Generation;
-use bowline_model::mark::Mark;
 use bowline_model::probe_call::Answer;
-use bowline_model::step::{Deed, Step};
 use bowline_model::survey::{Condition, Guard, Seen, Sight, Survey};
-use bowline_model::tree::Content;
 use bowline_model::unit::UnitState;
 
 use crate::disk::Disk;
@@ -226,7 +223,7 @@ impl SimHost {
         })
     }
 
-    fn seen(&self, path: &str) -> Seen {
+    pub(crate) fn seen(&self, path: &str) -> Seen {
         match self.disk.live.get(path) {
             None => Seen { form: Form::Absent, inode: None, obstacle: None },
             Some(thing) => {

@@ -224,7 +224,7 @@ mod tests {
             (masked(false), runs, false, true, false),
             (masked(false), runs, true, true, true),
             (masked(true), runs, false, true, true),
-            (masked(false), self::wish(None, Some(false), Some(true)), false, true, true),
+            (masked(false), wish(None, Some(false), Some(true)), false, true, true),
         ] {
             let one = one(seen, wish, is_new_text);
             assert_eq!(
