@@ -229,6 +229,19 @@ fn a_unit_that_is_only_to_be_watched_is_left_as_it_is() {
     assert!(!host.disk.units.running.contains_key("shop.service"));
 }
 
+#[test]
+fn what_ran_runs_again_also_after_a_power_cut_behind_its_way_back() {
+    let mut host = settled();
+    host.disk.units.enabled.retain(|unit| unit == "other.service");
+    let (_, running) = host.disk.units.picture();
+    host.reboots = true;
+    host.faults = vec![(8, Fault::DarkAfter), (12, Fault::DarkBefore)];
+    live(&mut host, 1);
+    let cycle = &host.endings[0].cycle;
+    assert_ne!(cycle.outcome, Outcome::Stranded, "{}\n{cycle:#?}", host.log.join("\n"));
+    assert_eq!(host.disk.units.picture().1, running);
+}
+
 #[derive(Debug, Clone)]
 enum Act {
     Merge(bool),

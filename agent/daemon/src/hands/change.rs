@@ -143,12 +143,8 @@ impl Host {
             let done = Commands::of(&self.root).undo(resource, run);
             return told(done.map(|_| Event::Undone(Vec::new())));
         }
-        if let [Step { deed: Deed::Unit(telling), .. }] = steps {
-            let done = self.services.take_back(&self.root, telling);
-            return told(done.map(|()| Event::Undone(Vec::new())));
-        }
-        if steps.is_empty() {
-            return Ok(Event::Undone(Vec::new()));
+        if steps.iter().all(|it| matches!(it.deed, Deed::Unit(_))) {
+            return self.take_units_back(steps);
         }
         let stages_open = match self.stages(deployment, stages) {
             Ok(stages) => stages,
@@ -162,6 +158,15 @@ impl Host {
             }
         }
         Ok(Event::Undone(conflicts))
+    }
+
+    /// Takes back what units were told, the last first.
+    fn take_units_back(&self, steps: &[Step]) -> Result<Event, Halt> {
+        for step in steps.iter().rev() {
+            let Deed::Unit(telling) = &step.deed else { continue };
+            or_tell!(self.services.take_back(&self.root, telling));
+        }
+        Ok(Event::Undone(Vec::new()))
     }
 
     /// Keeps how far was verified, and tells the witness.

@@ -11,7 +11,7 @@ use bowline_api::record::{Conflict, Proof};
 use bowline_model::digest::Sha256;
 use bowline_model::form::Form;
 use bowline_model::mark::{Blame, Mark, Verdict, Why};
-use bowline_model::step::{Class, Deed};
+use bowline_model::step::{Class, Deed, Step};
 use bowline_model::survey::Seen;
 use bowline_model::unit::UnitState;
 
@@ -75,13 +75,13 @@ pub(crate) fn undo_next(memory: Memory, quest: Quest, tx: Box<Transaction>) -> T
 }
 
 fn undo_effect(memory: &Memory, tx: &Transaction, wait: Duration) -> Effect {
-    let range = tx.next_undo().unwrap_or_default();
     // A step whose manifest says that it cannot be taken back is left as it is.
-    let steps = tx.steps.get(range).unwrap_or_default().iter();
-    let steps = steps
-        .filter(|step| step.class != Class::None)
-        .map(|it| tx.backward(it, &memory.facts.boot))
-        .collect();
+    let may_go_back = |step: &&Step| step.class != Class::None;
+    let steps: Vec<&Step> = match tx.next_undo() {
+        Some(range) => tx.steps.get(range).unwrap_or_default().iter().filter(may_go_back).collect(),
+        None => tx.provable().filter(|step| matches!(step.deed, Deed::Unit(_))).collect(),
+    };
+    let steps = steps.into_iter().map(|it| tx.backward(it, &memory.facts.boot)).collect();
     let (deployment, stages) = (tx.opening.deployment.clone(), tx.stages.clone());
     Effect::Undo { deployment, stages, steps, wait }
 }
@@ -167,9 +167,15 @@ pub(super) fn unproved(
 pub(super) fn proved(
     memory: Memory,
     quest: Quest,
-    tx: Box<Transaction>,
+    mut tx: Box<Transaction>,
     (seen, units): (&[Seen], Option<&[UnitState]>),
 ) -> Turn {
+    // What runs is forgotten by a boot, also when it was taken back before that: once more, then.
+    if !tx.units_again && compare_units(&tx, units).is_err() {
+        tx.units_again = true;
+        let effect = undo_effect(&memory, &tx, Duration::ZERO);
+        return turn(memory, Phase::Undoing(quest, tx, 0), effect);
+    }
     let proof = match compare(&tx, seen).and_then(|forms| Ok((forms, compare_units(&tx, units)?))) {
         Ok((forms, units)) => proof_of_digests(forms, units),
         Err(different) => {
