@@ -139,6 +139,13 @@ fn settings_are_checked_and_the_files_named() {
         );
         with(url).is(2, "", &stderr);
     }
+    let hint = "hint: correct the file that tokenFile or netrcFile under [source] names; its mode is \
+                0600\n";
+    let stderr = format!(
+        "error: source.url in HERE/other.toml\ncaused by: find credentials for \
+         https://git.example/a\ncaused by: there is no file HERE/none\n{hint}"
+    );
+    with("\"https://git.example/a\"\ntokenFile = \"none\"").is(2, "", &stderr);
     // What is not there now may be there later.
     assert_eq!(with("\"file:///srv/nowhere.git\"").code, 0);
 }

@@ -250,6 +250,19 @@ fn a_redirect_to_another_server_takes_no_credentials_along() {
 }
 
 #[test]
+fn a_proxy_is_asked_for_what_is_behind_it() {
+    let shop = careful();
+    let proxy = Villain::start(|it| it.answer("502 Bad Gateway", "text/plain", b"no such host"));
+    let more = format!("{TIMEOUT}proxy = \"{}\"\n", proxy.url("/"));
+    shop.fetch_from("\"http://git.example.invalid/fleet.git\"", &more);
+    let told = shop.once();
+    let cycle = told.ended_for(Outcome::Failed, "remote-refused");
+    assert!(cycle.detail.ends_with("status 502: no such host"), "{}", cycle.detail);
+    let asked = "post http://git.example.invalid/fleet.git/git-upload-pack http/1.1";
+    assert!(proxy.heard()[0].starts_with(asked), "{:?}", proxy.heard());
+}
+
+#[test]
 fn redirects_in_a_circle_end() {
     let shop = careful();
     let circle = Villain::start(|it| {

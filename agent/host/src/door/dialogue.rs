@@ -154,9 +154,9 @@ impl Dialogue {
                     break;
                 }
                 Ok(None) => {
-                    let output = Some(self.output.as_fd()).filter(|_| self.complaints.is_some());
-                    let flags = PollFlags::empty();
-                    if wait(output, flags, self.complaints.as_ref()).is_err() {
+                    // Not its output: one that is closed would end each wait at once.
+                    let nothing = PollFlags::empty();
+                    if wait(None, nothing, self.complaints.as_ref()).is_err() {
                         break;
                     }
                 }

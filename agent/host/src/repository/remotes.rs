@@ -11,8 +11,8 @@ use super::address::{Address, shown};
 use super::credentials::Credentials;
 use super::fetch_failure::FetchFailure;
 use crate::door::clock;
-use crate::http::Address as WebAddress;
 use crate::http::tls::Trust;
+use crate::http::{Address as WebAddress, HttpFailure, Scheme};
 use crate::settings::{Access, Settings};
 
 /// Notes that could not be brought are tried again after this: each try may cost a whole pack.
@@ -52,9 +52,25 @@ impl Remotes {
     /// Whether they can be fetched from, whatever is there now. Gives the first that cannot.
     pub fn check(&self) -> Result<(), FetchFailure> {
         self.urls.iter().try_for_each(|url| match Address::of(url)? {
-            Address::Web(address) => Credentials::find(self, &address, &shown(url)).map(drop),
+            Address::Web(address) => {
+                Credentials::find(self, &address, &shown(url))?;
+                self.check_trust(url, &address)
+            }
             Address::Local(_) | Address::Ssh(_) => Ok(()),
         })
+    }
+
+    /// Whether certificates can be used, where TLS is spoken.
+    fn check_trust(&self, url: &str, address: &WebAddress) -> Result<(), FetchFailure> {
+        let [home, _] = self.trusts(Needed::Perhaps);
+        match (address.scheme(), home.config()) {
+            (Scheme::Https, Err(source)) => {
+                let peer = address.host_and_port();
+                let source = Box::new(HttpFailure::Trust { peer, source });
+                Err(FetchFailure::Http { url: shown(url), source })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// As they were named, in their order.

@@ -76,6 +76,28 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn an_answer_that_breaks_off_anywhere_is_never_taken_for_one() {
+        let id = "a".repeat(40);
+        let (mut refs, mut sent) = (Vec::new(), Vec::new());
+        packet::write(&mut refs, &format!("{id} refs/heads/main\n"));
+        packet::write_flush(&mut refs);
+        packet::write(&mut sent, "packfile\n");
+        packet::write(&mut sent, "\u{1}PACK");
+        packet::write_flush(&mut sent);
+        for length in 0..refs.len() {
+            let mut packets = Packets::of(Pieces(&refs[..length], 5));
+            let mut wanted = refs::Refs::wanted(&["refs/heads/main"]);
+            assert_eq!(wanted.read(&mut packets), Err(BadAnswer::Cut), "{length}");
+        }
+        for length in 0..sent.len() {
+            let mut packets = Packets::of(Pieces(&sent[..length], 5));
+            let read = pack::find_in_version_2(&mut packets)
+                .and_then(|()| pack::receive(&mut packets, |_| Ok(())));
+            assert_eq!(read, Err(BadAnswer::Cut), "{length}");
+        }
+    }
+
+    #[test]
     fn packets_are_the_same_however_their_bytes_arrive() {
         let bytes = b"0008abcd00010005x0000";
         for size in 1..=bytes.len() {
