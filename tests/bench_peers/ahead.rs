@@ -16,6 +16,7 @@ use bowline_agent::board::Board;
 use bowline_agent::compose::compose;
 use bowline_agent::driver::{self, Halt, Hands};
 use bowline_agent::hands::Host;
+use bowline_agent::report;
 use bowline_engine::memory::LOOK_EVERY;
 use bowline_engine::phase::{Effect, Event, Turn};
 use bowline_engine::wish::Wish;
@@ -56,7 +57,8 @@ pub(crate) fn cycles(words: &[OsString]) -> Result<()> {
     let settings = settings::load(Path::new(config), Path::new(root))?;
     let board = Arc::new(Board::default());
     let stop = Arc::new(AtomicBool::new(false));
-    let agent = compose(settings, Arc::clone(&board), stop, false)?;
+    let post = report::post(&settings);
+    let agent = compose(settings, Arc::clone(&board), post, stop, false)?;
     let mut hands = Ahead { host: agent.host, board, before: None, spent: Vec::new(), count };
     let halt = driver::run(agent.first, &mut hands);
     ensure!(matches!(halt, Halt::Stop), "the loop ended: {halt}");

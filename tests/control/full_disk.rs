@@ -9,11 +9,24 @@ use crate::host::Host;
 use crate::service::{Folder, Service};
 
 /// A process that keeps a mount namespace open, in which the store's folder is small.
-struct Small(Child);
+pub(crate) struct Small(Child);
 
 impl Small {
+    /// Its process, whose mount namespace it is in.
+    pub(crate) fn id(&self) -> String {
+        self.0.id().to_string()
+    }
+
+    /// Gives it room.
+    pub(crate) fn grow(&self, folder: &Folder) {
+        let id = self.id();
+        let mut mount = Command::new("nsenter");
+        mount.args(["--mount", "--target", &id, "mount", "-o", "remount,size=64m"]);
+        assert!(mount.arg(folder.path().join("store")).status().unwrap().success());
+    }
+
     /// `None` without the rights.
-    fn at(folder: &Folder) -> Option<Self> {
+    pub(crate) fn at(folder: &Folder) -> Option<Self> {
         let store = folder.path().join("store");
         std::fs::create_dir_all(&store).unwrap();
         let ready = folder.path().join("ready");
@@ -49,7 +62,7 @@ impl Drop for Small {
 fn a_full_disk_is_told_loses_nothing_and_is_over_when_there_is_room() {
     let folder = Folder::new();
     let Some(small) = Small::at(&folder) else { return };
-    let id = small.0.id().to_string();
+    let id = small.id();
     let service = Service::under(folder, &["nsenter", "--mount", "--target", &id], "");
     let mut host = Host::enrolled(&service, "web-1");
     host.tell_many(1500);

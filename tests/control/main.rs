@@ -28,3 +28,7 @@ mod restarts;
 mod full_disk;
 mod described;
 mod conformance;
+mod site;
+mod reporting;
+mod outages;
+mod spool;

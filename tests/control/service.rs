@@ -110,6 +110,13 @@ impl Service {
         });
     }
 
+    /// From now on it listens at the address that it has.
+    pub(crate) fn stay(&self) {
+        let file = self.folder.path().join("control.toml");
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, text.replace("127.0.0.1:0", &self.address.to_string())).unwrap();
+    }
+
     fn pid(&self) -> Pid {
         Pid::from_raw(self.child.as_ref().unwrap().id().try_into().unwrap())
     }

@@ -35,6 +35,7 @@ pub mod nginx;
 pub mod villain;
 pub mod picture;
 pub mod strace;
+pub mod wall_clock;
 pub mod crash;
 pub mod patience;
 pub mod programs;

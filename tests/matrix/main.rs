@@ -1,6 +1,6 @@
 //! Prints one table: every fault row and attack of the design, its tests, and how they ended.
 //!
-//! `cargo matrix` runs the simulation and the scenarios, and reads their own lines.
+//! `cargo matrix` runs the simulation, the scenarios and the tests of control, and reads their own lines.
 //! `cargo matrix -- FILE` reads the output of an earlier run instead.
 //!
 //! **Invariant:** a row without a test says so; a test that failed makes the command fail.
@@ -37,7 +37,7 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 fn run_tests() -> anyhow::Result<String> {
-    let suites = ["simulation", "scenarios"];
+    let suites = ["simulation", "scenarios", "control"];
     let targets = suites.iter().flat_map(|it| ["--test", it]);
     eprintln!("runs the suites {}; this takes some minutes", suites.join(", "));
     let output = Command::new(env!("CARGO"))

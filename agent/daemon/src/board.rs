@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bowline_api::status::Status;
+use bowline_api::status::{Control, Status};
 use bowline_host::door::clock;
 use bowline_host::pause::Pause;
 
@@ -62,6 +62,8 @@ impl Board {
     pub fn status(&self) -> Status {
         let mut status = lock(&self.status).clone();
         status.warnings.extend(lock(&self.notes).iter().cloned());
+        let warning = status.control.as_ref().and_then(Control::warning);
+        status.warnings.extend(warning);
         status
     }
 

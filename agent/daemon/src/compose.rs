@@ -30,8 +30,9 @@ use bowline_model::mark::Mark;
 use crate::board::Board;
 use crate::cannot_start::{CannotStart, damaged, opening};
 use crate::gear::{self, Gear};
-use crate::hands::{Host, Run, no_control};
+use crate::hands::{Host, Run};
 use crate::reload::Watched;
+use crate::report::Post;
 
 /// Everything the loop needs.
 #[derive(Debug)]
@@ -48,6 +49,7 @@ pub struct Agent {
 pub fn compose(
     settings: Settings,
     board: Arc<Board>,
+    post: Arc<Post>,
     stop: Arc<AtomicBool>,
     once: bool,
 ) -> Result<Agent, CannotStart> {
@@ -57,12 +59,7 @@ pub fn compose(
     }
     let state = State::open(&settings.state).map_err(opening("open the state folder"))?;
     let lock = lock::take(state.folder()).map_err(opening("take the state folder's lock"))?;
-    let root = Root::open(&settings.root).map_err(|error| {
-        CannotStart::Settings(format!(
-            "the root folder cannot be used: {}; make it first",
-            chain(&error)
-        ))
-    })?;
+    let root = open_root(&settings)?;
     let (left, journal) = left_behind(&state, &root)?;
     let witness = Witness::beside(&settings.key);
     let (durable, left, damage) = match kept(&state, &witness) {
@@ -73,7 +70,7 @@ pub fn compose(
     };
     let recovering = matches!(left, Left::Marks(_));
     let gear = match left {
-        Left::Nothing => Some(Gear::open(&settings, &root, &state)?),
+        Left::Nothing => Some(Gear::open(&settings, &root, &state, &post)?),
         Left::Marks(_) | Left::Damage { .. } => None,
     };
     let facts = facts_of(&root, recovering)?;
@@ -86,7 +83,7 @@ pub fn compose(
     );
     let quest = Quest { now: clock::since_boot(), wall: clock::wall(), ..Quest::default() };
     board.remember(state.pause().map_err(damaged("read the pause"))?);
-    introduce(&board, &settings, name);
+    introduce(&board, name);
     let host = Host {
         blobs: state.folder().join("cache/blobs"),
         stat_cache: if once { StatCache::of_nothing() } else { StatCache::default() },
@@ -105,6 +102,7 @@ pub fn compose(
         staged: None,
         standing: memory.generation.clone(),
         board,
+        post,
         stop,
         run: if once { Run::Once { recovering } } else { Run::Always },
         ending: None,
@@ -123,6 +121,13 @@ fn facts_of(root: &Root, recovering: bool) -> Result<Option<Facts>, CannotStart>
     }
 }
 
+fn open_root(settings: &Settings) -> Result<Root, CannotStart> {
+    Root::open(&settings.root).map_err(|error| {
+        let why = chain(&error);
+        CannotStart::Settings(format!("the root folder cannot be used: {why}; make it first"))
+    })
+}
+
 /// How the host is called: as its settings say, else as the system does.
 fn name_of(settings: &Settings, facts: Option<&Facts>) -> String {
     match settings.host.as_str() {
@@ -131,12 +136,11 @@ fn name_of(settings: &Settings, facts: Option<&Facts>) -> String {
     }
 }
 
-fn introduce(board: &Board, settings: &Settings, name: String) {
+fn introduce(board: &Board, name: String) {
     board.tell(|status| {
         status.name = name;
         env!("CARGO_PKG_VERSION").clone_into(&mut status.version);
         "freshness not proved: no signer is named".clone_into(&mut status.freshness);
-        status.warnings.extend(settings.control.as_ref().map(|url| no_control(url)));
     });
 }
 

@@ -21,6 +21,7 @@ use bowline_host::witness::Witness;
 use thiserror::Error;
 
 use crate::cannot_start::{CannotStart, damaged, opening};
+use crate::report::Post;
 
 /// What cycles need.
 #[derive(Debug)]
@@ -41,12 +42,17 @@ impl Gear {
         settings: &Settings,
         root: &Root,
         state: &State,
+        post: &Post,
     ) -> Result<Self, CannotStart> {
         let trust = check(settings)?;
         let key = key(settings, state)?;
         let known = Arc::new(known(settings, root, &trust, key.fingerprint()));
-        let records = RecordLog::open(&state.folder().join("records"), Arc::new(key))
-            .map_err(damaged("open the records"))?;
+        let key = Arc::new(key);
+        let spool = Arc::clone(post.spool());
+        let records =
+            RecordLog::open_within(&state.folder().join("records"), Arc::clone(&key), spool)
+                .map_err(damaged("open the records"))?;
+        post.open(key, records.next_seq() - 1);
         let objects = state.folder().join("objects.git");
         let repository =
             Repository::open(&objects).map_err(opening("open the fetched repository"))?;
@@ -59,10 +65,11 @@ impl Gear {
         settings: &Settings,
         root: &Root,
         state: &State,
+        post: &Post,
     ) -> Result<&'a mut Self, CannotStart> {
         let gear = match slot.take() {
             Some(gear) => gear,
-            None => Self::open(settings, root, state)?,
+            None => Self::open(settings, root, state, post)?,
         };
         Ok(slot.insert(gear))
     }

@@ -19,4 +19,5 @@ mod gear;
 pub mod compose;
 pub mod check;
 pub mod api;
+pub mod report;
 pub mod serve;

@@ -72,7 +72,7 @@ fn keep(before: &Settings, fresh: Settings) -> (Settings, Vec<&'static str>) {
         ("api.socket", before.socket != fresh.socket),
         ("api.listen", before.listen != fresh.listen),
         ("api.tokenFile", before.api_token != fresh.api_token),
-        ("control.url", before.control != fresh.control),
+        ("control", (&before.control, before.spool) != (&fresh.control, fresh.spool)),
         ("log.format", before.log != fresh.log),
     ];
     let kept = differing.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect();
@@ -85,6 +85,7 @@ fn keep(before: &Settings, fresh: Settings) -> (Settings, Vec<&'static str>) {
         listen: old.listen,
         api_token: old.api_token,
         control: old.control,
+        spool: old.spool,
         log: old.log,
         ..fresh
     };

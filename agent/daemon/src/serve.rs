@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** the transaction has a thread of its own; tokio serves everything else on another.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -21,6 +22,7 @@ use crate::compose::{Agent, compose};
 use crate::driver::{self, Halt};
 use crate::herald::{Herald, Summons};
 use crate::reload;
+use crate::report::{self, Reporter};
 
 /// How the agent ended.
 #[derive(Debug)]
@@ -76,8 +78,16 @@ pub fn once(settings: Settings) -> Result<Ended, Fell> {
     let board = Arc::new(Board::default());
     let stop = Arc::new(AtomicBool::new(false));
     listen_for_signals(&board, &stop)?;
-    let agent = compose(settings, board, stop, true)?;
-    drive(agent)
+    let post = report::post(&settings);
+    let known = settings.clone();
+    let agent = compose(settings, Arc::clone(&board), Arc::clone(&post), Arc::clone(&stop), true)?;
+    let reporter = Reporter::of(&known, &board, &post, stop);
+    let mut ended = drive(agent)?;
+    if let (Ended::Cycle(cycle), Some(reporter)) = (&mut ended, reporter) {
+        let told = runtime()?.block_on(reporter.run_once()).map_err(Fell::Halt)?;
+        cycle.warnings.extend(told.warning());
+    }
+    Ok(ended)
 }
 
 fn drive(agent: Agent) -> Result<Ended, Fell> {
@@ -99,7 +109,9 @@ pub fn always(settings: Settings, summons: &Summons) -> Result<Ended, Fell> {
     let board = Arc::new(Board::with(Herald::for_summons(summons)));
     let stop = Arc::new(AtomicBool::new(false));
     let first = settings.clone();
-    let agent = compose(settings, Arc::clone(&board), Arc::clone(&stop), false)?;
+    let post = report::post(&settings);
+    let agent = compose(settings, Arc::clone(&board), Arc::clone(&post), Arc::clone(&stop), false)?;
+    let reporter = Reporter::of(&first, &board, &post, Arc::clone(&stop));
     let runtime = runtime()?;
     runtime.block_on(async {
         let doors = api::open(first.socket.as_deref(), first.listen.as_deref(), &board).await?;
@@ -127,7 +139,13 @@ pub fn always(settings: Settings, summons: &Summons) -> Result<Ended, Fell> {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(Fell::Runtime)?;
         let mut hang_up = signal(SignalKind::hangup()).map_err(Fell::Runtime)?;
         let serving = api::serve(doors, served);
-        tokio::pin!(serving);
+        let reporting = async {
+            match reporter {
+                Some(reporter) => reporter.run().await,
+                None => pending().await,
+            }
+        };
+        tokio::pin!(serving, reporting);
         loop {
             tokio::select! {
                 ended = &mut over => {
@@ -139,6 +157,7 @@ pub fn always(settings: Settings, summons: &Summons) -> Result<Ended, Fell> {
                 _ = interrupt.recv() => ask_stop(&board, &stop),
                 _ = hang_up.recv() => ask_reload(&board, &first),
                 () = &mut serving => {}
+                halt = &mut reporting => return Err(Fell::Halt(halt)),
             }
         }
     })

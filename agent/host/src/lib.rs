@@ -44,5 +44,6 @@ pub mod http;
 pub mod key;
 mod openssh;
 pub mod record;
+pub mod control;
 #[cfg(test)]
 mod scratch;

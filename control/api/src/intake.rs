@@ -17,6 +17,21 @@ pub struct Acked {
     pub acked: u64,
 }
 
+/// Records that are not taken because of their key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NotTaken {
+    /// The error.
+    #[serde(flatten)]
+    pub problem: Problem,
+    /// How the key stands: `unknown`, `pending`, `refused` or `retired`; nothing where it is another's
+    /// signature or name that is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
+
+/// What [`NotTaken::code`] says of a key that nobody enrolled.
+pub const UNKNOWN_KEY: &str = "unknown";
+
 /// Records that do not continue the host's chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -38,8 +38,82 @@ pub struct Status {
     pub quarantine: Vec<Quarantined>,
     /// What each gate measured.
     pub gates: Vec<serde_json::Value>,
+    /// How reports reach the control service; `None` where none is named.
+    pub control: Option<Control>,
     /// Where the local API listens, when not at its configured place.
     pub socket: Option<String>,
+}
+
+/// How reports reach the control service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Control {
+    /// Where it is, without credentials.
+    pub url: String,
+    /// How it stands with it.
+    pub state: Reporting,
+    /// The newest record that it acknowledged.
+    pub acked: u64,
+    /// Records that it has not acknowledged.
+    pub waiting: u64,
+    /// Since when it stands so, RFC 3339.
+    pub since: String,
+    /// What went wrong last; `None` when nothing did since records were taken.
+    pub last_error: Option<String>,
+}
+
+/// How a host stands with its control service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reporting {
+    /// Nothing was sent yet.
+    Starting,
+    /// Records are taken.
+    Reporting,
+    /// It does not answer, or not well; they are sent again later.
+    Unreachable,
+    /// It does not know the host's key, and no token made it known.
+    Unenrolled,
+    /// A person there decides on the host's key.
+    Pending,
+    /// The host's key was refused, or another took its place.
+    Refused,
+    /// It has other records of this host than the host itself.
+    Forked,
+    /// It wants records that the host does not have any more.
+    Missing,
+}
+
+impl Reporting {
+    /// The word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Reporting => "reporting",
+            Self::Unreachable => "unreachable",
+            Self::Unenrolled => "unenrolled",
+            Self::Pending => "pending",
+            Self::Refused => "refused",
+            Self::Forked => "forked",
+            Self::Missing => "missing",
+        }
+    }
+}
+
+impl Control {
+    /// What a person should know of it, if anything.
+    pub fn warning(&self) -> Option<String> {
+        if matches!(self.state, Reporting::Starting | Reporting::Reporting) {
+            return None;
+        }
+        let why = self.last_error.as_deref().unwrap_or("nothing more is known");
+        Some(format!(
+            "control at {} is {} (records waiting: {}): {why}",
+            self.url,
+            self.state.word(),
+            self.waiting
+        ))
+    }
 }
 
 /// One condition.

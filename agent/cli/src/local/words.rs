@@ -7,7 +7,7 @@ use bowline_api::cycle::Cycle;
 use bowline_api::hint;
 use bowline_api::outcome::Outcome;
 use bowline_api::record::Record;
-use bowline_api::status::{Committed, Last, Quarantined, Status, WaitingFor};
+use bowline_api::status::{Committed, Control, Last, Quarantined, Status, WaitingFor};
 
 use crate::failure::Failure;
 use crate::screen::Screen;
@@ -35,6 +35,7 @@ pub(super) fn status(status: &Status, screen: &mut Screen<'_>) -> Result<(), Fai
         ("conditions", conditions.join(", ")),
         ("next poll", status.next_poll.clone().unwrap_or_default()),
         ("freshness", status.freshness.clone()),
+        ("control", status.control.as_ref().map(reporting).unwrap_or_default()),
         ("socket", status.socket.clone().unwrap_or_default()),
     ])?;
     // What a later merge has put right stays barred, and is no news.
@@ -170,6 +171,11 @@ pub(super) fn hindrance(it: &Rehearsal, screen: &mut Screen<'_>) -> Result<(), F
         screen.line(format_args!("  hint: {hint}"))?;
     }
     Ok(())
+}
+
+fn reporting(it: &Control) -> String {
+    let (state, url, since) = (it.state.word(), &it.url, &it.since);
+    format!("{url}, {state} since {since}, {} acknowledged, {} waiting", it.acked, it.waiting)
 }
 
 fn committed(it: &Committed) -> String {

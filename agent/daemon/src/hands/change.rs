@@ -41,7 +41,7 @@ impl Host {
             return Ok(Event::Failed(failure));
         }
         let steps: Vec<_> = staging.steps.iter().zip(&staging.contents).collect();
-        let gear = Gear::of(&mut self.gear, &self.settings, &self.root, &self.state)?;
+        let gear = Gear::of(&mut self.gear, &self.settings, &self.root, &self.state, &self.post)?;
         let staged =
             or_tell!(stage::stage(&self.root, &staging.deployment, &steps, &gear.repository));
         if let Some(failure) = self.validate(staging, &staged)? {
@@ -225,6 +225,7 @@ impl Host {
         let is_deployment = !record.deployment.is_empty();
         let stranded = record.outcome == bowline_api::outcome::Outcome::Stranded;
         let kept = or_tell!(self.gear()?.records.append(record));
+        self.post.add(kept.seq);
         tracing::info!(seq = kept.seq, outcome = %kept.outcome, reason = kept.reason, "recorded");
         self.board.events().publish(event::RECORD, &kept);
         if is_deployment

@@ -42,8 +42,9 @@ use crate::driver::{Halt, Hands};
 use crate::gear::Gear;
 use crate::patience::allowance;
 use crate::reload::Watched;
+use crate::report::Post;
 use failures::{fatal, told};
-pub(crate) use tell::{no_control, paused};
+pub(crate) use tell::paused;
 
 /// The real host.
 #[derive(Debug)]
@@ -65,6 +66,7 @@ pub struct Host {
     pub(crate) staged: Option<Arc<Generation>>,
     pub(crate) standing: Option<Arc<Generation>>,
     pub(crate) board: Arc<Board>,
+    pub(crate) post: Arc<Post>,
     pub(crate) stop: Arc<AtomicBool>,
     pub(crate) run: Run,
     pub(crate) ending: Option<Box<Ending>>,
@@ -92,7 +94,7 @@ impl Host {
 
     /// What cycles need, opened when it is first asked for.
     fn gear(&mut self) -> Result<&mut Gear, Halt> {
-        Ok(Gear::of(&mut self.gear, &self.settings, &self.root, &self.state)?)
+        Ok(Gear::of(&mut self.gear, &self.settings, &self.root, &self.state, &self.post)?)
     }
 
     fn stages(&self, deployment: &str, stages: &[String]) -> Result<Stages, Failure> {

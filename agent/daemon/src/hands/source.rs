@@ -51,8 +51,8 @@ impl Host {
     }
 
     fn fetch(&mut self, from: &ObjectId, means: Means) -> Result<Event, Halt> {
-        let Self { gear, settings, root, state, stop, board, .. } = self;
-        let Gear { known, remotes, repository, .. } = Gear::of(gear, settings, root, state)?;
+        let Self { gear, settings, root, state, post, stop, board, .. } = self;
+        let Gear { known, remotes, repository, .. } = Gear::of(gear, settings, root, state, post)?;
         let most = usize::try_from(known.trust.limits.commits_per_walk).unwrap_or(usize::MAX);
         let tip = match means {
             Means::Remote => {

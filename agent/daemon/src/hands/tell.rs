@@ -41,7 +41,6 @@ impl Host {
             });
             status.last_attempted_revision.clone_from(&cycle.revision);
             status.warnings.clone_from(&cycle.warnings);
-            status.warnings.extend(self.settings.control.as_ref().map(|url| no_control(url)));
             status.conditions = conditions(ending);
         });
         let over = Over { number: self.board.number(), cycle: cycle.clone() };
@@ -114,11 +113,6 @@ pub(crate) fn paused(pause: &Pause) -> Paused {
         since: rfc3339(pause.since),
         until: pause.until.map(rfc3339),
     }
-}
-
-/// What is said while a control service is named that nothing is sent to.
-pub(crate) fn no_control(url: &str) -> String {
-    format!("control.url is {url}: this version keeps records on the host only")
 }
 
 fn rfc3339(seconds: i64) -> String {

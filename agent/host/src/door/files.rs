@@ -4,7 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "this is the door to files")]
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -36,6 +36,18 @@ pub fn read_open(file: File, path: &Path, limit: u64) -> Result<Vec<u8>, OsFailu
         return Err(OsFailure::new("read", path, Errno::EFBIG));
     }
     Ok(bytes)
+}
+
+/// Reads up to `limit` bytes of a file from an offset on; `None` when there is none.
+pub fn read_part(path: &Path, offset: u64, limit: usize) -> Result<Option<Vec<u8>>, OsFailure> {
+    let Some(mut file) = look(path)? else {
+        return Ok(None);
+    };
+    let failed = |source: io::Error| OsFailure::new("read", path, source);
+    file.seek(SeekFrom::Start(offset)).map_err(failed)?;
+    let mut bytes = Vec::new();
+    file.take(limit as u64).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(Some(bytes))
 }
 
 /// Replaces a file durably. `mode` counts for the new file.

@@ -5,7 +5,9 @@
 //! error, and the log is left as it is.
 
 mod line;
+mod outbox;
 mod segments;
+mod spool;
 mod verify;
 
 use std::collections::VecDeque;
@@ -17,6 +19,8 @@ use bowline_model::digest::Sha256;
 use jiff::Timestamp;
 use thiserror::Error;
 
+pub use outbox::{Most, Outbox, Parcel};
+pub use spool::Spool;
 pub use verify::verify_chain;
 
 use crate::door::clock;
@@ -77,9 +81,18 @@ impl RecordFailure {
 }
 
 impl RecordLog {
-    /// Opens the log, drops a torn last line, and finds where it ends.
+    /// Opens the log as it is kept where settings say nothing of it.
     pub fn open(folder: &Path, key: Arc<HostKey>) -> Result<Self, RecordFailure> {
-        let segments = Segments::open(folder)?;
+        Self::open_within(folder, key, Arc::default())
+    }
+
+    /// Opens the log, drops a torn last line, and finds where it ends. `spool` limits how much is kept.
+    pub fn open_within(
+        folder: &Path,
+        key: Arc<HostKey>,
+        spool: Arc<Spool>,
+    ) -> Result<Self, RecordFailure> {
+        let segments = Segments::open(folder, spool)?;
         let lines = segments.newest(RECENT)?;
         let last = lines.first().map(|it| (it.record.seq, it.digest));
         let recent = lines.into_iter().rev().map(|it| it.record).collect();

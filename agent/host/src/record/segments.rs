@@ -6,22 +6,26 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bowline_api::record::Record;
 
-use super::RecordFailure;
 use super::line::{self, Line};
+use super::{RecordFailure, Spool};
 use crate::door::{barrier, files};
 use crate::failure::{Kind, OsFailure};
 
 /// A segment that is larger is followed by another: small enough to be read whole.
-const SEGMENT_BYTES_MAX: u64 = 4 << 20;
+pub(super) const SEGMENT_BYTES_MAX: u64 = 4 << 20;
 
 /// A single record is smaller than this, or it is refused.
-const LINE_BYTES_MAX: usize = 1 << 20;
+pub(super) const LINE_BYTES_MAX: usize = 1 << 20;
 
-/// Segments kept: a gigabyte, some hundred thousand deployments.
-const SEGMENTS_MAX: usize = 256;
+/// Most records are smaller.
+const FIRST_LOOK_BYTES: usize = 16 << 10;
+
+/// Files in the folder of records: those of the largest spool, twice over.
+const NAMES_MAX: usize = 32 << 10;
 
 /// The files of the log.
 #[derive(Debug)]
@@ -30,6 +34,7 @@ pub(super) struct Segments {
     /// Oldest first.
     numbers: Vec<u64>,
     open: Option<Open>,
+    spool: Arc<Spool>,
 }
 
 /// The newest segment.
@@ -41,17 +46,17 @@ struct Open {
 }
 
 impl Segments {
-    pub(super) fn open(folder: &Path) -> Result<Self, RecordFailure> {
+    pub(super) fn open(folder: &Path, spool: Arc<Spool>) -> Result<Self, RecordFailure> {
         files::make_folder(folder)?;
-        let mut segments =
-            Self { folder: folder.to_owned(), numbers: numbers(folder)?, open: None };
+        let mut segments = Self { spool, ..Self::look(folder)? };
         segments.mend()?;
         Ok(segments)
     }
 
     /// Looks at the segments while another thread may be writing: changes nothing.
     pub(super) fn look(folder: &Path) -> Result<Self, RecordFailure> {
-        Ok(Self { folder: folder.to_owned(), numbers: numbers(folder)?, open: None })
+        let (folder, numbers) = (folder.to_owned(), numbers(folder)?);
+        Ok(Self { folder, numbers, open: None, spool: Arc::default() })
     }
 
     /// Drops a torn last line and checks the rest of the newest segment.
@@ -114,8 +119,12 @@ impl Segments {
         barrier::whole(files::open_folder(&self.folder)?, &self.folder)?;
         self.open = Some(Open { file, path, length: 0 });
         self.numbers.push(number);
-        while self.numbers.len() > SEGMENTS_MAX {
+        while self.numbers.len() > self.spool.segments_max() {
             let oldest = self.numbers.remove(0);
+            let next = self.numbers.first().map(|it| first_seq(&self.path_of(*it)));
+            if let Some(first) = next.transpose()?.flatten() {
+                self.spool.drop_up_to(first.saturating_sub(1));
+            }
             files::remove(&self.path_of(oldest))?;
         }
         Ok(())
@@ -190,15 +199,38 @@ impl Segments {
     }
 
     fn path_of(&self, number: u64) -> PathBuf {
-        self.folder.join(format!("{number:08}.ndjson"))
+        path_of(&self.folder, number)
     }
+}
+
+/// Where a segment lies.
+pub(super) fn path_of(folder: &Path, number: u64) -> PathBuf {
+    folder.join(format!("{number:08}.ndjson"))
+}
+
+/// The sequence of a segment's first record; `None` when it has none, or is gone.
+pub(super) fn first_seq(path: &Path) -> Result<Option<u64>, RecordFailure> {
+    for limit in [FIRST_LOOK_BYTES, LINE_BYTES_MAX] {
+        let Some(bytes) = files::read_part(path, 0, limit)? else {
+            return Ok(None);
+        };
+        if let Some(end) = bytes.iter().position(|it| *it == b'\n') {
+            let read = line::read(bytes.get(..end).unwrap_or_default());
+            let line = read.ok_or_else(|| RecordFailure::Damaged {
+                path: path.to_owned(),
+                line: 1,
+                what: "it is not a record in its envelope".to_owned(),
+            })?;
+            return Ok(Some(line.record.seq));
+        }
+    }
+    Ok(None)
 }
 
 /// Numbers of the segments in a folder, oldest first; a gap is damage.
 pub(super) fn numbers(folder: &Path) -> Result<Vec<u64>, RecordFailure> {
     let number = |name: &String| name.strip_suffix(".ndjson")?.parse::<u64>().ok();
-    let numbers: Vec<u64> =
-        files::names(folder, 2 * SEGMENTS_MAX)?.iter().filter_map(number).collect();
+    let numbers: Vec<u64> = files::names(folder, NAMES_MAX)?.iter().filter_map(number).collect();
     let gap = numbers.windows(2).find(|pair| matches!(pair, [one, two] if *two != one + 1));
     match gap.and_then(|pair| pair.first()) {
         Some(before) => {

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use bowline_api::outcome::Outcome;
 use bowline_api::record::{Kind, Record, StepCount};
+use bowline_model::digest::Sha256;
 
-use super::{RecordFailure, RecordLog, verify_chain};
+use super::{Most, Outbox, Parcel, RecordFailure, RecordLog, Spool, verify_chain};
 use crate::key::HostKey;
 use crate::scratch::Scratch;
 
@@ -195,6 +196,90 @@ fn a_new_segment_that_was_never_written_continues_the_chain() {
     let mut log = world.open().unwrap();
     assert_eq!(log.append(record("d2")).unwrap().seq, 2);
     assert_eq!(world.verify().unwrap(), 2);
+}
+
+fn sequences(parcel: &Parcel) -> Vec<u64> {
+    let lines = parcel.body.split(|it| *it == b'\n').filter(|it| !it.is_empty());
+    lines.map(|it| super::line::read(it).unwrap().record.seq).collect()
+}
+
+#[test]
+fn the_outbox_gives_each_durable_record_once_and_in_order_over_segments() {
+    let world = World::new();
+    let mut log = world.open().unwrap();
+    for at in 0..40 {
+        let detail = "x".repeat(if at % 7 == 0 { 600 << 10 } else { 10 });
+        log.append(Record { detail, ..record(&format!("d{at}")) }).unwrap();
+    }
+    assert!(world.folder().join("00000002.ndjson").exists());
+    for most in [
+        Most { lines: 4096, bytes: 1 << 20 },
+        Most { lines: 1, bytes: 1 },
+        Most { lines: 3, bytes: 2_000 },
+    ] {
+        let mut outbox = Outbox::of(&world.folder());
+        outbox.settle().unwrap();
+        let (mut acked, mut seen) = (0, Vec::new());
+        // The newest two are not said to be durable yet.
+        while let Some(parcel) = outbox.after(acked, 38, most).unwrap() {
+            let found = sequences(&parcel);
+            assert_eq!((found[0], found.len() as u64), (parcel.first, parcel.count), "{most:?}");
+            assert!(
+                parcel.count <= most.lines
+                    && (parcel.count == 1 || parcel.body.len() <= most.bytes)
+            );
+            acked += parcel.count;
+            seen.extend(found);
+        }
+        assert_eq!(seen, (1..=38).collect::<Vec<_>>(), "{most:?}");
+        assert_eq!(outbox.after(38, 40, most).unwrap().unwrap().first, 39, "what came later");
+        assert_eq!(outbox.after(4, 40, most).unwrap().unwrap().first, 5, "what is wanted again");
+    }
+    let outbox = Outbox::of(&world.folder());
+    let lines = log.after(0, 40).unwrap();
+    for (seq, line) in (1..).zip(&lines) {
+        assert_eq!(outbox.digest(seq).unwrap(), Some(Sha256::of(line.as_bytes())));
+    }
+    assert_eq!(outbox.digest(41).unwrap(), None);
+}
+
+#[test]
+fn a_line_that_is_being_written_is_not_given_out() {
+    let world = World::with(&["d1"]);
+    let mut bytes = std::fs::read(world.segment()).unwrap();
+    bytes.extend_from_slice(b"{\"payload\":");
+    std::fs::write(world.segment(), bytes).unwrap();
+    let most = Most { lines: 10, bytes: 1 << 20 };
+    let mut outbox = Outbox::of(&world.folder());
+    assert_eq!(outbox.after(0, 9, most).unwrap().unwrap().count, 1);
+    assert_eq!(outbox.after(1, 9, most).unwrap(), None);
+    assert_eq!(Outbox::of(&world.scratch.path().join("none")).after(0, 9, most).unwrap(), None);
+}
+
+#[test]
+fn the_spool_keeps_what_it_says_and_drops_the_oldest_first() {
+    let world = World::new();
+    let large = |at: u64| Record { detail: "x".repeat(700 << 10), ..record(&format!("d{at}")) };
+    let spool = Arc::new(Spool::acknowledged(8 << 20, 0));
+    let mut log =
+        RecordLog::open_within(&world.folder(), Arc::clone(&world.key), Arc::clone(&spool))
+            .unwrap();
+    let bytes = || -> u64 {
+        let files = std::fs::read_dir(world.folder()).unwrap();
+        files.map(|it| it.unwrap().metadata().unwrap().len()).sum()
+    };
+    let most = Most { lines: 1, bytes: 1 };
+    for at in 0..30 {
+        log.append(large(at)).unwrap();
+        assert!(bytes() <= 8 << 20, "{at}");
+        let oldest = Outbox::of(&world.folder()).after(0, at + 1, most).unwrap().unwrap().first;
+        // Each is nearly a mebibyte once it is in its envelope: four fit a segment, and two are kept.
+        assert!(at + 1 - oldest < 8 && (at < 4 || at + 1 - oldest >= 4), "{at}: from {oldest}");
+    }
+    assert_eq!(
+        world.verify().unwrap(),
+        log.next_seq() - Outbox::of(&world.folder()).after(0, 30, most).unwrap().unwrap().first
+    );
 }
 
 #[test]

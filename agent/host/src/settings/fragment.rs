@@ -90,6 +90,11 @@ pub(super) struct Api {
 pub(super) struct Control {
     pub(super) url: Option<String>,
     pub(super) token_file: Option<String>,
+    pub(super) ca_file: Option<String>,
+    pub(super) client_cert: Option<String>,
+    pub(super) client_key: Option<String>,
+    pub(super) proxy: Option<String>,
+    pub(super) spool: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -136,6 +141,11 @@ impl Fragment {
             control: Control {
                 url: or(&mine.control.url, &other.control.url),
                 token_file: or(&mine.control.token_file, &other.control.token_file),
+                ca_file: or(&mine.control.ca_file, &other.control.ca_file),
+                client_cert: or(&mine.control.client_cert, &other.control.client_cert),
+                client_key: or(&mine.control.client_key, &other.control.client_key),
+                proxy: or(&mine.control.proxy, &other.control.proxy),
+                spool: or(&mine.control.spool, &other.control.spool),
             },
             log: Log { format: or(&mine.log.format, &other.log.format) },
         }

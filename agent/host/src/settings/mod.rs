@@ -3,6 +3,7 @@
 //! **Invariant:** settings are values: no live client, no open file.
 //! **Invariant:** an unknown key is an error; packaging/default.toml holds every key.
 
+mod control;
 mod fragment;
 mod access;
 
@@ -19,6 +20,7 @@ use bowline_model::name::{Key, Label};
 use thiserror::Error;
 
 pub use access::Access;
+pub use control::Control;
 use fragment::Fragment;
 
 /// Every key with its default.
@@ -63,7 +65,9 @@ pub struct Settings {
     /// The token for changing calls at that address.
     pub api_token: Option<PathBuf>,
     /// The control service.
-    pub control: Option<String>,
+    pub control: Option<Control>,
+    /// How many bytes of records are kept.
+    pub spool: u64,
     /// How to log.
     pub log: LogFormat,
     /// The settings file itself.
@@ -178,7 +182,8 @@ impl Place<'_> {
             api_token: Some(text(merged.api.token_file.as_ref()))
                 .filter(|it| !it.is_empty())
                 .map(|it| self.literal(&it)),
-            control: merged.control.url.clone().filter(|it| !it.is_empty()),
+            control: self.control(&merged.control)?,
+            spool: self.spool(&text(merged.control.spool.as_ref()))?,
             log: self.log(&text(merged.log.format.as_ref()))?,
             file: self.file.to_owned(),
         })
@@ -312,6 +317,16 @@ mod tests {
             ("[source]\nurl = \"a\"\nclientCert = \"c\"\n", "source.clientKey"),
             ("[source]\nurl = \"a\"\nproxy = \"https://p\"\n", "source.proxy"),
             ("[source]\n", "source.url"),
+            ("[source]\nurl = \"a\"\n[control]\nurl = \"control:9480\"\n", "control.url"),
+            ("[source]\nurl = \"a\"\n[control]\nspool = \"1MiB\"\n", "control.spool"),
+            (
+                "[source]\nurl = \"a\"\n[control]\nurl = \"http://c\"\nclientKey = \"k\"\n",
+                "control.clientCert",
+            ),
+            (
+                "[source]\nurl = \"a\"\n[control]\nurl = \"http://c\"\nproxy = \"https://p\"\n",
+                "control.proxy",
+            ),
             ("[host]\nlabels = {\"a b\" = \"c\"}\n[source]\nurl = \"a\"\n", "host.labels"),
         ];
         for (text, key) in cases {

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use bowline_api::enrolment::Answer;
 use bowline_api::fleet::{Commit, Deployment, Host, HostDetail, Page, Where};
-use bowline_api::intake::{self, Acked, Broken};
+use bowline_api::intake::{self, Acked, Broken, NotTaken};
 use bowline_api::outcome::Outcome;
 use bowline_api::page::{Board, Matrix, Sheet, Timeline};
 use bowline_api::problem::{self, Problem};
@@ -230,6 +230,7 @@ fn enrol(schemas: &mut SchemaGenerator) -> Value {
 fn records(schemas: &mut SchemaGenerator) -> Value {
     let acked = schemas.subschema_for::<Acked>();
     let broken = schemas.subschema_for::<Broken>();
+    let not_taken = schemas.subschema_for::<NotTaken>();
     json!({
         "operationId": "records",
         "summary": "Takes a host's records, one DSSE envelope a line",
@@ -239,6 +240,7 @@ fn records(schemas: &mut SchemaGenerator) -> Value {
         },
         "responses": {
             "200": content(JSON, acked),
+            "403": content(problem::MEDIA_TYPE, not_taken),
             "409": content(problem::MEDIA_TYPE, broken),
         },
     })

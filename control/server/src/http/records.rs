@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use bowline_api::cause::chain;
 use bowline_api::enrolment::KeyState;
-use bowline_api::intake::{Acked, Broken};
+use bowline_api::intake::{Acked, Broken, NotTaken, UNKNOWN_KEY};
 use bowline_api::page::Heard;
 use bowline_fleet::chain::Tip;
 use tokio::task::spawn_blocking;
@@ -44,9 +44,11 @@ pub(super) async fn records(
         refused(Refusal::bad("no records", "send one DSSE envelope a line, at least one"))
     })?;
     let named = envelope::key_named(first).map_err(|it| refused(bad_line(1, &it)))?;
-    let key = key_of(&service, &named).await?.ok_or_else(|| refused(unknown(&named)))?;
+    let Some(key) = key_of(&service, &named).await? else {
+        return Ok(turned_away(&service, UNKNOWN_KEY, unknown(&named)));
+    };
     if key.state != KeyState::Enrolled {
-        return Err(refused(not_taken(&key.host, key.state)));
+        return Ok(turned_away(&service, key.state.word(), not_taken(&key.host, key.state)));
     }
     let (id, host) = (key.id, key.host.clone());
     let entries = if body.len() <= AT_ONCE_BYTES_MAX {
@@ -77,7 +79,7 @@ pub(super) async fn records(
         }
         Appended::NotTaken(state) => {
             service.keyring.drop_key(&named);
-            Err(refused(not_taken(&host, state)))
+            Ok(turned_away(&service, state.word(), not_taken(&host, state)))
         }
     }
 }
@@ -134,6 +136,13 @@ fn bad_line(line: usize, bad: &BadMessage) -> Refusal {
     let status = if bad.is_forbidden() { StatusCode::FORBIDDEN } else { StatusCode::BAD_REQUEST };
     let detail = format!("line {line} is refused, and with it the whole request: {}", chain(bad));
     Refusal::new(status, "not a record of this host", detail)
+}
+
+/// The answer to a key whose records are not taken; a host reads from `code` what to do.
+fn turned_away(service: &Service, code: &str, refusal: Refusal) -> Response {
+    Meters::add(&service.meters.refused, 1);
+    let code = Some(code.to_owned());
+    problem(StatusCode::FORBIDDEN, &NotTaken { problem: refusal.problem(), code })
 }
 
 fn unknown(named: &str) -> Refusal {

@@ -1,0 +1,166 @@
+//! What each answer of the control service means for what is sent next.
+//!
+//! **Invariant:** every answer but an acknowledgement ends in a wait, or in fewer or earlier records.
+
+use std::sync::Arc;
+
+use bowline_api::enrolment::KeyState;
+use bowline_api::intake::Broken;
+use bowline_api::status::Reporting;
+use bowline_host::control::{Claimed, ControlFailure, Link};
+use bowline_host::failure::{Kind, chain};
+use bowline_host::http::HttpFailure;
+use bowline_host::record::{Most, RecordFailure};
+use bowline_host::secret_file::{self, BadSecret};
+
+use super::post::Letters;
+use super::{MOST, Next, Reporter};
+use crate::driver::Halt;
+
+/// A token is a line.
+const TOKEN_BYTES_MAX: u64 = 4 << 10;
+
+impl Reporter {
+    /// Makes the key known by the token, if there is one. `None`: records may be sent.
+    pub(super) async fn enrol(&mut self, letters: &Letters) -> Option<Next> {
+        let path = self.control.token_file.clone()?;
+        let token = match secret_file::read(&path, TOKEN_BYTES_MAX) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).trim().to_owned(),
+            // It may have been removed after it was used: sending shows.
+            Err(BadSecret::Missing { .. }) => return None,
+            Err(error) => {
+                let why = format!("the token cannot be used: {}", chain(&error));
+                self.standing.tell(Reporting::Unenrolled, Some(why));
+                return Some(Next::Later(None));
+            }
+        };
+        match self.link.enrol(&letters.key, &self.host, &token).await {
+            Ok(Claimed::Stands(KeyState::Enrolled)) => {
+                tracing::info!(host = self.host, "the control service knows this host's key");
+                self.is_known = true;
+                None
+            }
+            Ok(Claimed::Stands(state)) => {
+                let key = letters.key.fingerprint();
+                let why = format!(
+                    "another key has the name {}: compare {key}, then decide with `bowline-control host \
+                     approve` or `refuse`",
+                    self.host
+                );
+                Some(self.stands(state, why))
+            }
+            Ok(Claimed::Denied(why)) => {
+                self.standing.tell(Reporting::Unenrolled, Some(why));
+                Some(Next::Later(None))
+            }
+            Err(failure) => Some(self.failed(&failure)),
+        }
+    }
+
+    pub(super) fn acknowledged(&mut self, acked: u64, first: u64, letters: &Letters) -> Next {
+        if acked > letters.kept {
+            let why = format!(
+                "it has this host's records up to {acked}, and the host has {} only: its state was put \
+                 back, or two machines have one key",
+                letters.kept
+            );
+            self.standing.tell(Reporting::Forked, Some(why));
+            return Next::Slow;
+        }
+        if acked < first {
+            let why = format!("record {first} was sent, and it acknowledges {acked}");
+            self.standing.tell(Reporting::Unreachable, Some(why));
+            return Next::Later(None);
+        }
+        self.is_known = true;
+        self.most = MOST;
+        self.pace.reset();
+        self.go_on_behind(acked);
+        self.standing.tell(Reporting::Reporting, None);
+        self.standing.count(acked, letters.kept);
+        Next::Again
+    }
+
+    fn go_on_behind(&mut self, acked: u64) {
+        self.acked = acked;
+        self.spool.acknowledge(acked);
+        if let Err(error) = self.file.keep(&self.standing.told().url, acked) {
+            tracing::warn!(error = %chain(&error), "how far records were sent is not kept");
+        }
+    }
+
+    /// The service and the host do not agree on what came before.
+    pub(super) fn broken(&mut self, broken: &Broken, first: u64, letters: &Letters) -> Next {
+        self.is_known = true;
+        if broken.code != "gap" {
+            let mine = self.outbox.digest(broken.acked).ok().flatten();
+            let mine = mine.map_or_else(|| "none any more".to_owned(), |it| it.to_string());
+            let why = format!(
+                "record {} is another there than here: it has {} up to record {}, here that is {mine}; {}",
+                broken.seq, broken.expected_prev, broken.acked, broken.problem.detail
+            );
+            self.standing.tell(Reporting::Forked, Some(why));
+            return Next::Slow;
+        }
+        let behind = broken.expected.saturating_sub(1);
+        let one = Most { lines: 1, bytes: 1 };
+        let oldest = self.outbox.after(behind, letters.kept, one).ok().flatten();
+        let oldest = oldest.map(|it| it.first);
+        if first > broken.expected && oldest == Some(broken.expected) {
+            // A backup was restored there: what came since is sent again.
+            tracing::warn!(from = broken.expected, "the control service lacks records; sent again");
+            self.go_on_behind(behind);
+            return Next::Again;
+        }
+        let why = format!(
+            "it wants record {} next, and the host has none before {}; a person must look",
+            broken.expected,
+            oldest.unwrap_or(first)
+        );
+        self.standing.tell(Reporting::Missing, Some(why));
+        Next::Slow
+    }
+
+    pub(super) fn unknown(&mut self, why: String) -> Next {
+        if self.is_known && self.control.token_file.is_some() {
+            // It was known, or was thought to be: a token may make it known.
+            self.is_known = false;
+            return Next::Later(None);
+        }
+        self.is_known = false;
+        self.standing.tell(Reporting::Unenrolled, Some(why));
+        Next::Later(None)
+    }
+
+    pub(super) fn stands(&mut self, state: KeyState, why: String) -> Next {
+        self.is_known = false;
+        match state {
+            KeyState::Pending => {
+                self.standing.tell(Reporting::Pending, Some(why));
+                Next::Later(None)
+            }
+            KeyState::Refused | KeyState::Retired | KeyState::Enrolled => {
+                self.standing.tell(Reporting::Refused, Some(why));
+                Next::Slow
+            }
+        }
+    }
+
+    pub(super) fn failed(&mut self, failure: &ControlFailure) -> Next {
+        if let ControlFailure::Http(HttpFailure::Tls { .. } | HttpFailure::Trust { .. }) = failure {
+            // Certificates may be renewed meanwhile: the next try reads them again.
+            self.link = Link::new(&self.control, Arc::clone(&self.stop));
+        }
+        self.standing.tell(Reporting::Unreachable, Some(chain(failure)));
+        Next::Later(failure.retry_after())
+    }
+
+    pub(super) fn unreadable(&mut self, error: &RecordFailure) -> Result<Next, Halt> {
+        if error.kind() == Kind::Fatal {
+            return Err(Halt::Fatal(chain(error)));
+        }
+        let why = format!("the records cannot be read here: {}", chain(error));
+        self.standing.tell(Reporting::Unreachable, Some(why));
+        Ok(Next::Later(None))
+    }
+}
