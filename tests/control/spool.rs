@@ -6,7 +6,10 @@ use bowline_api::outcome::Outcome;
 use bowline_api::status::{Reporting, Status};
 
 use crate::service::Service;
-use crate::site::{Site, standing, until_all_is_there, until_it_is};
+use crate::site::{Site, until_all_is_there, until_it_is};
+
+/// A segment of the record log holds so much.
+const SEGMENT_BYTES: u64 = 4 << 20;
 
 /// Bytes in the folder of records.
 fn kept(site: &Site) -> u64 {
@@ -14,41 +17,49 @@ fn kept(site: &Site) -> u64 {
     folder.map(|it| it.unwrap().metadata().unwrap().len()).sum()
 }
 
-#[test]
-fn below_the_limit_nothing_is_dropped_and_beyond_it_what_is_missing_is_told() {
-    let mut service = Service::new();
-    let site = Site::told(&service, "spool = \"8MiB\"\n");
-    service.stay();
-    site.give(&service.token("web-1", &[]));
-    // A backlog of more than the limit, from a version that knew none.
-    site.age(14, &"x".repeat(500 << 10));
-    let before = kept(&site);
-    assert!(before > 8 << 20, "{before}");
-    let agent = site.shop.serve();
-    // Looking at it drops nothing: it all arrives, though it is more than the limit.
-    assert_eq!(until_all_is_there(&agent, &service), 15);
-    agent.stop();
-
-    service.stop();
-    site.age(14, &"y".repeat(500 << 10));
-    let agent = site.shop.serve();
-    until_it_is(&agent, Reporting::Unreachable);
-    service.start();
-    assert_eq!(until_all_is_there(&agent, &service), 29);
+/// How much of the newest segment is left.
+fn room(site: &Site) -> u64 {
+    let folder = fs::read_dir(site.shop.state().join("records")).unwrap();
+    let newest = folder.map(|it| it.unwrap().path()).max().unwrap();
+    SEGMENT_BYTES - newest.metadata().unwrap().len()
 }
 
 #[test]
-fn records_that_are_gone_on_both_sides_are_an_alarm_on_the_host() {
+fn below_the_limit_nothing_is_lost_however_long_control_was_away() {
     let service = Service::new();
-    let site = Site::with_token(&service);
-    site.age(20, &"x".repeat(500 << 10));
-    // As a limit would have done, while control was away for too long.
-    fs::remove_file(site.shop.state().join("records/00000001.ndjson")).unwrap();
+    let site = Site::told(&service, "spool = \"8MiB\"\n");
+    site.give(&service.token("web-1", &[]));
+    site.age(9, &"x".repeat(500 << 10));
+    assert!(kept(&site) < 8 << 20);
+    let agent = site.shop.serve();
+    assert_eq!(until_all_is_there(&agent, &service), 10);
+    assert_eq!(service.get("/api/v1/hosts/web-1").json()["faults"], serde_json::json!([]));
+}
+
+#[test]
+fn beyond_the_limit_the_oldest_go_and_log_status_and_control_tell_it() {
+    let mut service = Service::new();
+    let site = Site::told(&service, "spool = \"8MiB\"\n");
+    site.give(&service.token("web-1", &[]));
+    service.stay();
+    service.stop();
+    site.age(10, &"x".repeat(500 << 10));
+    // The next record does not fit the segment any more: a new one is begun, and the oldest goes.
+    let before = room(&site);
+    site.age(1, "");
+    let line = before - room(&site);
+    site.age(room(&site) / line, "");
+    let told = site.shop.once();
+    told.ended(Outcome::Committed);
+    assert!(told.said.contains("control.spool is full"), "{}", told.said);
+    assert!(kept(&site) <= 8 << 20, "{}", kept(&site));
+    service.start();
     let agent = site.shop.serve();
     let told = until_it_is(&agent, Reporting::Missing);
     let why = told.last_error.unwrap();
     assert!(why.contains("wants record 1 next"), "{why}");
+    assert!(told.waiting > 10, "{}", told.waiting);
+    assert_eq!(service.get("/api/v1/hosts/web-1").json()["faults"][0]["kind"], "gap");
     let status: Status = agent.tell("/v1/status");
-    assert_eq!(status.last.unwrap().outcome, Outcome::Committed, "the host goes on");
-    assert!(standing(&agent).waiting >= 20);
+    assert_eq!(status.last.unwrap().outcome, Outcome::Unchanged, "the host goes on");
 }
