@@ -32,3 +32,4 @@ mod site;
 mod reporting;
 mod outages;
 mod spool;
+mod replay;
