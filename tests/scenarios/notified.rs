@@ -144,3 +144,58 @@ fn a_loop_that_waits_feeds_the_watchdog_and_one_that_hangs_does_not() {
     }
     assert!(service.answers(), "only the loop hangs");
 }
+
+/// Has the journal's socket in a namespace of its own lead to `j.sock` here.
+const OWN_JOURNAL: &str = "mount -t tmpfs journal /run && mkdir -p /run/systemd/journal && \
+                           ln -s \"$PWD/j.sock\" /run/systemd/journal/socket && exec \"$@\"";
+
+#[test]
+fn the_journal_is_told_in_fields() {
+    let shop = settled("");
+    let mount = ["unshare", "--mount", "--propagation", "private", "/bin/sh", "-c"];
+    let allowed = shop.command(mount[0]).args(&mount[1..]).arg("true").status().unwrap().success();
+    assert!(allowed || std::env::var_os("BOWLINE_CI").is_none(), "mounting is not allowed");
+    if !allowed {
+        println!("left out: mounting is not allowed");
+        return;
+    }
+    let settings = shop.folder().join("agent.toml");
+    let text = std::fs::read_to_string(&settings).unwrap();
+    std::fs::write(&settings, text.replace("\"text\"", "\"journald\"")).unwrap();
+    shop.write("apps/more.yaml", crate::story::file("more", "/etc/more", "more\n"));
+    let revision = format!("main@sha1:{}", shop.commit("more"));
+    let ear = UnixDatagram::bind(shop.folder().join("j.sock")).unwrap();
+    let (tell, said) = channel();
+    thread::spawn(move || {
+        let mut bytes = [0; 1 << 16];
+        while let Ok(length) = ear.recv(&mut bytes) {
+            if tell.send(String::from_utf8_lossy(&bytes[..length]).into_owned()).is_err() {
+                return;
+            }
+        }
+    });
+    let told = shop.once_under(&[&mount[..], &[OWN_JOURNAL, "sh"]].concat());
+    let cycle = told.ended(bowline_api::outcome::Outcome::Committed);
+    let deployment = cycle.deployment.as_ref().unwrap();
+    let mut entries = Vec::new();
+    while let Ok(entry) = said.recv_timeout(Duration::from_millis(500)) {
+        entries.push(entry);
+    }
+    // Length-encoded, as journald takes any value: each of these is short.
+    let field = |name: &str, value: &str| {
+        let length = char::from(u8::try_from(value.len()).unwrap());
+        format!("{name}\n{length}\0\0\0\0\0\0\0{value}\n")
+    };
+    let has = |fields: &[String]| {
+        entries.iter().any(|entry| fields.iter().all(|it| entry.contains(it.as_str())))
+    };
+    assert!(has(&[field("BOWLINE_PHASE", "apply")]), "{entries:#?}");
+    let over = [
+        field("MESSAGE", "cycle over"),
+        field("PRIORITY", "5"),
+        field("BOWLINE_OUTCOME", "committed"),
+        field("BOWLINE_REVISION", &revision),
+        field("BOWLINE_DEPLOYMENT", deployment),
+    ];
+    assert!(has(&over), "{over:?} in {entries:#?}");
+}

@@ -59,13 +59,14 @@ fn a_pause_holds_merges_and_repairs_over_a_restart_until_somebody_resumes() {
     assert!(cycle.detail.ends_with(": upgrade"), "{}", cycle.detail);
     fs::write(shop.on_host("/etc/app.conf"), "by hand\n").unwrap();
     assert_eq!(service.stop(), Some(0));
+    // A cycle by hand is held as well: it is the host that is paused.
+    shop.once().ended_for(Outcome::Held, "paused");
     let service = shop.serve();
     assert_eq!(waited(&shop, &["sync"], 1).code, "paused");
     assert_eq!(read(&shop, "/etc/app.conf"), "by hand\n");
-    // A cycle by hand is held as well: it is the host that is paused.
     let (code, said, _) = shop.bowline(&["resume", "--dry-run"]);
     assert!(code == 0 && said.contains("File/app"), "{code} {said}");
-    assert!(waits_for(&service, "pause").is_some());
+    until("it is still paused", || waits_for(&service, "pause").is_some());
     let (code, said, _) = shop.bowline(&["resume"]);
     assert!(code == 0 && said.starts_with("ended the pause by "), "{said}");
     until("what waited is deployed", || read(&shop, "/etc/app.conf") == "app two\n");
@@ -124,6 +125,7 @@ fn an_ordered_revert_goes_back_is_recorded_and_held_until_a_retry() {
     assert_eq!(waited(&shop, &["sync"], 1).code, "quarantined", "it outlives a restart");
     let (code, would, _) = shop.bowline(&["retry", "--dry-run"]);
     assert!(code == 0 && would.contains("File/app"), "{would}");
+    assert_eq!(waited(&shop, &["sync"], 1).code, "quarantined", "it was only rehearsed");
     assert_eq!(waited(&shop, &["retry"], 0).outcome, Outcome::Committed);
     assert_eq!(Picture::of(&shop.root()), new);
     assert_eq!(waited(&shop, &["sync"], 0).outcome, Outcome::Unchanged);

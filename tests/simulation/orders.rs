@@ -72,6 +72,21 @@ fn a_retry_tries_what_was_reverted_once_more_and_forgets_that_it_failed() {
 }
 
 #[test]
+fn a_rehearsed_retry_forgets_nothing() {
+    let mut host = second_committed();
+    host.wish = Some(revert(&host));
+    live(&mut host, 2);
+    let old = host.forms();
+    // In one process: what a rehearsal forgot in memory would be forgotten in the next cycle.
+    host.wish = Some(Wish { dry: true, ..retry() });
+    live(&mut host, 3);
+    assert!(!host.shown.clone().unwrap().steps.is_empty());
+    let last: Vec<_> = host.endings.iter().rev().take(2).map(|it| it.cycle.outcome).collect();
+    assert_eq!(last, [Outcome::Held, Outcome::Held]);
+    assert_eq!(host.forms(), old);
+}
+
+#[test]
 fn a_retry_that_fails_again_is_quarantined_again() {
     let mut host = settled();
     let old = host.forms();
@@ -117,7 +132,7 @@ fn an_ordered_revert_that_fails_leaves_the_committed_change_in_force() {
 }
 
 #[test]
-fn fault_03_an_ordered_revert_is_whole_or_not_at_all_wherever_the_power_goes() {
+fn fault_01_an_ordered_revert_is_whole_or_not_at_all_wherever_the_power_goes() {
     let (old, new) = (settled().forms(), merged());
     let mut plain = second_committed();
     let before = plain.effects;

@@ -121,7 +121,7 @@ impl Board {
     /// Asks for something else than the newest revision. Gives the number of the cycle that answers it.
     pub fn ask(&self, errand: Errand) -> Result<u64, Busy> {
         let mut queue = lock(&self.asked);
-        if queue.asked.errand.is_some() {
+        if queue.asked.errand.as_ref().is_some_and(|it| !it.is_forsaken()) {
             return Err(Busy);
         }
         queue.asked.errand = Some(errand);

@@ -41,6 +41,13 @@ pub struct Errand {
     pub rehearsal: Option<oneshot::Sender<Rehearsal>>,
 }
 
+impl Errand {
+    /// Whether whoever asked for the plan has gone.
+    pub(crate) fn is_forsaken(&self) -> bool {
+        self.rehearsal.as_ref().is_some_and(oneshot::Sender::is_closed)
+    }
+}
+
 /// What is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Want {

@@ -46,6 +46,9 @@ use crate::report::Post;
 use failures::{fatal, told};
 pub(crate) use tell::paused;
 
+/// Phases of a host that is being changed: each is told in the log as it begins.
+const CHANGING: [&str; 4] = ["stage", "apply", "commit", "revert"];
+
 /// The real host.
 #[derive(Debug)]
 pub struct Host {
@@ -174,6 +177,9 @@ impl Hands for Host {
             }
         });
         if is_new {
+            if CHANGING.contains(&word) {
+                tracing::info!(phase = word, "the host is changed");
+            }
             self.board.meters().enter(word, clock::since_boot());
             self.board.events().publish(event::PHASE, &serde_json::json!({"phase": word}));
         }

@@ -31,6 +31,10 @@ impl Host {
             (Some(ending), Some(asker)) => {
                 // Who asked may have gone meanwhile; nobody else hears of it.
                 drop(asker.send(errand::rehearsal(self.shown.take(), &ending.cycle)));
+                if ending.cycle.deployment.is_some() {
+                    // An earlier deployment's end was owed, and came before what was asked.
+                    self.conclude(ending);
+                }
             }
             (Some(ending), None) => self.conclude(ending),
             (None, _) => {}
@@ -94,7 +98,8 @@ impl Host {
     /// What people ask of the next cycle.
     fn wish(&mut self, asked: Asked) -> Wish {
         let paused = self.board.pause(clock::wall()).map(|it| it.line());
-        let Some(Errand { want, rehearsal }) = asked.errand else {
+        let errand = asked.errand.filter(|it| !it.is_forsaken());
+        let Some(Errand { want, rehearsal }) = errand else {
             return Wish { thorough: asked.sync, paused, ..Wish::default() };
         };
         let dry = rehearsal.is_some();

@@ -21,10 +21,14 @@ impl Host {
         let cycle = &ending.cycle;
         let revision = cycle.revision.clone().unwrap_or_default();
         if cycle.outcome.exit_code() == 0 {
-            tracing::info!(outcome = %cycle.outcome, revision, detail = cycle.detail, "cycle over");
+            tracing::info!(
+                outcome = %cycle.outcome, revision, deployment = cycle.deployment.as_deref(),
+                detail = cycle.detail, "cycle over"
+            );
         } else {
             tracing::warn!(
-                outcome = %cycle.outcome, revision, reason = cycle.reason, code = cycle.code,
+                outcome = %cycle.outcome, revision, deployment = cycle.deployment.as_deref(),
+                reason = cycle.reason, code = cycle.code,
                 commit = cycle.commit.as_deref(), detail = cycle.detail,
                 hint = hint::of(&cycle.code), "cycle over"
             );

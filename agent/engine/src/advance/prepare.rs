@@ -47,7 +47,8 @@ pub(super) fn planned(
     match plan::plan(&given) {
         Ok(plan) => {
             memory.warnings.extend(plan.warnings().iter().cloned());
-            if quest.wish.is_retry() {
+            // Only a retry that is carried out forgets: a rehearsal changes nothing.
+            if quest.wish.is_retry() && !quest.wish.dry {
                 memory = order::forgive(memory, &plan);
             }
             carry_out(memory, quest, plan)

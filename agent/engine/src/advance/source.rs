@@ -34,7 +34,7 @@ pub(super) fn begin(mut memory: Memory, mut quest: Quest) -> Turn {
         quest.ending = Some(ending);
         return conclude(memory, quest);
     }
-    if quest.wish.is_retry() {
+    if quest.wish.is_retry() && !quest.wish.dry {
         memory = order::forget_failures(memory);
     }
     // Everything that going back needs is here.
