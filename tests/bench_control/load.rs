@@ -89,7 +89,8 @@ pub(crate) fn ask(
     body: &[u8],
 ) -> Result<String> {
     let length = body.len();
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: c\r\nContent-Length: {length}\r\n\r\n");
+    let head =
+        format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n");
     stream.get_mut().write_all(&[head.as_bytes(), body].concat())?;
     let mut length = 0;
     loop {

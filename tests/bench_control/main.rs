@@ -12,6 +12,8 @@
     reason = "a program of its own: it prints, starts programs and opens its own files"
 )]
 
+mod fleet;
+mod idle;
 mod load;
 mod service;
 
@@ -40,6 +42,12 @@ struct Arguments {
     /// Records in one request.
     #[arg(long, default_value = "1,10,100", value_delimiter = ',')]
     batch: Vec<usize>,
+    /// Connections that are opened, used once, and left idle; 0 leaves that out.
+    #[arg(long, default_value_t = 10_000)]
+    idle: usize,
+    /// Hosts on the board whose pages are timed; 0 leaves that out.
+    #[arg(long, default_value_t = 10_000)]
+    fleet: u32,
     /// The service's program; built with this program's profile when it is left out.
     #[arg(long, value_name = "FILE")]
     service: Option<PathBuf>,
@@ -63,6 +71,12 @@ fn bench(arguments: &Arguments) -> Result<()> {
     println!("|---|---|---|---|---|---|");
     for batch in &arguments.batch {
         lap(arguments, &program, (*batch).max(1))?;
+    }
+    if arguments.idle > 0 {
+        idle::measure(&program, arguments.idle)?;
+    }
+    if arguments.fleet > 0 {
+        fleet::measure(&program, arguments.fleet)?;
     }
     Ok(())
 }

@@ -26,7 +26,8 @@ impl Service {
     pub(crate) fn start(program: &Path) -> Result<Self> {
         let folder = std::env::temp_dir().join(format!("bowline-bench-control-{}", process::id()));
         fs::create_dir_all(&folder)?;
-        let settings = "[listen]\naddress = \"127.0.0.1:0\"\n[store]\nfile = \"control.db\"\n";
+        let settings = "[listen]\naddress = \"127.0.0.1:0\"\n[store]\nfile = \"control.db\"\n\
+                        [limits]\nconnections = 20000\nheadTime = \"10m\"\n";
         fs::write(folder.join("control.toml"), settings)?;
         let mut command = Command::new(program);
         command.arg("--config").arg(folder.join("control.toml")).stderr(Stdio::piped());
@@ -68,10 +69,39 @@ impl Service {
     }
 
     pub(crate) fn peak_mib(&self) -> Result<f64> {
+        self.memory_mib("VmHWM:")
+    }
+
+    pub(crate) fn resident_mib(&self) -> Result<f64> {
+        self.memory_mib("VmRSS:")
+    }
+
+    fn memory_mib(&self, key: &str) -> Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|it| it.strip_prefix("VmHWM:")).context("its peak")?;
+        let line = status.lines().find_map(|it| it.strip_prefix(key)).context("its memory")?;
         let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
         Ok(kib / 1024.0)
+    }
+
+    /// Gives so many other hosts what the first one has, a key and its last words included.
+    pub(crate) fn multiply(&self, number: u32) -> Result<()> {
+        let db = rusqlite::Connection::open(self.folder.join("control.db"))?;
+        db.busy_timeout(std::time::Duration::from_secs(10))?;
+        db.execute_batch(&format!(
+            "BEGIN;
+             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {number})
+             INSERT INTO host (name, revision, outcome, at, seen, environment, reason, since, health)
+             SELECT 'fleet-' || i, revision, outcome, at, seen, 'production', reason, since, health
+             FROM n, host WHERE host.id = 1;
+             INSERT INTO host_key (host, fingerprint, public, state, since, seq, digest)
+             SELECT h.id, 'SHA256:' || h.id, k.public, k.state, k.since, k.seq, k.digest
+             FROM host h, host_key k WHERE k.id = 1 AND h.id > 1;
+             INSERT INTO landing (revision, host, outcome, seq, at)
+             SELECT l.revision, h.id, l.outcome, l.seq, l.at
+             FROM landing l, host h WHERE l.host = 1 AND h.id > 1;
+             COMMIT;"
+        ))?;
+        Ok(())
     }
 
     /// Records that it took.

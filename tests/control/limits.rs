@@ -85,6 +85,33 @@ fn connections_over_the_limit_wait_for_a_place() {
 }
 
 #[test]
+fn who_gets_no_place_is_told_so() {
+    let service = Service::with("[limits]\nconnections = 2\nheadTime = \"30s\"\n");
+    let idle = [connect(service.address), connect(service.address)];
+    let detail = service.get("/healthz").problem(503);
+    assert!(detail.contains("[limits] connections"), "{detail}");
+    // Also with a body on the way, whose bytes nobody wants.
+    let body = vec![b'x'; 1 << 20];
+    service.post("/agent/v1/records", &body).problem(503);
+    drop(idle);
+    tests::agent::until("a place is free again", || service.get("/healthz").status == 200);
+}
+
+#[test]
+fn idle_connections_are_bounded_and_others_are_served() {
+    let service = Service::with("[limits]\nconnections = 300\nheadTime = \"1s\"\n");
+    // Six times as many as have a place: those are over after a second, and make room.
+    let idle: Vec<_> =
+        (0..1800).filter_map(|_| std::net::TcpStream::connect(service.address).ok()).collect();
+    assert!(idle.len() > 1000, "{}", idle.len());
+    tests::agent::until("somebody is served", || {
+        let asked = crate::http::try_ask(service.address, "GET", "/healthz", None, b"");
+        asked.is_some_and(|it| it.status == 200)
+    });
+    assert!(service.resident_kib() < 200 << 10, "{} KiB", service.resident_kib());
+}
+
+#[test]
 fn what_is_no_http_is_no_trouble() {
     let service = Service::with(HASTY);
     for sent in [b"\x16\x03\x01\x02\0\x01\0".as_slice(), b"GET\r\n\r\n", &[0; 64]] {

@@ -15,6 +15,7 @@ use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use ring::rand::{SecureRandom as _, SystemRandom};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// The wall clock, in seconds since 1970.
 pub fn wall() -> i64 {
@@ -32,6 +33,15 @@ pub fn random<const N: usize>() -> Option<[u8; N]> {
     let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).ok()?;
     Some(bytes)
+}
+
+/// Lets this process open as many files as the system allows it; gives how many that are.
+pub fn open_files() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let allowed = if setrlimit(Resource::Nofile, raised).is_ok() { raised } else { limit };
+    // None means that there is no limit.
+    allowed.current.unwrap_or(u64::MAX)
 }
 
 /// The account at the command line, as sudo or the login says it; else its number.

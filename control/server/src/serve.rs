@@ -9,10 +9,14 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::door;
 use crate::http::{self, Service};
-use crate::settings::Settings;
+use crate::settings::{Limits, Settings};
 use crate::store::sqlite::Sqlite;
 use crate::store::{Store, StoreFailure};
+
+/// Files beside connections: the store's, the listener's, the logs', and those that wait for a place.
+const OTHER_FILES: u64 = 1500;
 
 /// Why the service ended before its time.
 #[derive(Debug, Error)]
@@ -77,6 +81,20 @@ pub fn serve(settings: &Settings) -> Result<(), Fell> {
     served
 }
 
+/// The limits with no more connections than files may be open: an accept that fails for want of one would be
+/// a refusal without a word.
+fn within(limits: Limits, files: u64) -> Limits {
+    let most = usize::try_from(files.saturating_sub(OTHER_FILES).max(files / 2));
+    let connections = limits.connections.min(most.unwrap_or(usize::MAX));
+    if connections < limits.connections {
+        tracing::warn!(
+            files,
+            "at most {connections} connections are served: the system lets this process open no more files"
+        );
+    }
+    Limits { connections, ..limits }
+}
+
 async fn until_stopped(settings: &Settings, store: Arc<dyn Store>) -> Result<(), Fell> {
     let address = settings.address;
     let listener = TcpListener::bind(address).await;
@@ -84,6 +102,7 @@ async fn until_stopped(settings: &Settings, store: Arc<dyn Store>) -> Result<(),
     let bound = listener.local_addr().map_err(|source| Fell::Listen { address, source })?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Fell::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Fell::Runtime)?;
+    let limits = within(settings.limits, door::open_files());
     let service = Arc::new(Service::new(store, settings));
     let mut ended = Ok(());
     let stop = async {
@@ -95,6 +114,6 @@ async fn until_stopped(settings: &Settings, store: Arc<dyn Store>) -> Result<(),
         service.close_feeds();
     };
     tracing::info!("listens at {bound}");
-    http::serve(listener, http::router(Arc::clone(&service)), settings.limits, stop).await;
+    http::serve(listener, http::router(Arc::clone(&service)), limits, stop).await;
     ended
 }

@@ -1,0 +1,52 @@
+//! What an idle connection costs the service.
+
+use std::io::BufReader;
+use std::net::TcpStream;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use crate::load::ask;
+use crate::service::Service;
+
+/// How long idling is watched.
+const WATCHED: Duration = Duration::from_secs(10);
+
+/// Opens so many connections, asks once over each, and looks at the service's memory and CPU time.
+pub(crate) fn measure(program: &Path, number: usize) -> Result<()> {
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
+    let service = Service::start(program)?;
+    let open = || -> Result<_> {
+        let mut stream = BufReader::with_capacity(512, TcpStream::connect(service.address())?);
+        ask(&mut stream, "GET", "/healthz", b"")?;
+        Ok(stream)
+    };
+    // What the first ones bring along is no cost of an idle one.
+    let warm = (0..100).map(|_| open()).collect::<Result<Vec<_>>>()?;
+    let before = service.resident_mib()?;
+    let held = (0..number).map(|_| open()).collect::<Result<Vec<_>>>().context("open them all")?;
+    let after = service.resident_mib()?;
+    let cpu = service.cpu()?;
+    thread::sleep(WATCHED);
+    let cpu = service.cpu()? - cpu;
+    let begun = Instant::now();
+    open()?;
+    let answer = begun.elapsed();
+    println!(
+        "\n| idle connections | RSS MiB before | after | KiB each | CPU ms/s | one more, ms |"
+    );
+    println!("|---|---|---|---|---|---|");
+    println!(
+        "| {} | {before:.1} | {after:.1} | {:.1} | {:.1} | {:.1} |",
+        held.len(),
+        (after - before) * 1024.0 / held.len() as f64,
+        cpu * 1e3 / WATCHED.as_secs_f64(),
+        answer.as_secs_f64() * 1e3,
+    );
+    drop(warm);
+    Ok(())
+}
