@@ -27,6 +27,7 @@ mod limits;
 mod restarts;
 mod full_disk;
 mod described;
+mod asked;
 mod conformance;
 mod site;
 mod reporting;

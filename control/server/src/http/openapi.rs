@@ -157,7 +157,7 @@ fn twins(schemas: &mut SchemaGenerator) -> [Read; 4] {
 }
 
 fn board_filters() -> [Value; 7] {
-    let choice = |words: &[&str]| json!({"type": "string", "enum": words});
+    let choice = |words: &[&str]| or_empty(json!({"type": "string", "enum": words}));
     let outcomes: Vec<&str> = Outcome::ALL.map(Outcome::word).to_vec();
     [
         parameter("name", text()),
@@ -166,18 +166,35 @@ fn board_filters() -> [Value; 7] {
         parameter("health", choice(&["well", "unwell"])),
         parameter("alarms", choice(&["open"])),
         parameter("after", text()),
-        limit(500),
+        parameter("limit", or_empty(rows())),
     ]
 }
 
+/// Rows of a page.
+fn rows() -> Value {
+    json!({"type": "integer", "minimum": 1, "maximum": 500})
+}
+
+/// A form sends what was left empty as well.
+fn or_empty(schema: impl Into<Value>) -> Value {
+    let schema: Value = schema.into();
+    json!({"anyOf": [schema, {"type": "string", "enum": [""]}]})
+}
+
+/// A place in a list of numbered things.
+fn place() -> Value {
+    json!({"type": "integer", "minimum": 0, "maximum": i64::MAX})
+}
+
 fn cells() -> [Value; 3] {
-    let before = parameter("before", json!({"type": "integer", "minimum": 0}));
-    [parameter("after", text()), before, limit(500)]
+    let before = parameter("before", or_empty(place()));
+    [parameter("after", text()), before, parameter("limit", or_empty(rows()))]
 }
 
 fn host_parts() -> [Value; 3] {
     let name = json!({"name": "name", "in": "path", "required": true, "schema": text()});
-    [name, number_after(), limit(500)]
+    let after = parameter("after", or_empty(place()));
+    [name, after, parameter("limit", or_empty(rows()))]
 }
 
 fn login() -> Value {
@@ -219,10 +236,26 @@ fn enrol(schemas: &mut SchemaGenerator) -> Value {
     json!({
         "operationId": "enrol",
         "summary": "Makes a host's key known, or lets it wait for a person",
-        "requestBody": {"required": true, "content": {(JSON): {"schema": {"type": "object"}}}},
+        "requestBody": {"required": true, "content": {(JSON): {"schema": envelope()}}},
         "responses": {
             "200": content(JSON, answer.clone()),
             "202": content(JSON, answer),
+        },
+    })
+}
+
+/// A DSSE envelope. That it is written as hosts write it, and signed, no schema can say.
+fn envelope() -> Value {
+    let signature = json!({
+        "type": "object", "required": ["keyid", "sig"], "additionalProperties": false,
+        "properties": {"keyid": text(), "sig": text()},
+    });
+    json!({
+        "type": "object", "required": ["payload", "payloadType", "signatures"],
+        "additionalProperties": false,
+        "properties": {
+            "payload": text(), "payloadType": text(),
+            "signatures": {"type": "array", "minItems": 1, "maxItems": 1, "items": signature},
         },
     })
 }
@@ -281,7 +314,7 @@ fn limit(most: u32) -> Value {
 }
 
 fn number_after() -> Value {
-    parameter("after", json!({"type": "integer", "minimum": 0}))
+    parameter("after", place())
 }
 
 fn parameter(name: &str, schema: impl Into<Value>) -> Value {

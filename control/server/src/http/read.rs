@@ -74,6 +74,14 @@ fn limit(asked: Option<u32>, most: u32) -> Result<u32, Refusal> {
     Err(Refusal::bad("a bad limit", format!("limit lies between 1 and {most}")))
 }
 
+/// Where a list of numbered things goes on: a number that a list could have given.
+fn place(asked: Option<u64>) -> Result<Option<u64>, Refusal> {
+    if asked.is_some_and(|it| i64::try_from(it).is_err()) {
+        return Err(Refusal::bad("a bad place", "after is the `next` that a list gave"));
+    }
+    Ok(asked)
+}
+
 pub(super) async fn healthz() -> Response {
     respond(StatusCode::OK, "text/plain; charset=utf-8", b"ok\n".to_vec())
 }
@@ -103,7 +111,7 @@ pub(super) async fn deployments(
     asked: Asked<Deployments>,
 ) -> Result<Response, Refusal> {
     let asked = query(asked)?;
-    let part = Newest { limit: limit(asked.limit, LIMIT_MAX)?, after: asked.after };
+    let part = Newest { limit: limit(asked.limit, LIMIT_MAX)?, after: place(asked.after)? };
     let wanted = Wanted { host: asked.host, outcome: asked.outcome };
     let found = service.store.deployments(wanted, part).await;
     Ok(json(StatusCode::OK, &found.map_err(|it| failed(&service, &it))?))
@@ -114,7 +122,7 @@ pub(super) async fn commits(
     asked: Asked<Numbers>,
 ) -> Result<Response, Refusal> {
     let asked = query(asked)?;
-    let part = Newest { limit: limit(asked.limit, COMMITS_MAX)?, after: asked.after };
+    let part = Newest { limit: limit(asked.limit, COMMITS_MAX)?, after: place(asked.after)? };
     let found = service.store.commits(part).await.map_err(|it| failed(&service, &it))?;
     Ok(json(StatusCode::OK, &found))
 }
