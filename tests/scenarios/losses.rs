@@ -64,9 +64,12 @@ fn a_host_that_nothing_names_any_more_keeps_what_it_was_given() {
         "metadata: {name: web}\ntarget: {matchLabels: {role: web}}",
     );
     shop.write("apps/web.yaml", mine);
-    shop.commit("a role");
+    shop.commit("a role <script>alert(1)</script>\n\nwhich says more below");
     shop.once().ended(Outcome::Committed);
     assert!(shop.on_host("/etc/web.conf").exists());
+    let told = deployments(&shop).remove(0);
+    assert_eq!(told.subject.as_deref(), Some("a role <script>alert(1)</script>"));
+    assert_eq!(told.environment.as_deref(), Some("production"));
     fs::remove_file(shop.repo().join("hosts/web.yaml")).unwrap();
     shop.commit("the host is forgotten");
     shop.once().ended_for(Outcome::Held, "host-unknown");

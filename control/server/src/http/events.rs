@@ -94,3 +94,39 @@ impl body::Body for Feed {
         self.lines.poll_recv(context).map(|it| it.map(|line| Ok(Frame::data(line))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::bell::Bell;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_listener_that_is_far_behind_is_told_so_and_let_go() {
+        let bell = Bell::new(1);
+        let (heard, _place) = bell.listen().unwrap();
+        assert!(bell.listen().is_none(), "there is one place");
+        for seq in 0..1000 {
+            bell.ring(Heard { host: "web-1".to_owned(), seq, outcome: None });
+        }
+        let (sender, mut lines) = mpsc::channel(IN_HAND);
+        tokio::spawn(pass_on(heard, sender));
+        let mut said = String::new();
+        while let Some(line) = lines.recv().await {
+            said += &String::from_utf8_lossy(&line);
+        }
+        assert!(said.starts_with(HELLO) && said.ends_with("event: missed\ndata: {}\n\n"), "{said}");
+        assert!(!said.contains("heard"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_client_that_is_gone() {
+        let bell = Bell::new(1);
+        let (heard, place) = bell.listen().unwrap();
+        let (sender, lines) = mpsc::channel(IN_HAND);
+        drop((lines, place));
+        pass_on(heard, sender).await;
+        assert!(bell.listen().is_some(), "its place is free");
+        bell.close();
+        assert!(bell.listen().is_none(), "the service ends");
+    }
+}

@@ -2,27 +2,22 @@
 //!
 //! **Invariant:** schemas are made from the types that are sent.
 
+mod pages;
+
 use axum::http::StatusCode;
 use axum::response::Response;
 use bowline_api::enrolment::Answer;
 use bowline_api::fleet::{Commit, Deployment, Host, HostDetail, Page, Where};
 use bowline_api::intake::{self, Acked, Broken, NotTaken};
 use bowline_api::outcome::Outcome;
-use bowline_api::page::{Board, Matrix, Sheet, Timeline};
 use bowline_api::problem::{self, Problem};
 use bowline_api::route;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::answer;
-use super::table::{ASSET, DEPLOYMENT_PAGE, HOST, HOST_PAGE};
-use super::{events, pages};
-
-/// The path of one host's twin.
-const HOST_TWIN: &str = "/hosts/{name}.json";
-
-/// The path of one deployment's twin.
-const DEPLOYMENT_TWIN: &str = "/deployments/{host}/{id}.json";
+use super::pages::MEDIA_TYPE;
+use super::table::HOST;
 
 /// The media type of answers, and of an enrolment's body: a DSSE envelope.
 const JSON: &str = "application/json";
@@ -63,14 +58,14 @@ fn document() -> Value {
 fn paths(schemas: &mut SchemaGenerator) -> Map<String, Value> {
     let mut paths = Map::new();
     let operations = system().into_iter().chain(fleet(schemas)).chain([commit(schemas)]);
-    let operations = operations.chain(shown()).chain(twins(schemas));
+    let operations = operations.chain(pages::shown()).chain(pages::twins(schemas));
     for (path, operation) in operations {
         paths.insert(path.to_owned(), json!({"get": operation}));
     }
     paths.insert(route::ENROL.to_owned(), json!({"post": enrol(schemas)}));
     paths.insert(route::RECORDS.to_owned(), json!({"post": records(schemas)}));
-    paths.insert(route::LOGIN.to_owned(), login());
-    paths.insert(route::LOGOUT.to_owned(), json!({"post": logout()}));
+    paths.insert(route::LOGIN.to_owned(), pages::login());
+    paths.insert(route::LOGOUT.to_owned(), json!({"post": pages::logout()}));
     with_problems(&mut paths, schemas);
     paths
 }
@@ -107,120 +102,6 @@ fn fleet(schemas: &mut SchemaGenerator) -> [Read; 4] {
         ),
         (route::FLEET_COMMITS, operation("commits", "Commits, newest first", &newest, commits)),
     ]
-}
-
-/// Pages, and what they are made of.
-fn shown() -> [Read; 6] {
-    let page = || content(pages::MEDIA_TYPE, text());
-    let name = |name: &str| json!({"name": name, "in": "path", "required": true, "schema": text()});
-    let file = json!({"name": "file", "in": "path", "required": true,
-        "schema": {"type": "string", "enum": ["style.css", "live.js", "icon.svg"]}});
-    let asset = json!({"description": "the asset", "content": {
-        "text/css": {"schema": text()}, "text/javascript": {"schema": text()},
-        "image/svg+xml": {"schema": text()},
-    }});
-    let news = content(events::MEDIA_TYPE, text());
-    let [host, id] = [name("host"), name("id")];
-    [
-        (route::BOARD, operation("boardPage", "All hosts, as a page", &board_filters(), page())),
-        (route::MATRIX, operation("matrixPage", "Commits and hosts, as a page", &cells(), page())),
-        (HOST_PAGE, operation("hostPage", "One host, as a page", &host_parts(), page())),
-        (
-            DEPLOYMENT_PAGE,
-            operation("deploymentPage", "One deployment, as a page", &[host, id], page()),
-        ),
-        (ASSET, operation("asset", "Style, script and icon of pages", &[file], asset)),
-        (
-            route::FLEET_EVENTS,
-            operation("events", "What is heard from hosts, as server-sent events", &[], news),
-        ),
-    ]
-}
-
-/// What pages hold, as JSON.
-fn twins(schemas: &mut SchemaGenerator) -> [Read; 4] {
-    let board = content(JSON, schemas.subschema_for::<Board>());
-    let matrix = content(JSON, schemas.subschema_for::<Matrix>());
-    let sheet = content(JSON, schemas.subschema_for::<Sheet>());
-    let timeline = content(JSON, schemas.subschema_for::<Timeline>());
-    let name = |name: &str| json!({"name": name, "in": "path", "required": true, "schema": text()});
-    let parts = [name("host"), name("id")];
-    [
-        (route::BOARD_TWIN, operation("board", "All hosts", &board_filters(), board)),
-        (route::MATRIX_TWIN, operation("matrix", "Commits and hosts", &cells(), matrix)),
-        (HOST_TWIN, operation("sheet", "One host and its deployments", &host_parts(), sheet)),
-        (
-            DEPLOYMENT_TWIN,
-            operation("timeline", "One deployment, record by record", &parts, timeline),
-        ),
-    ]
-}
-
-fn board_filters() -> [Value; 7] {
-    let choice = |words: &[&str]| or_empty(json!({"type": "string", "enum": words}));
-    let outcomes: Vec<&str> = Outcome::ALL.map(Outcome::word).to_vec();
-    [
-        parameter("name", text()),
-        parameter("outcome", choice(&outcomes)),
-        parameter("environment", text()),
-        parameter("health", choice(&["well", "unwell"])),
-        parameter("alarms", choice(&["open"])),
-        parameter("after", text()),
-        parameter("limit", or_empty(rows())),
-    ]
-}
-
-/// Rows of a page.
-fn rows() -> Value {
-    json!({"type": "integer", "minimum": 1, "maximum": 500})
-}
-
-/// A form sends what was left empty as well.
-fn or_empty(schema: impl Into<Value>) -> Value {
-    let schema: Value = schema.into();
-    json!({"anyOf": [schema, {"type": "string", "enum": [""]}]})
-}
-
-/// A place in a list of numbered things.
-fn place() -> Value {
-    json!({"type": "integer", "minimum": 0, "maximum": i64::MAX})
-}
-
-fn cells() -> [Value; 3] {
-    let before = parameter("before", or_empty(place()));
-    [parameter("after", text()), before, parameter("limit", or_empty(rows()))]
-}
-
-fn host_parts() -> [Value; 3] {
-    let name = json!({"name": "name", "in": "path", "required": true, "schema": text()});
-    let after = parameter("after", or_empty(place()));
-    [name, after, parameter("limit", or_empty(rows()))]
-}
-
-fn login() -> Value {
-    let fields = json!({"type": "object", "properties": {"token": text(), "next": text()}});
-    let page = content(pages::MEDIA_TYPE, text());
-    let next = [parameter("next", text())];
-    json!({
-        "get": operation("loginPage", "Asks a person for a reader's token", &next, page.clone()),
-        "post": {
-            "operationId": "login",
-            "summary": "Gives a session for a reader's token",
-            "requestBody": {
-                "required": true,
-                "content": {"application/x-www-form-urlencoded": {"schema": fields}},
-            },
-            "responses": {"303": {"description": "a cookie, and where to go on"}, "403": page},
-        },
-    })
-}
-
-fn logout() -> Value {
-    json!({
-        "operationId": "logout",
-        "summary": "Ends a session",
-        "responses": {"303": {"description": "no session any more"}},
-    })
 }
 
 fn commit(schemas: &mut SchemaGenerator) -> Read {
@@ -288,7 +169,7 @@ fn with_problems(paths: &mut Map<String, Value>, schemas: &mut SchemaGenerator) 
             let mut other = content(problem::MEDIA_TYPE, problem.clone());
             // A page is refused by a page.
             if let Some(kinds) = other.get_mut("content").and_then(Value::as_object_mut) {
-                kinds.insert(pages::MEDIA_TYPE.to_owned(), json!({"schema": text()}));
+                kinds.insert(MEDIA_TYPE.to_owned(), json!({"schema": text()}));
             }
             answers.insert("default".to_owned(), other);
         }
@@ -311,6 +192,11 @@ fn text() -> Value {
 
 fn limit(most: u32) -> Value {
     parameter("limit", json!({"type": "integer", "minimum": 1, "maximum": most}))
+}
+
+/// A place in a list of numbered things.
+fn place() -> Value {
+    json!({"type": "integer", "minimum": 0, "maximum": i64::MAX})
 }
 
 fn number_after() -> Value {
