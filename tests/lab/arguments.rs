@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** the hidden part is what the lab starts of itself inside its namespaces.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -25,6 +26,16 @@ pub(crate) struct Arguments {
 pub(crate) enum Part {
     /// Runs every check on a fleet; exit code 1 when one does not hold
     Fleet(Course),
+    /// Keeps hosts, a hub and the board up until Ctrl-C
+    Board(Exhibition),
+    /// Runs a command on a host of a lab that is up
+    On {
+        /// The host's name, such as web-1 or hub
+        host: String,
+        /// The command, as typed on the host
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
     /// What runs inside the namespaces
     #[command(hide = true)]
     Inside(Ground),
@@ -39,6 +50,17 @@ pub(crate) struct Course {
     /// Keeps the hosts' disks and journals
     #[arg(long)]
     pub(crate) keep: bool,
+}
+
+/// How the board is shown.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Exhibition {
+    /// How many hosts
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=HOSTS_MAX))]
+    pub(crate) hosts: u8,
+    /// Where the board is on this machine
+    #[arg(long, default_value = "127.0.0.1:9480")]
+    pub(crate) listen: SocketAddr,
 }
 
 impl Course {
@@ -63,6 +85,9 @@ pub(crate) struct Ground {
     /// How many hosts
     #[arg(long)]
     pub(crate) hosts: u8,
+    /// Shows a board that is at this address outside; plays the suites when it is left out
+    #[arg(long)]
+    pub(crate) board: Option<SocketAddr>,
 }
 
 #[cfg(test)]

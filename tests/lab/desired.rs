@@ -1,15 +1,67 @@
-//! What the lab's operator merges: hosts, and a shop behind nginx.
+//! What the lab's operator merges: hosts, and a shop with a unit of its own behind nginx.
 //!
-//! **Invariant:** what is served says its version, so that an old shop is never taken for a new one.
+//! **Invariant:** whatever is served says its version, so that an old shop is never taken for a new one.
 
-/// Where a shop's page is asked for.
-pub(crate) const PAGE: &str = "http://127.0.0.1:8080/version.json";
+/// Where nginx answers with the site's version.
+pub(crate) const SITE: &str = "http://127.0.0.1:8080/version.json";
 
-const SHOP: &str = r#"apiVersion: bowline/v1
+/// Where nginx passes the question on to the shop itself.
+pub(crate) const APP: &str = "http://127.0.0.1:8080/app.json";
+
+/// Pages of the shop: a revert of ten files and a unit is what is measured.
+const PAGES: usize = 10;
+
+/// Where the shop's program stands.
+const PROGRAM: &str = "/usr/local/bin/shop";
+
+/// A program that is not there: its unit's start job fails, and with `Restart=always` the unit never reads
+/// failed.
+const NO_PROGRAM: &str = "/usr/local/bin/no-such-shop";
+
+const MANIFESTS: &str = r#"apiVersion: bowline/v1
 kind: Directory
-metadata: {name: shop-root}
+metadata: {name: shop-settings}
 target: {matchLabels: {role: shop}}
-spec: {path: /srv/shop}
+spec: {path: /etc/shop}
+---
+# The shop reads it at its start only.
+apiVersion: bowline/v1
+kind: File
+metadata: {name: shop-version}
+target: {matchLabels: {role: shop}}
+notify: [{unit: shop.service, action: restart}]
+spec: {path: /etc/shop/version, content: "VERSION\n"}
+---
+apiVersion: bowline/v1
+kind: File
+metadata: {name: shop-program}
+target: {matchLabels: {role: shop}}
+spec: {path: PROGRAM, mode: "0755", contentFrom: {file: apps/shop/files/shop.pl}}
+---
+apiVersion: bowline/v1
+kind: Unit
+metadata: {name: shop.service}
+target: {matchLabels: {role: shop}}
+dependsOn: [File/shop-program, File/shop-version]
+spec:
+  enabled: true
+  contents: |
+    [Unit]
+    Description=Shop VERSION
+    [Service]
+    Type=exec
+    ExecStart=START
+    Restart=always
+    DynamicUser=yes
+    [Install]
+    WantedBy=multi-user.target
+---
+# A whole folder of the repository, as one resource.
+apiVersion: bowline/v1
+kind: Directory
+metadata: {name: shop-pages}
+target: {matchLabels: {role: shop}}
+spec: {path: /srv/shop, source: apps/shop/files/pages}
 ---
 # nginx reads it when it is told to: until then the old site is served.
 apiVersion: bowline/v1
@@ -24,22 +76,58 @@ spec:
   validate: [/usr/sbin/nginx, -t]
 ---
 apiVersion: bowline/v1
+kind: Unit
+metadata: {name: nginx.service}
+target: {matchLabels: {role: shop}}
+spec: {enabled: true}
+---
+apiVersion: bowline/v1
+kind: Probe
+metadata: {name: site-answers}
+target: {matchLabels: {role: shop}}
+spec:
+  http: {url: "SITE", expect: {status: 200, json: {version: "EXPECTED"}}}
+  interval: 200ms
+  timeout: 1s
+  successThreshold: 2
+  deadline: DEADLINE
+  soak: SOAK
+---
+apiVersion: bowline/v1
 kind: Probe
 metadata: {name: shop-answers}
 target: {matchLabels: {role: shop}}
 spec:
-  http: {url: "PAGE", expect: {status: 200, json: {version: "EXPECTED"}}}
+  http: {url: "APP", expect: {status: 200, json: {version: "EXPECTED"}}}
   interval: 200ms
   timeout: 1s
   successThreshold: 2
-  deadline: 5s
+  deadline: DEADLINE
   soak: SOAK
 "#;
 
-const SITE: &str = r#"server {
+const NGINX: &str = r#"server {
     listen 8080;
     root /srv/shop;
     location = /version.json { return 200 '{"version":"{{ version }}"}'; }
+    location = /app.json { proxy_pass http://127.0.0.1:9000; }
+}
+"#;
+
+/// The shop itself, in the one language that every Debian has.
+const SHOP: &str = r#"#!/usr/bin/perl
+# The shop: reads its version once, and answers every question with it.
+use strict;
+use IO::Socket::INET;
+
+open my $file, '<', '/etc/shop/version' or die "read the version: $!";
+chomp(my $version = <$file>);
+my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1:9000', Listen => 16, ReuseAddr => 1)
+    or die "listen: $!";
+while (my $client = $listener->accept) {
+    while (<$client>) { last if /^\r?$/ }
+    print $client "HTTP/1.0 200 OK\r\n\r\n{\"version\":\"$version\"}";
+    close $client;
 }
 "#;
 
@@ -48,29 +136,52 @@ const SITE: &str = r#"server {
 pub(crate) struct Shop<'s> {
     /// What it says it is.
     pub(crate) version: &'s str,
-    /// What its probe wants it to say.
+    /// What its probes want it to say.
     pub(crate) expected: &'s str,
-    /// For how long the probe watches.
+    /// How long they wait for that.
+    pub(crate) deadline: &'s str,
+    /// For how long they watch.
     pub(crate) soak: &'s str,
+    /// What its unit starts.
+    pub(crate) start: &'s str,
 }
 
 impl<'s> Shop<'s> {
     /// A shop that is well.
     pub(crate) fn well(version: &'s str) -> Self {
-        Self { version, expected: version, soak: "1s" }
+        Self { version, expected: version, deadline: "5s", soak: "1s", start: PROGRAM }
+    }
+
+    /// A shop whose unit cannot start.
+    pub(crate) fn that_cannot_start(version: &'s str) -> Self {
+        Self { start: NO_PROGRAM, ..Self::well(version) }
     }
 
     /// Its files in the repository.
     pub(crate) fn files(&self) -> Vec<(String, String)> {
-        let manifests = SHOP
+        let manifests = MANIFESTS
             .replace("VERSION", self.version)
-            .replace("PAGE", PAGE)
             .replace("EXPECTED", self.expected)
+            .replace("PROGRAM", PROGRAM)
+            .replace("START", self.start)
+            .replace("SITE", SITE)
+            .replace("APP", APP)
+            .replace("DEADLINE", self.deadline)
             .replace("SOAK", self.soak);
-        vec![
-            ("apps/shop/shop.yaml".to_owned(), manifests),
-            ("apps/shop/templates/shop.conf.j2".to_owned(), SITE.to_owned()),
-        ]
+        let page = |number: usize| {
+            let path = format!("apps/shop/files/pages/page-{number}.html");
+            (path, format!("<p>Shop {}, page {number}</p>\n", self.version))
+        };
+        let mut files: Vec<_> = (1..=PAGES).map(page).collect();
+        files.extend(
+            [
+                ("apps/shop/shop.yaml", manifests.as_str()),
+                ("apps/shop/templates/shop.conf.j2", NGINX),
+                ("apps/shop/files/shop.pl", SHOP),
+            ]
+            .map(|(path, text)| (path.to_owned(), text.to_owned())),
+        );
+        files
     }
 }
 
@@ -89,12 +200,15 @@ mod tests {
 
     #[test]
     fn what_is_merged_is_what_the_agent_reads() {
-        let mut files = Shop::well("1.0.0").files();
-        files.push(host("web-1", "SHA256:3kgZw1rVUMN0sUWuD7sBnZsXGgY2gs2b8zLoP9lYd4U", "shop"));
-        for (path, text) in files.iter().filter(|it| it.0.ends_with(".yaml")) {
-            let (manifests, faults) = bowline_model::read::manifests(path, text.as_bytes());
-            assert!(faults.is_empty(), "{faults}");
-            assert!(!manifests.is_empty(), "{path}");
+        let fingerprint = "SHA256:3kgZw1rVUMN0sUWuD7sBnZsXGgY2gs2b8zLoP9lYd4U";
+        for shop in [Shop::well("1.0.0"), Shop::that_cannot_start("1.0.0")] {
+            let mut files = shop.files();
+            files.push(host("web-1", fingerprint, "shop"));
+            for (path, text) in files.iter().filter(|it| it.0.ends_with(".yaml")) {
+                let (manifests, faults) = bowline_model::read::manifests(path, text.as_bytes());
+                assert!(faults.is_empty(), "{faults}");
+                assert!(!manifests.is_empty(), "{path}");
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::env;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -13,9 +14,10 @@ use anyhow::{Context as _, Result};
 use tests::programs::run;
 use tests::{binaries, patience};
 
-use crate::arguments::Course;
+use crate::arguments::{Course, Exhibition};
 use crate::image;
-use crate::place::Place;
+use crate::place::{Afterwards, Place};
+use crate::relay;
 
 /// How a lab ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,14 +33,28 @@ pub(crate) enum Ended {
 /// Nine hosts through all suites take some minutes on two busy cores; beyond this, something hangs.
 const TIME: Duration = Duration::from_mins(20);
 
-/// Makes the image, the folder and the namespaces, and plays inside.
-pub(crate) fn run_course(course: &Course) -> Result<Ended> {
+/// Plays the suites to their end.
+pub(crate) fn run_suites(course: &Course) -> Result<Ended> {
     let place = Place::make(course.afterwards())?;
-    let image = image::ready(&place.folder)?;
-    println!("Building bowline, bowline-agent and bowline-control, unless they are built …");
-    furnish(&place.folder)?;
-    let mut inside = enter(&place, &image, course).context("enter the lab's namespaces")?;
-    let ended = patience::until("the lab to end", TIME, || Ok(inside.try_wait()?));
+    let inside = enter(&place, course.hosts, None)?;
+    wait(inside, TIME)
+}
+
+/// Keeps a board up until somebody wants it to end.
+pub(crate) fn show_board(exhibition: &Exhibition) -> Result<Ended> {
+    let place = Place::make(Afterwards::Removed)?;
+    let address = relay::outside(exhibition.listen, &place.folder.join(relay::SOCKET))?;
+    let inside = enter(&place, exhibition.hosts, Some(address))?;
+    match wait(inside, Duration::MAX)? {
+        // That is how a board ends.
+        Ended::Interrupted => Ok(Ended::Held),
+        _ => Ok(Ended::Failed),
+    }
+}
+
+/// Waits for the inner process's end, and ends it when that does not come.
+fn wait(mut inside: Child, time: Duration) -> Result<Ended> {
+    let ended = patience::until("the lab to end", time, || Ok(inside.try_wait()?));
     // Killed in any case: what the first process left behind ends with it.
     drop(inside.kill());
     inside.wait().context("wait for the lab's end")?;
@@ -63,6 +79,8 @@ fn furnish(folder: &Path) -> Result<()> {
         run(Command::new("strip").arg(&built), "strip a program")?;
         install("755", &built, &layer.join("usr/bin").join(name))?;
     }
+    let defaults = "control/server/default.toml";
+    install("644", &repository.join(defaults), &clone.join(defaults))?;
     for entry in fs::read_dir(repository.join("systemd")).context("read systemd/")? {
         let unit = entry.context("read systemd/")?.path();
         let name = unit.file_name().context("a unit has a name")?;
@@ -78,14 +96,20 @@ fn install(mode: &str, from: &Path, to: &Path) -> Result<()> {
     run(Command::new("install").args(["-D", "-m", mode]).arg(from).arg(to), "install").map(drop)
 }
 
-/// Starts this program again, as the first process of its own namespaces.
-fn enter(place: &Place, image: &Path, course: &Course) -> Result<Child> {
+/// Makes what hosts are made of, and starts this program again as the first process of its own namespaces.
+fn enter(place: &Place, hosts: u8, board: Option<SocketAddr>) -> Result<Child> {
+    let image = image::ready(&place.folder)?;
+    println!("Building bowline, bowline-agent and bowline-control, unless they are built …");
+    furnish(&place.folder)?;
     let own = env::current_exe().context("find the lab's own program")?;
     // The kernel kills `unshare` with this process, and `unshare` what it started.
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private"]);
     command.args(["--net", "--ipc", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"]);
     command.arg(own).arg("inside").arg("--folder").arg(&place.folder).arg("--image").arg(image);
-    command.arg("--group").arg(&place.group).arg("--hosts").arg(course.hosts.to_string());
+    command.arg("--group").arg(&place.group).arg("--hosts").arg(hosts.to_string());
+    if let Some(address) = board {
+        command.arg("--board").arg(address.to_string());
+    }
     command.stdin(Stdio::null()).spawn().context("run setpriv and unshare")
 }

@@ -33,6 +33,8 @@ pub(crate) struct Ground<'g> {
     pub(crate) layers: &'g [PathBuf],
     /// The lab's control group.
     pub(crate) groups: &'g Path,
+    /// Folders of the lab that it sees, as nspawn is told of them.
+    pub(crate) binds: &'g [String],
 }
 
 /// A host.
@@ -62,7 +64,7 @@ impl Host {
         let options = format!("lowerdir={layers},upperdir={own},workdir={work}");
         mount(Some("overlay"), &disk, Some("overlay"), MsFlags::empty(), Some(options.as_str()))
             .with_context(|| format!("mount the disk of {name}"))?;
-        let machine = Machine::new(&folder, &disk, ground.groups, name)?;
+        let machine = Machine::new(name, &folder, &disk, ground.groups, ground.binds)?;
         let host = Self { name: name.to_owned(), address, disk, machine };
         host.settle().with_context(|| format!("furnish the disk of {name}"))?;
         Ok(host)

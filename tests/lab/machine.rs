@@ -31,15 +31,21 @@ pub(crate) struct Machine {
     group: PathBuf,
     /// What it wrote on its console.
     console: PathBuf,
-    /// The clone, as a new user would have it.
-    clone: PathBuf,
+    /// Folders of the lab that it sees, as nspawn is told of them.
+    binds: Vec<String>,
     nspawn: Option<Child>,
     leader: Option<u32>,
 }
 
 impl Machine {
     /// A machine that does not run yet.
-    pub(crate) fn new(folder: &Path, disk: &Path, groups: &Path, name: &str) -> Result<Self> {
+    pub(crate) fn new(
+        name: &str,
+        folder: &Path,
+        disk: &Path,
+        groups: &Path,
+        binds: &[String],
+    ) -> Result<Self> {
         let group = groups.join(name);
         fs::create_dir(&group).with_context(|| format!("make {}", group.display()))?;
         Ok(Self {
@@ -47,7 +53,7 @@ impl Machine {
             disk: disk.to_owned(),
             group,
             console: folder.join("console"),
-            clone: folder.join("../clone"),
+            binds: binds.to_owned(),
             nspawn: None,
             leader: None,
         })
@@ -63,8 +69,7 @@ impl Machine {
         command.args(["--resolv-conf=off", "--timezone=off", "--link-journal=no"]);
         command.args(["--capability=all", &format!("--network-bridge={}", bridge::NAME)]);
         command.arg("--machine").arg(&self.name).arg("--directory").arg(&self.disk);
-        let clone = self.clone.canonicalize().context("find the clone")?;
-        command.arg(format!("--bind-ro={}:/home/me/bowline", clone.display()));
+        command.args(&self.binds);
         command.env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1");
         command.stdin(Stdio::null()).stdout(console.try_clone()?).stderr(console);
         // A group of its own: Ctrl-C ends the lab, and the lab ends its machines.
@@ -126,10 +131,8 @@ impl Machine {
 
     /// Runs a shell's words inside; gives how they ended and what they wrote.
     pub(crate) fn run(&self, script: &str, limit: Duration) -> Result<(Option<i32>, String)> {
-        let mut command = Command::new("nsenter");
-        command.arg("--target").arg(self.leader()?.to_string());
-        command.args(["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd"]);
-        command.args(["env", "-i", PATH, "HOME=/root", "LC_ALL=C.UTF-8", "sh", "-euc", script]);
+        let mut command = enter(self.leader()?);
+        command.args(["sh", "-euc", script]);
         run_to_its_end(&mut command, "nsenter", limit)
     }
 
@@ -137,6 +140,15 @@ impl Machine {
         let text = fs::read_to_string(&self.console).unwrap_or_default();
         text.lines().rev().take(3).collect::<Vec<_>>().join(" / ")
     }
+}
+
+/// The beginning of a command inside a machine, whose process 1 this is.
+pub(crate) fn enter(leader: u32) -> Command {
+    let mut command = Command::new("nsenter");
+    command.arg("--target").arg(leader.to_string());
+    command.args(["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd"]);
+    command.args(["env", "-i", PATH, "HOME=/root", "LC_ALL=C.UTF-8"]);
+    command
 }
 
 impl Drop for Machine {

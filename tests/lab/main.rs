@@ -15,15 +15,20 @@ mod needs;
 mod image;
 mod place;
 mod enclosure;
+mod relay;
 mod bridge;
 mod machine;
 mod host;
-mod readme;
+mod hub;
+mod manual;
 mod agent;
 mod desired;
 mod report;
 mod world;
 mod suites;
+mod enlist;
+mod board;
+mod visit;
 
 use std::process::ExitCode;
 
@@ -65,10 +70,18 @@ fn main() -> ExitCode {
 
 fn play(part: &Part) -> Result<Ended> {
     match part {
-        Part::Inside(ground) => suites::run(ground),
+        Part::Inside(ground) => match ground.board {
+            Some(address) => board::show(ground, address),
+            None => suites::run(ground),
+        },
         Part::Fleet(course) => {
             patience::listen()?;
-            enclosure::run_course(course)
+            enclosure::run_suites(course)
         }
+        Part::Board(exhibition) => {
+            patience::listen()?;
+            enclosure::show_board(exhibition)
+        }
+        Part::On { host, command } => visit::run(host, command),
     }
 }

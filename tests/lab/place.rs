@@ -13,7 +13,7 @@ use nix::fcntl::{Flock, FlockArg};
 use tests::patience;
 
 /// What all labs' names begin with.
-const PREFIX: &str = "bowline-lab-";
+pub(crate) const PREFIX: &str = "bowline-lab-";
 
 /// The file that a running lab holds locked; a folder without it is one that was kept.
 const LOCK: &str = "lock";
@@ -91,7 +91,7 @@ fn is_left_over(folder: &Path) -> bool {
 }
 
 /// Where the machine has the second form of control groups mounted.
-fn control_groups() -> Result<PathBuf> {
+pub(crate) fn control_groups() -> Result<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mounts").context("read /proc/self/mounts")?;
     let of_form_2 = |line: &str| {
         let mut words = line.split(' ').skip(1);

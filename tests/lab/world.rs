@@ -12,12 +12,13 @@ use bowline_api::outcome::Outcome;
 use bowline_api::record::Record;
 use tests::fleet::{Fleet, Person};
 use tests::patience;
-use tests::programs::run;
+use tests::programs::{run, sealed};
 
 use crate::agent;
 use crate::arguments::Ground;
 use crate::bridge;
 use crate::host::{self, Host};
+use crate::hub;
 
 /// Addresses below this belong to the lab and to the hub.
 const FIRST_ADDRESS: u8 = 11;
@@ -34,12 +35,14 @@ pub(crate) struct World {
     pub(crate) office: PathBuf,
     /// The hosts that run, by number.
     pub(crate) hosts: Vec<Host>,
+    /// The hub, once it runs.
+    pub(crate) hub: Option<Host>,
     /// How many hosts there are to be.
     pub(crate) count: u8,
     folder: PathBuf,
     image: PathBuf,
     groups: PathBuf,
-    /// Bare repositories that are pushed to.
+    /// Bare repositories that are pushed to: the first is the one that the hub serves.
     remotes: Vec<PathBuf>,
 }
 
@@ -51,15 +54,19 @@ impl World {
         fs::create_dir(&office).context("make the operator's folder")?;
         let bowline = ground.folder.join("clone/target/release/bowline");
         let (fleet, _) = Fleet::found(&office, &bowline)?;
+        let served = ground.folder.join("served/fleet.git");
+        let mut init = sealed("git", &office);
+        run(init.args(["init", "-q", "--bare", "-b", "main"]).arg(&served), "git init")?;
         Ok(Self {
             fleet,
             office,
             hosts: Vec::new(),
+            hub: None,
             count: ground.hosts,
             folder: ground.folder.clone(),
             image: ground.image.clone(),
             groups,
-            remotes: Vec::new(),
+            remotes: vec![served],
         })
     }
 
@@ -71,8 +78,61 @@ impl World {
             Installed::No => vec![self.image.clone()],
             Installed::Yes => vec![self.folder.join("layer"), self.image.clone()],
         };
-        let ground = host::Ground { folder: &self.folder, layers: &layers, groups: &self.groups };
+        let binds = [self.bind("--bind-ro", "clone", "/home/me/bowline")];
+        let (folder, groups) = (&self.folder, &self.groups);
+        let ground = host::Ground { folder, layers: &layers, groups, binds: &binds };
         Host::make(&ground, &name, FIRST_ADDRESS + number - 1)
+    }
+
+    /// Boots the hosts that do not run yet, all at once; gives how many these were.
+    pub(crate) fn boot_all(&mut self, installed: Installed) -> Result<usize> {
+        let first = self.hosts.len();
+        while self.hosts.len() < usize::from(self.count) {
+            let mut host = self.make_host(installed)?;
+            host.start()?;
+            self.hosts.push(host);
+        }
+        self.hosts.iter_mut().skip(first).try_for_each(Host::await_boot)?;
+        Ok(self.hosts.len() - first)
+    }
+
+    /// Sets the operator's repository up for somebody who sits down at it.
+    pub(crate) fn lend_office(&self) -> Result<()> {
+        let fleet = self.office.join("fleet");
+        let served = self.folder.join("served/fleet.git").display().to_string();
+        let key = self.office.join("alice").display().to_string();
+        for words in [
+            &["remote", "add", "origin", &served][..],
+            &["branch", "--quiet", "--set-upstream-to=origin/main", "main"],
+            &["config", "user.signingkey", &key],
+            &["config", "user.name", "Alice"],
+            &["config", "user.email", "alice@example.org"],
+        ] {
+            if words.first() == Some(&"branch") {
+                let mut fetch = sealed("git", &fleet);
+                run(fetch.args(["fetch", "-q", "origin"]), "git fetch")?;
+            }
+            run(sealed("git", &fleet).args(words), "set the operator's repository up")?;
+        }
+        Ok(())
+    }
+
+    /// Makes the hub and boots it.
+    pub(crate) fn raise_hub(&mut self) -> Result<&Host> {
+        let binds = [
+            self.bind("--bind-ro", "clone", "/home/me/bowline"),
+            self.bind("--bind", "served", "/srv/git"),
+        ];
+        let layers = [self.image.clone()];
+        let (folder, groups) = (&self.folder, &self.groups);
+        let ground = host::Ground { folder, layers: &layers, groups, binds: &binds };
+        self.push()?;
+        Ok(self.hub.insert(hub::raise(&ground)?))
+    }
+
+    /// A folder of the lab as nspawn is told to show it to a host.
+    fn bind(&self, how: &str, folder: &str, seen: &str) -> String {
+        format!("{how}={}:{seen}", self.folder.join(folder).display())
     }
 
     /// From now on what is merged is pushed to this repository too.

@@ -6,6 +6,7 @@ mod service;
 mod site;
 mod failing;
 mod cut_short;
+mod remotes;
 mod fleet;
 
 use anyhow::Result;
@@ -26,7 +27,8 @@ pub(crate) fn run(ground: &Ground) -> Result<Ended> {
         report.suite("2. A site behind nginx", |suite| site::play(&mut world, suite));
         report.suite("3. A change that is not well", |suite| failing::play(&world, suite));
         report.suite("4. Cut short in the middle", |suite| cut_short::play(&mut world, suite));
-        report.suite("5. A fleet on one bridge", |suite| fleet::play(&mut world, suite));
+        report.suite("5. Over the network", |suite| remotes::play(&mut world, suite));
+        report.suite("6. A fleet on one bridge", |suite| fleet::play(&mut world, suite));
     }
     if !report.end() {
         for host in &world.hosts {

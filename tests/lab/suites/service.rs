@@ -8,7 +8,7 @@ use tests::patience;
 
 use crate::agent;
 use crate::host::Host;
-use crate::readme::{self, Typist};
+use crate::manual;
 use crate::report::Suite;
 use crate::world::{Installed, World, copy};
 
@@ -43,17 +43,8 @@ fn follow_the_readme(world: &World, suite: &mut Suite<'_>, host: &Host) -> Resul
     }
     host.run("useradd me && chown -R me: /home/me/try")?;
     suite.check("the README's commands for a real host work as they stand", || {
-        let blocks = readme::blocks(SECTION)?;
-        for block in &blocks {
-            let script = format!("set -eu\n{}\n", block.script);
-            let file = host.on_disk("/typed");
-            std::fs::write(&file, script)?;
-            host.run(match block.typist {
-                Typist::Root => "sh /typed",
-                Typist::User => "runuser -u me -- sh /typed",
-            })?;
-        }
-        Ok(((), format!("{} blocks", blocks.len())))
+        let blocks = manual::follow(host, "README.md", SECTION)?;
+        Ok(((), format!("{blocks} blocks")))
     })?;
     suite.check("the first revision is committed on the host", || {
         let committed =

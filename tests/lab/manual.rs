@@ -1,14 +1,20 @@
-//! The README's own commands: what a new user types is what the lab runs.
+//! The manuals' own commands: what a new user types is what the lab runs.
 //!
 //! **Invariant:** nothing is added to a command, and none is left out.
 
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::host::Host;
+
+/// Where a block lies on the host while it is run.
+const TYPED: &str = "/typed";
+
 /// Who types a block of commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Typist {
+enum Typist {
     /// Somebody with an account: the prompt is `$`.
     User,
     /// Root: the prompt is `#`.
@@ -17,22 +23,32 @@ pub(crate) enum Typist {
 
 /// Commands that are typed one after the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Block {
+struct Block {
     /// By whom.
-    pub(crate) typist: Typist,
+    typist: Typist,
     /// As a shell's script.
-    pub(crate) script: String,
+    script: String,
 }
 
-/// The blocks of one section of the README.
-pub(crate) fn blocks(heading: &str) -> Result<Vec<Block>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    let text = std::fs::read_to_string(&path).context("read README.md")?;
-    let found = blocks_of(&text, heading);
-    if found.is_empty() {
-        bail!("README.md has no commands below `## {heading}`");
+/// Types the commands of one section of a manual on a host, in the clone's folder; gives how many blocks there
+/// were.
+pub(crate) fn follow(host: &Host, manual: &str, heading: &str) -> Result<usize> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(manual);
+    let text = fs::read_to_string(&path).with_context(|| format!("read {manual}"))?;
+    let blocks = blocks_of(&text, heading);
+    if blocks.is_empty() {
+        bail!("{manual} has no commands below `## {heading}`");
     }
-    Ok(found)
+    for block in &blocks {
+        let script = format!("set -eu\ncd /home/me/bowline\n{}\n", block.script);
+        fs::write(host.on_disk(TYPED), script)?;
+        let shell = match block.typist {
+            Typist::Root => format!("sh {TYPED}"),
+            Typist::User => format!("runuser -u me -- sh {TYPED}"),
+        };
+        host.run(&shell).with_context(|| format!("type what {manual} says: {}", block.script))?;
+    }
+    Ok(blocks.len())
 }
 
 fn blocks_of(text: &str, heading: &str) -> Vec<Block> {
