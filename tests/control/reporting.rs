@@ -35,6 +35,35 @@ fn a_host_enrols_itself_by_its_token_and_its_records_arrive() {
 }
 
 #[test]
+fn settings_by_which_nothing_could_be_sent_are_found_before_the_start() {
+    let service = Service::new();
+    let check = |site: &Site| {
+        let mut agent = site.shop.command(tests::binaries::agent());
+        let words = ["--config", "agent.toml", "--root", "root", "--check-config"];
+        let output = agent.args(words).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    for (more, said) in [
+        ("caFile = \"ca.pem\"\n", "ca.pem is not there"),
+        ("clientCert = \"trust.yaml\"\nclientKey = \"key\"\n", "trust.yaml holds no certificate"),
+        ("clientCert = \"c.pem\"\n", "clientCert and clientKey go together"),
+        ("proxy = \"https://proxy\"\n", "a proxy is asked over http only"),
+        ("spool = \"1MiB\"\n", "not between 8MiB and 64GiB"),
+    ] {
+        let (code, shown) = check(&Site::told(&service, more));
+        assert_eq!(code, Some(2), "{more}: {shown}");
+        assert!(shown.contains(said), "{more}: {shown}");
+    }
+    // A token is thrown away once it was used; one that others may read is not used.
+    let site = Site::told(&service, "");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    assert_eq!(check(&site).0, Some(0));
+    site.give("token");
+    std::fs::set_permissions(site.shop.folder().join("token"), mode).unwrap();
+    assert_eq!(check(&site).0, Some(2));
+}
+
+#[test]
 fn an_agent_without_a_control_service_says_nothing_of_one() {
     let site = tests::workshop::Workshop::new();
     let agent = site.serve();

@@ -47,8 +47,8 @@ pub struct Transaction {
     pub undone: usize,
     /// Somebody else's changes that were met.
     pub conflicts: Vec<Conflict>,
-    /// Whether units were taken back once more, in this process.
-    pub units_again: bool,
+    /// How often units were taken back once more, in this process.
+    pub units_again: u32,
     /// The end.
     pub end: Option<(Outcome, Option<Proof>)>,
 }
@@ -80,7 +80,7 @@ impl Transaction {
             decision: None,
             undone: 0,
             conflicts: Vec::new(),
-            units_again: false,
+            units_again: 0,
             end: None,
         }
     }

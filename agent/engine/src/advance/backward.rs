@@ -171,8 +171,8 @@ pub(super) fn proved(
     (seen, units): (&[Seen], Option<&[UnitState]>),
 ) -> Turn {
     // What runs is forgotten by a boot, also when it was taken back before that: once more, then.
-    if !tx.units_again && compare_units(&tx, units).is_err() {
-        tx.units_again = true;
+    if tx.units_again == 0 && compare_units(&tx, units).is_err() {
+        tx.units_again += 1;
         let effect = undo_effect(&memory, &tx, Duration::ZERO);
         return turn(memory, Phase::Undoing(quest, tx, 0), effect);
     }
