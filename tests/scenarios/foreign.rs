@@ -150,3 +150,32 @@ fn fault_10_a_hand_that_reverses_the_change_is_reported_as_drift_and_put_right()
     assert_eq!(cycle.steps.len(), 1, "{cycle:#?}");
     assert_eq!(content(&shop, "/etc/app.conf"), "app two\n");
 }
+
+#[test]
+fn a_file_that_was_made_endless_is_put_back_without_being_read() {
+    let shop = settled("");
+    // More than could be read in hours, and no block of it on the disk.
+    let endless = OpenOptions::new().write(true).open(shop.on_host("/etc/app.conf")).unwrap();
+    endless.set_len(1 << 42).unwrap();
+    drop(endless);
+    let told = shop.once();
+    told.ended(Outcome::Committed);
+    assert_eq!(content(&shop, "/etc/app.conf"), "app one\n");
+}
+
+#[test]
+fn a_file_that_is_too_large_to_be_read_is_put_back_as_it_was() {
+    let shop = settled("");
+    let mut large = fs::File::create(shop.on_host("/etc/large.img")).unwrap();
+    large.write_all(b"theirs").unwrap();
+    large.set_len(1 << 40).unwrap();
+    let app = file("app", "/etc/app.conf", "app two\n");
+    let large = file("large", "/etc/large.img", "ours\n")
+        .replace("metadata: {name: large}", "metadata: {name: large}\npolicy: {adopt: always}");
+    shop.write("apps/app.yaml", format!("{app}{large}{}", probe("[/bin/false]")));
+    shop.commit("unwell");
+    shop.once().ended(Outcome::Reverted);
+    let back = fs::File::open(shop.on_host("/etc/large.img")).unwrap();
+    assert_eq!(back.metadata().unwrap().len(), 1 << 40);
+    assert_eq!(content(&shop, "/etc/app.conf"), "app one\n");
+}

@@ -9,24 +9,22 @@ use bowline_host::command::CHECK_TIMEOUT;
 use bowline_host::service;
 use bowline_host::settings::Settings;
 use bowline_model::step::{Deed, Step};
+use bowline_model::survey::Survey;
 
-/// For each path that is read, staged or exchanged: a large file on a slow disk among many small ones.
-const PER_PATH: Duration = Duration::from_millis(100);
+/// For each path that is looked at: many small ones. What large ones take is told while they are read.
+const PER_LOOK: Duration = Duration::from_millis(100);
+
+/// For each path that is staged or exchanged, and read again: the largest file on a slow disk.
+const PER_STEP: Duration = Duration::from_secs(3);
 
 /// What an effect may take, beside the moment that anything may.
 pub(crate) fn allowance(effect: &Effect, settings: &Settings) -> Duration {
     match effect {
         Effect::Fetch { .. } => each(settings.fetch_timeout, settings.remotes.len()),
-        Effect::Observe(survey) => {
-            let guards = survey.guards.iter().map(|it| Duration::from_millis(it.timeout_ms));
-            let paths = each(PER_PATH, survey.paths.len() + survey.listings.len());
-            paths + guards.sum::<Duration>() + each(service::ASK_TIME, survey.units.len())
-        }
-        Effect::Prove { paths, units } => {
-            each(PER_PATH, paths.len()) + each(service::ASK_TIME, units.len())
-        }
+        Effect::Observe(survey) => of_survey(survey),
+        Effect::Prove { paths, units } => of_proof(paths.len(), units.len()),
         Effect::Stage(staging) => {
-            each(PER_PATH, staging.steps.len()) + each(CHECK_TIMEOUT, staging.validations.len())
+            each(PER_STEP, staging.steps.len()) + each(CHECK_TIMEOUT, staging.validations.len())
         }
         Effect::Apply { steps, .. } | Effect::Undo { steps, .. } => {
             steps.iter().map(of_step).sum::<Duration>()
@@ -39,6 +37,18 @@ pub(crate) fn allowance(effect: &Effect, settings: &Settings) -> Duration {
     }
 }
 
+/// What a look around may take.
+pub(crate) fn of_survey(survey: &Survey) -> Duration {
+    let guards = survey.guards.iter().map(|it| Duration::from_millis(it.timeout_ms));
+    let looks = of_proof(survey.paths.len() + survey.listings.len(), survey.units.len());
+    looks + guards.sum::<Duration>()
+}
+
+/// What a look at so many paths and units may take.
+pub(crate) fn of_proof(paths: usize, units: usize) -> Duration {
+    each(PER_LOOK, paths) + each(service::ASK_TIME, units)
+}
+
 fn each(time: Duration, number: usize) -> Duration {
     time.saturating_mul(u32::try_from(number).unwrap_or(u32::MAX))
 }
@@ -48,6 +58,6 @@ fn of_step(step: &Step) -> Duration {
         Deed::Run(run) => Duration::from_millis(run.timeout_ms),
         // On the way back it may be told several things.
         Deed::Unit(it) => each(service::TELL_TIME, it.back.len().max(1)),
-        _ => PER_PATH,
+        _ => PER_STEP,
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** looking changes nothing and follows no link.
 //! **Invariant:** what cannot be looked at is an error or an obstacle, never "absent".
+//! **Invariant:** no file is read beyond the size that a managed one may have: whoever may write one may
+//! make it as large as the filesystem lets him.
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -11,17 +13,21 @@ use bowline_model::host_path::HostPath;
 use bowline_model::survey::{Depth, Seen};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, readlinkat};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstatat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use nix::unistd::read;
 use rustix::fs::{fgetxattr, flistxattr, flistxattr_query};
 
 use crate::door::clock;
 use crate::door::root::{Folders, NoFolder, Root};
 use crate::failure::OsFailure;
+use crate::repository::BLOB_BYTES_MAX;
 use crate::stat_cache::{Held, StatCache};
 
 /// Bytes read at once: most managed files fit, and the buffer is made once.
 const BUFFER: usize = 128 << 10;
+
+/// Said before a stamp, so that no content is taken for one.
+const UNREAD: &[u8] = b"bowline: not read, known by inode, size and time\0";
 
 /// No file's extended attributes are larger on common filesystems.
 const XATTR_BYTES_MAX: usize = 64 << 10;
@@ -36,12 +42,24 @@ pub struct Observer<'a> {
     cache: &'a mut StatCache,
     buffer: Vec<u8>,
     wall: i64,
+    bytes: u64,
 }
 
 impl<'a> Observer<'a> {
     /// Begins a look around.
     pub fn of(root: &'a Root, cache: &'a mut StatCache) -> Self {
-        Self { folders: Folders::of(root), cache, buffer: vec![0; BUFFER], wall: clock::wall() }
+        Self {
+            folders: Folders::of(root),
+            cache,
+            buffer: vec![0; BUFFER],
+            wall: clock::wall(),
+            bytes: 0,
+        }
+    }
+
+    /// How many bytes of files were read so far.
+    pub fn bytes_read(&self) -> u64 {
+        self.bytes
     }
 
     /// Looks at every path, in order.
@@ -75,8 +93,9 @@ impl<'a> Observer<'a> {
                 let known = (depth == Depth::Stat).then(|| self.cache.look(path, &stat, self.wall));
                 let held = match known.flatten() {
                     Some(held) => held,
-                    None => match read_held(&folder, name, stat.st_size, &mut self.buffer) {
+                    None => match read_held(&folder, name, &stat, &mut self.buffer) {
                         Ok(held) => {
+                            self.bytes = self.bytes.saturating_add(readable(&stat).unwrap_or(0));
                             self.cache.keep(path, &stat, self.wall, held);
                             held
                         }
@@ -138,7 +157,7 @@ pub(crate) fn form_at(folder: impl AsFd, name: &str) -> Result<(Form, Option<Ino
         SFlag::S_IFREG => {
             let size = usize::try_from(stat.st_size).unwrap_or(BUFFER).min(BUFFER);
             let mut buffer = vec![0; size + 1];
-            file_form(&stat, read_held(&folder, name, stat.st_size, &mut buffer)?)
+            file_form(&stat, read_held(&folder, name, &stat, &mut buffer)?)
         }
         SFlag::S_IFLNK => Form::Symlink { target: link_target(&folder, name)? },
         _ => plain_form(&stat),
@@ -184,28 +203,57 @@ fn link_target(folder: impl AsFd, name: &str) -> Result<String, Errno> {
     Ok(readlinkat(folder, name)?.to_string_lossy().into_owned())
 }
 
-fn read_held(folder: impl AsFd, name: &str, size: i64, buffer: &mut [u8]) -> Result<Held, Errno> {
+/// The size of a file that is read in full; `None` for one that is larger than any wanted one, and thus
+/// different from it whatever it holds.
+fn readable(stat: &FileStat) -> Option<u64> {
+    u64::try_from(stat.st_size).ok().filter(|it| *it <= BLOB_BYTES_MAX)
+}
+
+fn read_held(
+    folder: impl AsFd,
+    name: &str,
+    stat: &FileStat,
+    buffer: &mut [u8],
+) -> Result<Held, Errno> {
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     let fd = openat(folder, name, flags | OFlag::O_CLOEXEC, Mode::empty())?;
     let xattrs = xattrs_of(&fd)?;
-    let mut read_whole = || -> Result<Sha256, Errno> {
-        let first = read(&fd, buffer)?;
-        let piece = buffer.get(..first).unwrap_or_default();
-        // A regular file gives less than was asked for only at its end.
-        if first < buffer.len() && i64::try_from(first) == Ok(size) {
-            return Ok(Sha256::of(piece));
-        }
-        let mut stream = Sha256Stream::new();
-        stream.update(piece);
-        loop {
-            let more = read(&fd, buffer)?;
-            if more == 0 {
-                return Ok(stream.finish());
-            }
-            stream.update(buffer.get(..more).unwrap_or_default());
-        }
+    let Some(size) = readable(stat) else {
+        return Ok(Held { sha256: stamp_of(stat), xattrs });
     };
-    Ok(Held { sha256: read_whole()?, xattrs })
+    let first = read(&fd, buffer)?;
+    let piece = buffer.get(..first).unwrap_or_default();
+    // A regular file gives less than was asked for only at its end.
+    if first < buffer.len() && u64::try_from(first) == Ok(size) {
+        return Ok(Held { sha256: Sha256::of(piece), xattrs });
+    }
+    let mut stream = Sha256Stream::new();
+    stream.update(piece);
+    let mut bytes = first;
+    loop {
+        let more = read(&fd, buffer)?;
+        if more == 0 {
+            return Ok(Held { sha256: stream.finish(), xattrs });
+        }
+        bytes = bytes.saturating_add(more);
+        // It grows while it is read; how it stands now is another form already.
+        if u64::try_from(bytes).is_ok_and(|it| it > BLOB_BYTES_MAX) {
+            return Ok(Held { sha256: stamp_of(&fstat(&fd)?), xattrs });
+        }
+        stream.update(buffer.get(..more).unwrap_or_default());
+    }
+}
+
+/// Stands for the content of a file that is too large to be read. It survives an exchange and its undo,
+/// and neither a write nor another file of the same size.
+fn stamp_of(stat: &FileStat) -> Sha256 {
+    let mut stream = Sha256Stream::new();
+    stream.update(UNREAD);
+    stream.update(&stat.st_ino.to_le_bytes());
+    for number in [stat.st_size, stat.st_mtime, stat.st_mtime_nsec] {
+        stream.update(&number.to_le_bytes());
+    }
+    stream.finish()
 }
 
 /// SHA-256 over names and values of an open file's extended attributes.

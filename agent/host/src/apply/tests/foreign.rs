@@ -182,3 +182,21 @@ fn a_folder_swapped_for_a_link_does_not_lead_elsewhere() {
     assert_eq!(site.read("/elsewhere/x"), "old");
     assert_eq!(site.read("/etc2/x"), "old");
 }
+
+#[test]
+fn a_file_too_large_to_be_read_comes_back_and_a_write_to_it_is_seen() {
+    let mut site = Site::new();
+    site.write("/etc/x", "old");
+    let large = OpenOptions::new().append(true).open(site.outside("/etc/x")).unwrap();
+    // No block of it is on the disk, and reading it would take hours.
+    large.set_len(1 << 42).unwrap();
+    let before = site.look("/etc/x");
+    site.plan_file("/etc/x", "new");
+    site.stage().unwrap();
+    site.apply().unwrap();
+    assert!(site.undo().is_empty());
+    assert_eq!(site.look("/etc/x"), before);
+    large.set_len((1 << 42) - 1).unwrap();
+    large.set_len(1 << 42).unwrap();
+    assert_ne!(site.look("/etc/x"), before);
+}
