@@ -68,7 +68,9 @@ fn fails(shop: &Workshop, villain: &Villain, code: &str, what: &str) {
     assert_eq!(app(shop), "app one\n", "{what}");
     let packs = fs::read_dir(shop.state().join("objects.git/objects/pack")).unwrap();
     let bytes: u64 = packs.map(|it| it.unwrap().metadata().unwrap().len()).sum();
-    assert!(bytes < 8 << 20, "{what}: {bytes} bytes are left");
+    assert!(bytes < 64 << 10, "{what}: {bytes} bytes are left");
+    let waits = fs::read_dir(shop.state().join("objects.git/arriving/pack")).unwrap().count();
+    assert_eq!(waits, 0, "{what}: packs are left");
 }
 
 fn careful() -> Workshop {
@@ -224,6 +226,36 @@ fn packs_without_end_or_sense_are_given_up() {
     shop.fetch_from("\"repo\"", "");
     shop.once().ended(Outcome::Committed);
     assert_eq!(app(&shop), "app one\n");
+}
+
+#[test]
+fn a_remote_that_floods_a_host_takes_nothing_from_it() {
+    let shop = settled("");
+    shop.trust(&shop.tip(), "limits: {packBytes: 128KiB}\n");
+    shop.once().ended(Outcome::Unchanged);
+    let good = shop.tip();
+    let packs = || fs::read_dir(shop.state().join("objects.git/objects/pack")).unwrap().count();
+    // Each is whole, signed by nobody, and too random to be packed into less.
+    let mut random = 1_u64;
+    for _ in 0..6 {
+        let mut noise = Vec::new();
+        while noise.len() < 100_000 {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            noise.extend_from_slice(&random.to_le_bytes());
+        }
+        let blob = shop.put("blob", &noise);
+        fs::write(shop.folder().join("noise"), format!("100644 blob {blob}\tnoise\n")).unwrap();
+        let tree = shop.make_tree("noise");
+        shop.move_branch(&shop.git(&["commit-tree", "-p", &good, "-m", "noise", &tree]));
+        shop.once().ended(Outcome::Refused);
+    }
+    assert!(packs() <= 8, "{} files of packs", packs());
+    shop.fetch_from("\"nowhere\"", "");
+    fs::write(shop.on_host("/etc/app.conf"), "broken").unwrap();
+    shop.once();
+    assert_eq!(app(&shop), "app one\n", "drift is repaired without the remote");
 }
 
 #[test]

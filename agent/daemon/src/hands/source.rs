@@ -2,20 +2,25 @@
 //!
 //! **Invariant:** nothing outside the state folder is written here.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bowline_engine::phase::{Effect, Event, Means};
 use bowline_host::command::Commands;
+use bowline_host::failure::OsFailure;
 use bowline_host::observe::Observer;
-use bowline_host::repository::Repository;
 use bowline_host::repository::blobs::BlobCache;
-use bowline_host::repository::fetch::FetchLimits;
+use bowline_host::repository::fetch::{FetchFailure, FetchLimits};
 use bowline_model::host_path::HostPath;
 use bowline_model::object_id::ObjectId;
-use bowline_model::survey::{Depth, Sight, Survey};
+use bowline_model::survey::{Depth, Seen, Sight, Survey};
 
 use super::Host;
 use super::failures::{failure, told};
+use crate::board::Board;
 use crate::driver::Halt;
 use crate::gear::Gear;
+use crate::patience::{of_proof, of_survey};
 
 /// The steps of `done` that failed become an event, the others go on.
 macro_rules! or_tell {
@@ -27,6 +32,12 @@ macro_rules! or_tell {
     };
 }
 pub(super) use or_tell;
+
+/// Bytes that are read without a word to the service manager: half a minute's on a slow disk.
+const BYTES_PER_BEAT: u64 = 1 << 30;
+
+/// Packing what is needed takes seconds; a slow disk and a long history have this long.
+const RENEWAL_TIME: Duration = Duration::from_mins(10);
 
 /// Codes that say that the agent's own copy of the repository is not whole.
 const BROKEN_COPY: [&str; 2] = ["missing-object", "repository"];
@@ -43,14 +54,35 @@ impl Host {
         if let Event::Failed(failure) = &event
             && BROKEN_COPY.contains(&failure.code.as_str())
         {
-            tracing::warn!(detail = failure.detail, "the fetched repository is made anew");
-            let gear = self.gear()?;
-            gear.repository = or_tell!(Repository::remake(gear.repository.folder()));
+            tracing::warn!(detail = failure.detail, "the fetched repository is begun anew");
+            or_tell!(self.renew()?);
         }
         Ok(event)
     }
 
+    /// Begins the repository anew with what this host has verified and committed.
+    fn renew(&mut self) -> Result<Result<(), FetchFailure>, Halt> {
+        let known = [
+            self.state.high_water().ok().flatten().map(|it| it.head),
+            self.standing.as_ref().map(|it| it.revision.commit),
+            self.state.generation_before().ok().flatten().map(|it| it.revision.commit),
+        ];
+        let keep: Vec<_> = known.into_iter().flatten().collect();
+        // What follows has its own time as well.
+        self.board.herald().beat(RENEWAL_TIME + self.settings.fetch_timeout);
+        let stop = Arc::clone(&self.stop);
+        Ok(self.gear()?.repository.renew(&keep, RENEWAL_TIME, &stop))
+    }
+
     fn fetch(&mut self, from: &ObjectId, means: Means) -> Result<Event, Halt> {
+        if means == Means::Remote {
+            let gear = self.gear()?;
+            let most = gear.known.trust.limits.pack_bytes.as_bytes();
+            if or_tell!(gear.repository.is_overgrown(most)) {
+                tracing::info!("the fetched repository has grown too large, and is begun anew");
+                or_tell!(self.renew()?);
+            }
+        }
         let Self { gear, settings, root, state, post, stop, board, .. } = self;
         let Gear { known, remotes, repository, .. } = Gear::of(gear, settings, root, state, post)?;
         let most = usize::try_from(known.trust.limits.commits_per_walk).unwrap_or(usize::MAX);
@@ -61,12 +93,6 @@ impl Host {
                     bytes: known.trust.limits.pack_bytes.as_bytes(),
                     timeout: settings.fetch_timeout,
                 };
-                if or_tell!(repository.is_overgrown(limits.bytes)) {
-                    tracing::info!(
-                        "the fetched repository has grown too large, and is fetched anew"
-                    );
-                    *repository = or_tell!(Repository::remake(repository.folder()));
-                }
                 or_tell!(repository.fetch(remotes, &settings.ref_name, &limits, stop))
             }
             // Without a tip there is only what was verified: the walk begins and ends there.
@@ -92,7 +118,9 @@ impl Host {
 
     pub(super) fn observe(&mut self, survey: &Survey) -> Result<Event, Halt> {
         let mut observer = Observer::of(&self.root, &mut self.stat_cache);
-        let forms = or_tell!(observer.look_all(&survey.paths, survey.depth));
+        let beat = || self.board.herald().beat(of_survey(survey));
+        let forms =
+            or_tell!(look(&mut observer, (&survey.paths, survey.depth), &self.board, beat)?);
         let mut listings = Vec::new();
         for folder in &survey.listings {
             listings.push(or_tell!(observer.list(folder)));
@@ -104,8 +132,34 @@ impl Host {
 
     pub(super) fn prove(&mut self, paths: &[HostPath], units: &[String]) -> Result<Event, Halt> {
         let mut observer = Observer::of(&self.root, &mut self.stat_cache);
-        let seen = or_tell!(observer.look_all(paths, Depth::Full));
+        let beat = || self.board.herald().beat(of_proof(paths.len(), units.len()));
+        let seen = or_tell!(look(&mut observer, (paths, Depth::Full), &self.board, beat)?);
         let units = or_tell!(self.services.ask(&self.root, units));
         Ok(Event::Proved { seen, units })
     }
+}
+
+/// Looks at every path. How long that takes is up to whoever writes the files, so the service manager hears
+/// of it by `beat`, and the agent's end is not kept waiting.
+fn look(
+    observer: &mut Observer<'_>,
+    (paths, depth): (&[HostPath], Depth),
+    board: &Board,
+    beat: impl Fn(),
+) -> Result<Result<Vec<Seen>, OsFailure>, Halt> {
+    let (mut seen, mut told) = (Vec::with_capacity(paths.len()), 0);
+    for path in paths {
+        if board.is_stopping() {
+            return Err(Halt::Stop);
+        }
+        if observer.bytes_read().saturating_sub(told) > BYTES_PER_BEAT {
+            told = observer.bytes_read();
+            beat();
+        }
+        match observer.look(path, depth) {
+            Ok(found) => seen.push(found),
+            Err(failure) => return Ok(Err(failure)),
+        }
+    }
+    Ok(Ok(seen))
 }

@@ -3,15 +3,16 @@
 //! **Invariant:** what was known to be complete is not walked again.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 
-use git2::{ErrorCode, Oid};
+use git2::{ErrorCode, Odb, Oid};
 
 use super::fetch_failure::FetchFailure;
 use super::objects::{Mode, NoObject, entries, read_tree};
 use super::watch::Watch;
 use super::{Repository, objects_in};
 
-/// Objects between two looks at the clock.
+/// Looks at objects between two looks at the clock.
 const LOOK_EVERY: usize = 1_024;
 
 impl Repository {
@@ -25,45 +26,71 @@ impl Repository {
         if !self.odb.exists(tip) {
             return Ok(Some(tip));
         }
-        let local = |source| watch.failure("read objects from", source);
-        let objects = objects_in(&self.folder.join("objects")).map_err(local)?;
-        let here = git2::Repository::from_odb(objects).map_err(local)?;
-        let mut walk = here.revwalk().map_err(local)?;
-        walk.push(tip).map_err(local)?;
-        let mut seen = HashSet::new();
-        if let Some(known) = known {
-            walk.hide(known).map_err(local)?;
-            let tree = here.find_commit(known).map_err(local)?.tree_id();
-            // Most of a revision is as in the one before.
-            self.missing_in(tree, &mut seen, watch)?;
-        }
-        for commit in walk {
-            let found = commit.and_then(|id| here.find_commit(id));
-            let commit = match found {
-                Ok(commit) => commit,
-                Err(error) if error.code() == ErrorCode::NotFound => return Ok(Some(tip)),
-                Err(error) => return Err(local(error)),
-            };
-            if let Some(missing) = self.missing_in(commit.tree_id(), &mut seen, watch)? {
-                return Ok(Some(missing));
-            }
-        }
-        Ok(None)
+        missing_below(&[self.folder.join("objects")], tip, known, watch)
     }
 
-    /// An object of a tree that is not here.
-    fn missing_in(
+    /// The same, with what arrived and is not let in yet.
+    pub(super) fn missing_with_arrivals(
         &self,
-        tree: Oid,
-        seen: &mut HashSet<Oid>,
+        tip: Oid,
+        known: Option<Oid>,
         watch: &Watch<'_>,
     ) -> Result<Option<Oid>, FetchFailure> {
+        missing_below(&self.with_arrivals(), tip, known, watch)
+    }
+}
+
+fn missing_below(
+    folders: &[PathBuf],
+    tip: Oid,
+    known: Option<Oid>,
+    watch: &Watch<'_>,
+) -> Result<Option<Oid>, FetchFailure> {
+    let local = |source| watch.failure("read objects from", source);
+    let odb = objects_in(folders).map_err(local)?;
+    let here = objects_in(folders).and_then(git2::Repository::from_odb).map_err(local)?;
+    let mut walk = here.revwalk().map_err(local)?;
+    walk.push(tip).map_err(local)?;
+    let mut search = Search { odb: &odb, seen: HashSet::new(), looks: 0, watch };
+    if let Some(known) = known {
+        walk.hide(known).map_err(local)?;
+        let tree = here.find_commit(known).map_err(local)?.tree_id();
+        // Most of a revision is as in the one before.
+        search.missing_in(tree)?;
+    }
+    for commit in walk {
+        let found = commit.and_then(|id| here.find_commit(id));
+        let commit = match found {
+            Ok(commit) => commit,
+            Err(error) if error.code() == ErrorCode::NotFound => return Ok(Some(tip)),
+            Err(error) => return Err(local(error)),
+        };
+        if let Some(missing) = search.missing_in(commit.tree_id())? {
+            return Ok(Some(missing));
+        }
+    }
+    Ok(None)
+}
+
+/// A search through trees.
+struct Search<'s> {
+    odb: &'s Odb<'s>,
+    seen: HashSet<Oid>,
+    /// Entries and trees that were looked at, seen before or not.
+    looks: usize,
+    watch: &'s Watch<'s>,
+}
+
+impl Search<'_> {
+    /// An object of a tree that is not here.
+    fn missing_in(&mut self, tree: Oid) -> Result<Option<Oid>, FetchFailure> {
         let mut open = vec![tree];
         while let Some(id) = open.pop() {
-            if !seen.insert(id) {
+            self.look()?;
+            if !self.seen.insert(id) {
                 continue;
             }
-            let tree = match read_tree(&self.odb, id) {
+            let tree = match read_tree(self.odb, id) {
                 Ok(tree) => tree,
                 Err(NoObject::Missing) => return Ok(Some(id)),
                 // It is here; what it is will be judged when it is read.
@@ -74,16 +101,23 @@ impl Repository {
                     Mode::Folder => open.push(entry.id),
                     Mode::Submodule | Mode::Unknown => {}
                     Mode::File { .. } | Mode::Symlink => {
-                        if seen.insert(entry.id) && !self.odb.exists(entry.id) {
+                        if self.seen.insert(entry.id) && !self.odb.exists(entry.id) {
                             return Ok(Some(entry.id));
                         }
                     }
                 }
-                if seen.len().is_multiple_of(LOOK_EVERY) {
-                    watch.count(0, seen.len())?;
-                }
+                self.look()?;
             }
         }
         Ok(None)
+    }
+
+    /// Counts a look. Trees that name the same objects again and again take time as well.
+    fn look(&mut self) -> Result<(), FetchFailure> {
+        self.looks += 1;
+        if self.looks.is_multiple_of(LOOK_EVERY) {
+            self.watch.count(0, self.seen.len())?;
+        }
+        Ok(())
     }
 }

@@ -13,7 +13,7 @@ use super::source::Remote;
 use super::ssh::SshSession;
 use super::watch::Watch;
 use super::web::WebSession;
-use super::{Repository, local, object_id, oid};
+use super::{Repository, local, object_id, objects_in, oid};
 
 /// Ancestors that are named to a server, each twice as far away as the one before: it shares one of them
 /// also when the branch was rewound.
@@ -83,6 +83,23 @@ impl<'w> Line<'w> {
         if own.missing_below(tip, known, watch)?.is_none() {
             return Ok(());
         }
+        let arrived = self.receive(own, (tip, known), reference, watch);
+        if arrived.is_err() {
+            own.turn_away();
+        }
+        arrived?;
+        own.let_in()?;
+        Ok(())
+    }
+
+    /// Receives objects beside the agent's repository; they are good when with them nothing is missing.
+    fn receive(
+        &mut self,
+        own: &Repository,
+        (tip, known): (Oid, Option<Oid>),
+        reference: &str,
+        watch: &Watch<'_>,
+    ) -> Result<(), FetchFailure> {
         let mut intake = Intake::begin(own, watch)?;
         let haves = haves(own, known);
         match self {
@@ -92,7 +109,9 @@ impl<'w> Line<'w> {
         }
         intake.end()?;
         let url = || watch.url.clone();
-        match own.odb.read_header(tip) {
+        let both = objects_in(&own.with_arrivals());
+        let both = both.map_err(|source| own.failure("open the objects", source))?;
+        match both.read_header(tip) {
             Ok((_, ObjectType::Commit)) => {}
             Ok((_, found)) => {
                 let (reference, found) = (reference.to_owned(), found.to_string());
@@ -100,7 +119,7 @@ impl<'w> Line<'w> {
             }
             Err(_) => return Err(FetchFailure::Incomplete { url: url(), missing: object_id(tip) }),
         }
-        match own.missing_below(tip, known, watch)? {
+        match own.missing_with_arrivals(tip, known, watch)? {
             None => Ok(()),
             Some(missing) => {
                 Err(FetchFailure::Incomplete { url: url(), missing: object_id(missing) })

@@ -7,9 +7,10 @@ use std::io::Write as _;
 use git2::{Config, Indexer, ObjectType, Odb, Oid};
 
 use super::fetch_failure::FetchFailure;
+use super::intake::clear_arrivals;
 use super::source::Remote;
 use super::watch::Watch;
-use super::{Repository, RepositoryFailure};
+use super::{ARRIVALS, Repository, RepositoryFailure};
 use crate::door::files;
 
 /// Bytes up to which objects are packed whole. Looking for deltas costs ten times the copying of a
@@ -48,9 +49,21 @@ impl Repository {
     ) -> Result<(), FetchFailure> {
         let theirs = remote.objects()?;
         let known = known.filter(|it| theirs.exists(*it));
-        if self.copy(theirs, (tip, known), Packing::Whole, watch)? == Copied::TooMuch {
+        self.pack_up(|| remote.objects(), (&[tip], known), watch)?;
+        self.let_in()?;
+        Ok(())
+    }
+
+    /// Packs what lies below some commits, beside the repository.
+    pub(super) fn pack_up(
+        &self,
+        objects: impl Fn() -> Result<Odb<'static>, FetchFailure>,
+        what: (&[Oid], Option<Oid>),
+        watch: &Watch<'_>,
+    ) -> Result<(), FetchFailure> {
+        if self.copy(objects()?, what, Packing::Whole, watch)? == Copied::TooMuch {
             watch.begin_again();
-            self.copy(remote.objects()?, (tip, known), Packing::Deltas, watch)?;
+            self.copy(objects()?, what, Packing::Deltas, watch)?;
         }
         Ok(())
     }
@@ -59,7 +72,7 @@ impl Repository {
     fn copy(
         &self,
         theirs: Odb<'static>,
-        (tip, known): (Oid, Option<Oid>),
+        (tips, known): (&[Oid], Option<Oid>),
         packing: Packing,
         watch: &Watch<'_>,
     ) -> Result<Copied, FetchFailure> {
@@ -68,7 +81,9 @@ impl Repository {
         // Without this libgit2 would read the account's configuration.
         there.set_config(&self.config_for(packing)?).map_err(remote)?;
         let mut walk = there.revwalk().map_err(remote)?;
-        walk.push(tip).map_err(remote)?;
+        for tip in tips {
+            walk.push(*tip).map_err(remote)?;
+        }
         if let Some(known) = known {
             walk.hide(known).map_err(remote)?;
         }
@@ -78,7 +93,9 @@ impl Repository {
         watch.check()?;
         let local = |source| self.failure("write objects", source);
         // Read by the agent alone, and complete in itself: no base is looked for elsewhere.
-        let mut index = Indexer::new(None, &self.packs(), 0o400, false).map_err(local)?;
+        clear_arrivals(&self.folder).map_err(RepositoryFailure::from)?;
+        let arrivals = self.folder.join(ARRIVALS);
+        let mut index = Indexer::new(None, &arrivals, 0o400, false).map_err(local)?;
         let mut refused = None;
         let fits = || packing == Packing::Deltas || watch.bytes() <= WHOLE_BYTES_MAX;
         let read = pack.foreach(|bytes| {
@@ -93,7 +110,7 @@ impl Repository {
         }
         read.map_err(remote)?;
         watch.check()?;
-        index.commit().and_then(|_| self.odb.refresh()).map_err(local)?;
+        index.commit().map_err(local)?;
         Ok(Copied::All)
     }
 

@@ -13,6 +13,7 @@ mod credentials;
 mod web;
 mod intake;
 mod complete;
+mod renew;
 mod line;
 mod fetch_failure;
 pub mod fetch;
@@ -41,6 +42,9 @@ const CANDIDATE: &str = "refs/bowline/candidate";
 /// Where the notes are kept that carry attestations: what the branch's commits can show for themselves.
 const NOTES: &str = "refs/notes/attestations";
 
+/// Where what is on its way in lies: nothing else looks there.
+const ARRIVALS: &str = "arriving/pack";
+
 /// What Git's own programs look at first.
 const HEAD: &str = "ref: refs/bowline/candidate\n";
 
@@ -52,9 +56,6 @@ const SMALL_BYTES_MAX: u64 = 64 << 10;
 
 /// Packs, and whatever else lies in one folder; each fetch of something new adds two files.
 const FILES_MAX: usize = 1_000_000;
-
-/// Files of packs, two each, from which on looking an object up takes longer than fetching anew.
-const PACK_FILES_MAX: usize = 400;
 
 /// No blob of a revision is larger.
 pub const BLOB_BYTES_MAX: u64 = 64 << 20;
@@ -111,7 +112,7 @@ impl RepositoryFailure {
 impl Repository {
     /// Opens the repository, and makes it when there is none.
     pub fn open(folder: &Path) -> Result<Self, RepositoryFailure> {
-        for below in ["objects/pack", "objects/info", "refs/bowline", "refs/notes"] {
+        for below in ["objects/pack", "objects/info", ARRIVALS, "refs/bowline", "refs/notes"] {
             files::make_folder(&folder.join(below))?;
         }
         // The agent needs neither file; with them Git's own programs can look at the repository.
@@ -127,27 +128,9 @@ impl Repository {
             source,
         };
         Ok(Self {
-            odb: objects_in(&folder.join("objects")).map_err(fail)?,
+            odb: objects_in(&[folder.join("objects")]).map_err(fail)?,
             folder: folder.to_owned(),
         })
-    }
-
-    /// Throws the repository away and makes an empty one: for one that is damaged.
-    pub fn remake(folder: &Path) -> Result<Self, RepositoryFailure> {
-        files::remove_folder(folder)?;
-        Self::open(folder)
-    }
-
-    /// Whether so much lies in it that it is better fetched anew: each fetch leaves a pack, also of what
-    /// is refused then. `most` is what one fetch may bring.
-    pub fn is_overgrown(&self, most: u64) -> Result<bool, RepositoryFailure> {
-        let folder = self.packs();
-        let names = files::names(&folder, FILES_MAX)?;
-        let mut bytes: u64 = 0;
-        for name in &names {
-            bytes = bytes.saturating_add(files::length(&folder.join(name))?);
-        }
-        Ok(names.len() > PACK_FILES_MAX || bytes > most.saturating_mul(2))
     }
 
     /// Where it lies.
@@ -223,21 +206,24 @@ impl fmt::Debug for Repository {
 
 /// Removes what a process that was killed left: half packs are never read, and would stay for ever.
 fn clear_remains(folder: &Path) -> Result<(), OsFailure> {
-    let folder = folder.join("objects/pack");
-    for name in files::names(&folder, FILES_MAX)? {
+    let packs = folder.join("objects/pack");
+    for name in files::names(&packs, FILES_MAX)? {
         // What libgit2 calls a file that it is still writing.
         if name.contains("_git2_") {
-            files::remove(&folder.join(name))?;
+            files::remove(&packs.join(name))?;
         }
     }
-    Ok(())
+    intake::clear_arrivals(folder)
 }
 
-/// The objects of a repository, and of its alternates; nothing else of it is read.
-fn objects_in(folder: &Path) -> Result<Odb<'static>, git2::Error> {
-    let path = folder.to_str().ok_or_else(|| git2::Error::from_str("its path is not UTF-8"))?;
+/// The objects of some folders, and of their alternates; nothing else of a repository is read.
+fn objects_in(folders: &[PathBuf]) -> Result<Odb<'static>, git2::Error> {
     let odb = Odb::new()?;
-    odb.add_disk_alternate(path)?;
+    for folder in folders {
+        let path = folder.to_str();
+        let path = path.ok_or_else(|| git2::Error::from_str("its path is not UTF-8"))?;
+        odb.add_disk_alternate(path)?;
+    }
     Ok(odb)
 }
 

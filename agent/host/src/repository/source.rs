@@ -90,7 +90,7 @@ impl Remote {
             url: self.url.clone(),
             source,
         };
-        objects_in(&self.common.join("objects")).map_err(fail)
+        objects_in(&[self.common.join("objects")]).map_err(fail)
     }
 
     /// The line of a reference: a loose one counts before a packed one.

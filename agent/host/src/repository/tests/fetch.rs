@@ -2,7 +2,8 @@
 //!
 //! **Invariant:** each failure is known by its code.
 
-use std::os::unix::fs::chown;
+use std::fs::Permissions;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -202,18 +203,59 @@ fn what_a_killed_process_left_is_not_in_the_way() {
 }
 
 #[test]
-fn a_forgotten_or_remade_repository_is_filled_again() {
+fn a_forgotten_or_renewed_repository_is_filled_again() {
     let mut world = World::new();
     let tip = world.publish(world.files(&[("a", "1")]));
     world.own.forget_tip().unwrap();
     world.own.forget_tip().unwrap();
     assert_eq!(world.own.local_tip().unwrap(), None);
     assert_eq!(world.fetch().unwrap(), tip);
-    world.own = Repository::remake(world.own.folder()).unwrap();
+    world.own.renew(&[], LIMITS.timeout, &Arc::default()).unwrap();
     assert_eq!(world.own.local_tip().unwrap(), None);
     assert_eq!(world.fetch().unwrap(), tip);
     let again = Repository::open(world.own.folder()).unwrap();
     assert_eq!(again.local_tip().unwrap(), Some(tip));
+}
+
+#[test]
+fn a_renewed_repository_holds_what_is_needed_and_nothing_else() {
+    let mut world = World::new();
+    let older = world.commit(world.files(&[("a", "0")]), &[], "older");
+    let good = world.commit(world.files(&[("a", "1")]), &[older], "good");
+    world.point(MAIN, good);
+    world.fetch().unwrap();
+    let blob = world.blob(&vec![7; 10_000]);
+    let junk = world.commit(world.tree(&[("100644", b"a", blob)]), &[good], "junk");
+    world.point(MAIN, junk);
+    world.fetch().unwrap();
+    assert!(world.own.odb.exists(blob));
+    let keep = [good, older].map(object_id);
+    world.own.renew(&keep, LIMITS.timeout, &Arc::default()).unwrap();
+    assert!(world.own.odb.exists(good) && world.own.odb.exists(older));
+    assert!(!world.own.odb.exists(blob) && !world.own.odb.exists(junk));
+    assert_eq!(world.own.local_tip().unwrap(), Some(object_id(good)));
+    let again = Repository::open(world.own.folder()).unwrap();
+    assert!(again.history(&object_id(good), &object_id(older), 9).unwrap().start.is_some());
+    // Told to stop, it stays as it is.
+    world.fetch().unwrap();
+    let stopped = world.own.renew(&keep, LIMITS.timeout, &Arc::new(AtomicBool::new(true)));
+    assert_eq!(stopped.unwrap_err().code(), "stopped");
+    assert!(world.own.odb.exists(junk));
+}
+
+#[test]
+fn what_is_damaged_is_left_out_of_a_renewed_repository() {
+    let mut world = World::new();
+    let tip = world.publish(world.files(&[("a", "1")]));
+    for pack in std::fs::read_dir(world.own.packs()).unwrap() {
+        let pack = pack.unwrap().path();
+        std::fs::set_permissions(&pack, Permissions::from_mode(0o600)).unwrap();
+        std::fs::OpenOptions::new().write(true).open(&pack).unwrap().set_len(90).unwrap();
+    }
+    world.own = Repository::open(world.own.folder()).unwrap();
+    world.own.renew(&[tip], LIMITS.timeout, &Arc::default()).unwrap();
+    assert_eq!(world.own.local_tip().unwrap(), None);
+    assert_eq!(world.fetch().unwrap(), tip);
 }
 
 #[test]
