@@ -3,6 +3,7 @@
 //! **Invariant:** what is shown of an address holds no credentials: they stand in logs and status pages.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use hyper::Uri;
 use thiserror::Error;
@@ -117,6 +118,11 @@ impl Address {
     /// Path and query; it begins with a slash.
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// Whether it is an address of this machine itself.
+    pub fn is_loopback(&self) -> bool {
+        self.host == "localhost" || self.host.parse().is_ok_and(|it: IpAddr| it.is_loopback())
     }
 
     /// The credentials that are written in it.

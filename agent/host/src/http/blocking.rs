@@ -4,6 +4,7 @@
 
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -53,7 +54,12 @@ impl BlockingClient {
 
     /// Sends a request, and gives the answer once its head is there.
     pub fn send(&self, call: &Call) -> Result<BlockingReply, HttpFailure> {
-        let sent = self.engine.run(self.client.send(call));
+        self.send_within(call, Duration::MAX)
+    }
+
+    /// The same, for a request that has less time than others.
+    pub fn send_within(&self, call: &Call, time: Duration) -> Result<BlockingReply, HttpFailure> {
+        let sent = self.engine.run(self.client.send_within(call, time));
         let reply = sent.ok_or_else(|| stopped(&call.to.host_and_port()))??;
         Ok(BlockingReply { reply, engine: Arc::clone(&self.engine), rest: Bytes::new() })
     }

@@ -20,12 +20,17 @@ use super::address::{Address, Scheme};
 use super::failure::HttpFailure;
 use super::patience::Patience;
 use super::{Access, Proxy};
+use crate::failure::chain;
+use crate::secret_file::{self, BadSecret};
 
 /// Addresses of one name that are tried: a name with more is a pool, of which some must answer.
 const ADDRESSES_MAX: usize = 8;
 
 /// A proxy's answer to CONNECT is a few lines.
 const TUNNEL_BYTES_MAX: usize = 8 << 10;
+
+/// An account and a password are one line.
+const LOGIN_BYTES_MAX: u64 = 4 << 10;
 
 /// A stream of bytes to a server, however it came to be.
 trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -54,12 +59,13 @@ pub(super) async fn open(
 ) -> Result<Connection, HttpFailure> {
     let peer = to.host_and_port();
     let limit = access.limits.connect;
-    let first = access.proxy.as_ref().map_or(to, |proxy| &proxy.at);
+    let proxy = access.proxy_for(to);
+    let first = proxy.map_or(to, |proxy| &proxy.at);
     let mut stream = dial(first, access, patience).await?;
     let wire: Box<dyn Wire> = match to.scheme() {
         Scheme::Http => Box::new(stream),
         Scheme::Https => {
-            if let Some(proxy) = &access.proxy {
+            if let Some(proxy) = proxy {
                 let through = tunnel(&mut stream, to, proxy);
                 let proxy = proxy.at.host_and_port();
                 patience.wait(&proxy, "open a way through", limit, through).await??;
@@ -133,24 +139,29 @@ async fn tunnel(stream: &mut TcpStream, to: &Address, proxy: &Proxy) -> Result<(
         why,
     };
     let place = to.host_and_port();
-    let login = proxy.authorization();
+    let login = proxy.authorization().map_err(|error| fail(chain(&error)))?;
     let login = login.map(|it| format!("Proxy-Authorization: {it}\r\n")).unwrap_or_default();
     let request = format!("CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n{login}\r\n");
     stream.write_all(request.as_bytes()).await.map_err(|error| fail(error.to_string()))?;
     let mut head = Vec::new();
     let mut piece = [0; 512];
-    // Nobody behind the proxy speaks before this side does: what comes is the proxy's answer alone.
-    while !head.ends_with(b"\r\n\r\n") {
+    let end = loop {
+        // A refusal has a body, which may never end: its first lines say enough.
+        if let Some(at) = head.windows(4).position(|it| it == b"\r\n\r\n") {
+            break at + 4;
+        }
         let read = stream.read(&mut piece).await.map_err(|error| fail(error.to_string()))?;
         if read == 0 || head.len() > TUNNEL_BYTES_MAX {
             return Err(fail("its answer has no end".to_owned()));
         }
         head.extend_from_slice(piece.get(..read).unwrap_or_default());
-    }
+    };
     let line = String::from_utf8_lossy(&head);
     let line = line.lines().next().unwrap_or_default();
     let status = line.strip_prefix("HTTP/1.").and_then(|it| it.get(2..5)).unwrap_or_default();
     match status.parse::<u16>() {
+        // Nobody behind the proxy speaks before this side does.
+        Ok(200..=299) if head.len() > end => Err(fail("it says more than it was asked".to_owned())),
         Ok(200..=299) => Ok(()),
         Ok(407) => Err(fail("it wants an account and a password (status 407)".to_owned())),
         Ok(status) => Err(fail(format!("status {status}"))),
@@ -159,9 +170,10 @@ async fn tunnel(stream: &mut TcpStream, to: &Address, proxy: &Proxy) -> Result<(
 }
 
 impl Proxy {
-    /// What it is told about who asks.
-    pub(super) fn authorization(&self) -> Option<String> {
-        let login = self.at.login()?;
-        Some(format!("Basic {}", STANDARD.encode(format!("{}:{}", login.user, login.password))))
+    /// What it is told about who asks; the file is read anew for each connection.
+    pub(super) fn authorization(&self) -> Result<Option<String>, BadSecret> {
+        let Some(path) = &self.login else { return Ok(None) };
+        let login = secret_file::read(path, LOGIN_BYTES_MAX)?;
+        Ok(Some(format!("Basic {}", STANDARD.encode(login.trim_ascii()))))
     }
 }

@@ -11,6 +11,7 @@ mod patience;
 mod reply;
 pub mod tls;
 
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -31,6 +32,8 @@ use patience::Patience;
 use reply::Way;
 use tls::Trust;
 
+use crate::failure::chain;
+
 /// How much and how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -50,15 +53,20 @@ pub struct Limits {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proxy {
     at: Address,
+    /// The file that holds `ACCOUNT:PASSWORD`.
+    login: Option<PathBuf>,
 }
 
 impl Proxy {
-    /// A proxy by its address: `http://[ACCOUNT:PASSWORD@]HOST[:PORT]`.
-    pub fn parse(text: &str) -> Result<Self, BadAddress> {
+    /// A proxy by its address, `http://HOST[:PORT]`, and by the file with the account that it wants.
+    pub fn of(text: &str, login: Option<PathBuf>) -> Result<Self, BadAddress> {
         let at = Address::parse(text)?;
-        match at.scheme() {
-            Scheme::Http => Ok(Self { at }),
-            Scheme::Https => Err(BadAddress("a proxy is asked over http only")),
+        match (at.scheme(), at.login()) {
+            (Scheme::Https, _) => Err(BadAddress("a proxy is asked over http only")),
+            (Scheme::Http, Some(_)) => Err(BadAddress(
+                "it holds an account, which settings show to everybody: name a proxyLoginFile",
+            )),
+            (Scheme::Http, None) => Ok(Self { at, login }),
         }
     }
 }
@@ -74,6 +82,14 @@ pub struct Access {
     pub limits: Limits,
     /// Set when the agent is ending.
     pub stop: Arc<AtomicBool>,
+}
+
+impl Access {
+    /// By whom to go to an address. This machine's own are nobody else's business: what is sent there in
+    /// the clear stays here, and a proxy's loopback is another one.
+    fn proxy_for(&self, to: &Address) -> Option<&Proxy> {
+        self.proxy.as_ref().filter(|_| !to.is_loopback())
+    }
 }
 
 /// One request. It may be sent twice: a kept connection may turn out to be dead after it was written.
@@ -153,7 +169,13 @@ impl Client {
 
     /// Sends a request, and gives the answer once its head is there.
     pub async fn send(&self, call: &Call) -> Result<Reply, HttpFailure> {
-        let patience = Patience::begin(self.access.limits.total, &self.access.stop);
+        self.send_within(call, self.access.limits.total).await
+    }
+
+    /// The same, for a request that has less time than others.
+    pub async fn send_within(&self, call: &Call, time: Duration) -> Result<Reply, HttpFailure> {
+        let total = time.min(self.access.limits.total);
+        let patience = Patience::begin(total, &self.access.stop);
         if let Some(kept) = self.kept.take(&call.to) {
             match self.ask(kept, call, &patience).await {
                 // The server closed it meanwhile: that is no failure of the server.
@@ -198,7 +220,7 @@ impl Client {
 
     fn request(&self, call: &Call) -> Result<Request<Full<Bytes>>, HttpFailure> {
         let to = &call.to;
-        let proxy = self.access.proxy.as_ref().filter(|_| to.scheme() == Scheme::Http);
+        let proxy = self.access.proxy_for(to).filter(|_| to.scheme() == Scheme::Http);
         let target = match proxy {
             Some(_) => format!("http://{}{}", to.authority(), to.path()),
             None => to.path().to_owned(),
@@ -207,7 +229,13 @@ impl Client {
             .method(call.method.clone())
             .uri(target)
             .header(header::HOST, to.authority());
-        if let Some(login) = proxy.and_then(Proxy::authorization) {
+        let login = proxy.map_or(Ok(None), Proxy::authorization);
+        let login = login.map_err(|error| HttpFailure::Proxy {
+            proxy: proxy.map(|it| it.at.host_and_port()).unwrap_or_default(),
+            peer: to.host_and_port(),
+            why: chain(&error),
+        })?;
+        if let Some(login) = login {
             request = request.header(header::PROXY_AUTHORIZATION, login);
         }
         let odd = |error: hyper::http::Error| HttpFailure::Malformed {

@@ -25,7 +25,7 @@ fn limits() -> Limits {
 }
 
 fn access(trust: Trust, proxy: Option<&str>) -> Access {
-    let proxy = proxy.map(|it| Proxy::parse(it).unwrap());
+    let proxy = proxy.map(|it| Proxy::of(it, None).unwrap());
     Access { trust, proxy, limits: limits(), stop: Arc::new(AtomicBool::new(false)) }
 }
 

@@ -20,7 +20,7 @@ const BODY_BYTES_MAX: u64 = 1 << 20;
 /// Nor is the head before it.
 const HEAD_BYTES_MAX: usize = 64 << 10;
 
-/// Longer than any probe may take: whoever calls limits the time, and says so in its own words.
+/// Longer than any probe may take: whoever calls limits the whole, and says so in its own words.
 const TIME_MAX: Duration = Duration::from_hours(24);
 
 /// A question, ready to be asked.
@@ -32,7 +32,13 @@ pub(super) struct Asked {
 
 impl Asked {
     /// Takes the address apart; whom to believe is settled here, before any connection.
-    pub(super) fn of(probe: &HttpProbe, root: &Root, trust: &Trust) -> Result<Self, String> {
+    /// `limit` is what the probe has in all: of a name with several addresses each must have its part.
+    pub(super) fn of(
+        probe: &HttpProbe,
+        root: &Root,
+        trust: &Trust,
+        limit: Duration,
+    ) -> Result<Self, String> {
         let to = Address::parse(probe.url.as_str()).map_err(|error| error.to_string())?;
         let trust = match to.scheme() {
             Scheme::Https => http::tls::Trust::made(trust.config(probe, root)?),
@@ -44,7 +50,7 @@ impl Asked {
             Method::Post => hyper::Method::POST,
         };
         let limits = Limits {
-            connect: TIME_MAX,
+            connect: limit,
             silence: TIME_MAX,
             total: TIME_MAX,
             head_bytes: HEAD_BYTES_MAX,

@@ -104,7 +104,7 @@ impl Prober {
                 let limit = *limit;
                 match means {
                     ProbeMeans::Http(probe) => {
-                        let asked = http::Asked::of(probe, root, &self.trust);
+                        let asked = http::Asked::of(probe, root, &self.trust, limit);
                         let look = async move { asked?.look().await };
                         under_way.spawn(async move { (at, within(limit, look).await) });
                     }

@@ -3,8 +3,6 @@
 //! **Invariant:** secrets are read anew for each fetch, from files that are not open to others.
 //! **Invariant:** they go over TLS, or to this machine itself, and only to the origin they are for.
 
-use std::net::IpAddr;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::header::HeaderValue;
@@ -32,8 +30,16 @@ impl Credentials {
         let fail = |what: String| FetchFailure::Credentials { url: url.to_owned(), what };
         let access = sources.access();
         let mut found = None;
-        // A token is one server's: that of the first address.
-        if let Some(path) = access.token.as_ref().filter(|_| sources.is_first_of_web(home)) {
+        if !is_protected(home) {
+            // A mirror in the clear is asked as anybody asks it; what comes is judged by its signatures.
+            if access.token.is_some() && !sources.have_home_for_token() {
+                let what = "the token would go over the network in the clear: use https";
+                return Err(fail(what.to_owned()));
+            }
+            return Ok(Self { home: home.clone(), words: None });
+        }
+        // A token is one server's: that of the first address that may hear it.
+        if let Some(path) = access.token.as_ref().filter(|_| sources.is_home_of_token(home)) {
             let bytes = secret_file::read(path, SECRET_BYTES_MAX);
             let bytes = bytes.map_err(|source| secret(url, source))?;
             found =
@@ -44,9 +50,6 @@ impl Credentials {
             let bytes = bytes.map_err(|source| secret(url, source))?;
             let entry = of_netrc(&bytes, home.host());
             found = entry.map_err(|why| fail(format!("{} {why}", path.display())))?;
-        }
-        if found.is_some() && !is_protected(home) {
-            return Err(fail("they would go over the network in the clear: use https".to_owned()));
         }
         let words = found.map(|it| HeaderValue::from_str(&it)).transpose();
         let mut words = words.map_err(|_invalid| fail("they hold an odd letter".to_owned()))?;
@@ -71,10 +74,9 @@ fn secret(url: &str, source: secret_file::BadSecret) -> FetchFailure {
     FetchFailure::Secret { url: url.to_owned(), source: Box::new(source) }
 }
 
-/// Whether nobody on the way can read along.
-fn is_protected(address: &Address) -> bool {
-    let is_loopback = address.host().parse().is_ok_and(|it: IpAddr| it.is_loopback());
-    address.scheme() == Scheme::Https || is_loopback || address.host() == "localhost"
+/// Whether nobody on the way can read along: over TLS, or to this machine, to which no proxy is asked.
+pub(super) fn is_protected(address: &Address) -> bool {
+    address.scheme() == Scheme::Https || address.is_loopback()
 }
 
 /// `ACCOUNT:TOKEN` is an account's, anything else is a bearer's.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use git2::Oid;
 
 use super::address::{Address, shown};
-use super::credentials::Credentials;
+use super::credentials::{Credentials, is_protected};
 use super::fetch_failure::FetchFailure;
 use crate::door::clock;
 use crate::http::tls::Trust;
@@ -98,13 +98,21 @@ impl Remotes {
         trusts.clone()
     }
 
-    /// Whether an address is of the origin that the list's first web address has.
-    pub(super) fn is_first_of_web(&self, address: &WebAddress) -> bool {
-        let first = self.urls.iter().find_map(|url| match Address::of(url) {
-            Ok(Address::Web(first)) => Some(first),
+    /// Whether an address is of the origin that the token is for: the list's first that may hear it.
+    pub(super) fn is_home_of_token(&self, address: &WebAddress) -> bool {
+        self.home_of_token().is_some_and(|it| it.is_of_origin(address))
+    }
+
+    /// Whether the token is for anybody.
+    pub(super) fn have_home_for_token(&self) -> bool {
+        self.home_of_token().is_some()
+    }
+
+    fn home_of_token(&self) -> Option<WebAddress> {
+        self.urls.iter().find_map(|url| match Address::of(url) {
+            Ok(Address::Web(address)) if is_protected(&address) => Some(address),
             _ => None,
-        });
-        first.is_some_and(|it| it.is_of_origin(address))
+        })
     }
 
     /// Whether it is worth while to bring these notes.
@@ -117,5 +125,54 @@ impl Remotes {
     /// Remembers notes that could not be brought.
     pub(super) fn leave_notes(&self, tip: Oid) {
         self.left.set(Some((tip, clock::since_boot())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::scratch::Scratch;
+
+    #[test]
+    fn the_token_is_for_the_first_address_that_may_hear_it() {
+        let cases: [(&[&str], Option<&str>); 5] = [
+            (&["http://mirror/a", "https://origin/a"], Some("https://origin/x")),
+            (&["https://one/a", "https://two/a"], Some("https://one/a")),
+            (&["/srv/a", "git@host:a", "https://one/a"], Some("https://one/a")),
+            (&["http://mirror/a", "http://[::1]:80/a"], Some("http://[::1]/a")),
+            (&["http://mirror/a"], None),
+        ];
+        for (urls, home) in cases {
+            let urls: Vec<String> = urls.iter().map(|it| (*it).to_owned()).collect();
+            let remotes = Remotes::by(urls.clone(), Access::default());
+            assert_eq!(remotes.have_home_for_token(), home.is_some(), "{urls:?}");
+            for address in home.iter().map(|it| WebAddress::parse(it).unwrap()) {
+                assert!(remotes.is_home_of_token(&address), "{urls:?}");
+            }
+            let mirror = WebAddress::parse("http://mirror/a").unwrap();
+            assert!(!remotes.is_home_of_token(&mirror), "{urls:?}");
+        }
+    }
+
+    #[test]
+    fn a_mirror_in_the_clear_is_asked_without_credentials() {
+        let scratch = Scratch::new();
+        let token = scratch.path().join("token");
+        std::fs::write(&token, "me:secret").unwrap();
+        std::fs::set_permissions(&token, Permissions::from_mode(0o600)).unwrap();
+        let access = Access { token: Some(token), ..Access::default() };
+        let [mirror, origin] = ["http://mirror/a", "https://origin/a"];
+        let words = |urls: &[&str], url: &str| {
+            let urls = urls.iter().map(|it| (*it).to_owned()).collect();
+            let remotes = Remotes::by(urls, access.clone());
+            let home = WebAddress::parse(url).unwrap();
+            Credentials::find(&remotes, &home, url).map(|it| it.words().is_some())
+        };
+        assert!(!words(&[mirror, origin], mirror).unwrap());
+        assert!(words(&[mirror, origin], origin).unwrap());
+        assert_eq!(words(&[mirror], mirror).unwrap_err().code(), "remote-credentials");
     }
 }

@@ -25,14 +25,19 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 const LINES_SHOWN: usize = 3;
 
 /// What `ssh` may not do, whatever its configuration says: ask, believe strangers, forward anything, run
-/// programs here, or stay behind.
-const OPTIONS: [&str; 9] = [
+/// programs here, learn hosts from elsewhere, or stay behind.
+const OPTIONS: [&str; 14] = [
     "BatchMode=yes",
     "StrictHostKeyChecking=yes",
     "ClearAllForwardings=yes",
     "ForwardAgent=no",
     "ForwardX11=no",
+    "GSSAPIDelegateCredentials=no",
+    "Tunnel=no",
     "PermitLocalCommand=no",
+    "RemoteCommand=none",
+    "UpdateHostKeys=no",
+    "VerifyHostKeyDNS=no",
     "ControlMaster=no",
     "ControlPath=none",
     "SendEnv=GIT_PROTOCOL",
@@ -287,6 +292,11 @@ mod tests {
             line.starts_with("ssh -T -o BatchMode=yes -o StrictHostKeyChecking=yes "),
             "{line}"
         );
+        for refused in
+            ["UpdateHostKeys=no", "VerifyHostKeyDNS=no", "RemoteCommand=none", "Tunnel=no"]
+        {
+            assert!(line.contains(&format!("-o {refused} ")), "{line}");
+        }
         assert!(line.contains("-o IdentityFile=\"/k 1%%\" -o IdentitiesOnly=yes"), "{line}");
         let end = "-p 2222 -l git -- git.example git-upload-pack '/srv/a'";
         assert!(line.ends_with(end), "{line}");

@@ -260,7 +260,8 @@ impl<'w> WebSession<'w> {
                 call = call.with(AUTHORIZATION, words);
             }
             let client = if is_home { &self.own } else { &self.other };
-            let reply = client.send(&call).map_err(|error| failed(watch, error))?;
+            let reply =
+                client.send_within(&call, watch.left()).map_err(|error| failed(watch, error))?;
             match reply.redirect_target().map_err(|error| failed(watch, error))? {
                 None => return judged(reply, watch),
                 Some(Redirect::Unprotected(to)) => {

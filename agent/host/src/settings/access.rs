@@ -10,7 +10,7 @@ use crate::http::tls::Identity;
 /// By what means remotes are reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Access {
-    /// A token for the first web address.
+    /// A token for the first address that may hear it.
     pub token: Option<PathBuf>,
     /// Accounts by host.
     pub netrc: Option<PathBuf>,

@@ -58,13 +58,12 @@ impl Place<'_> {
                 return Err(self.bad("control.clientCert", what));
             }
         };
-        let proxy = written.proxy.as_deref().filter(|it| !it.is_empty());
         Ok(Some(Control {
             url: Address::parse(url).map_err(bad("control.url"))?,
             token_file: path(&written.token_file),
             ca_file: path(&written.ca_file),
             identity,
-            proxy: proxy.map(Proxy::parse).transpose().map_err(bad("control.proxy"))?,
+            proxy: self.proxy("control.proxy", (&written.proxy, &written.proxy_login_file))?,
         }))
     }
 

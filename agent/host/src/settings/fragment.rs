@@ -34,6 +34,7 @@ pub(super) struct Source {
     pub(super) client_cert: Option<String>,
     pub(super) client_key: Option<String>,
     pub(super) proxy: Option<String>,
+    pub(super) proxy_login_file: Option<String>,
     pub(super) ssh_key_file: Option<String>,
     pub(super) known_hosts_file: Option<String>,
     pub(super) ssh_agent: Option<String>,
@@ -94,6 +95,7 @@ pub(super) struct Control {
     pub(super) client_cert: Option<String>,
     pub(super) client_key: Option<String>,
     pub(super) proxy: Option<String>,
+    pub(super) proxy_login_file: Option<String>,
     pub(super) spool: Option<String>,
 }
 
@@ -121,6 +123,7 @@ impl Fragment {
                 client_cert: or(&mine.source.client_cert, &other.source.client_cert),
                 client_key: or(&mine.source.client_key, &other.source.client_key),
                 proxy: or(&mine.source.proxy, &other.source.proxy),
+                proxy_login_file: or(&mine.source.proxy_login_file, &other.source.proxy_login_file),
                 ssh_key_file: or(&mine.source.ssh_key_file, &other.source.ssh_key_file),
                 known_hosts_file: or(&mine.source.known_hosts_file, &other.source.known_hosts_file),
                 ssh_agent: or(&mine.source.ssh_agent, &other.source.ssh_agent),
@@ -145,6 +148,10 @@ impl Fragment {
                 client_cert: or(&mine.control.client_cert, &other.control.client_cert),
                 client_key: or(&mine.control.client_key, &other.control.client_key),
                 proxy: or(&mine.control.proxy, &other.control.proxy),
+                proxy_login_file: or(
+                    &mine.control.proxy_login_file,
+                    &other.control.proxy_login_file,
+                ),
                 spool: or(&mine.control.spool, &other.control.spool),
             },
             log: Log { format: or(&mine.log.format, &other.log.format) },

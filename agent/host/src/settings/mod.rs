@@ -99,14 +99,17 @@ pub enum BadSettings {
         /// Where it was sought.
         path: PathBuf,
     },
-    /// It is not what it should be.
-    #[error("{} is not a settings file", path.display())]
+    /// It is not what it should be. The line itself is not repeated: it may hold a secret by mistake.
+    #[error("{} is not a settings file: line {line}, column {column}: {what}", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What is wrong, with its place.
-        #[source]
-        source: toml::de::Error,
+        /// The line.
+        line: usize,
+        /// The letter in the line.
+        column: usize,
+        /// What is wrong there.
+        what: String,
     },
     /// A value makes no sense.
     #[error("{key} in {}: {what}", path.display())]
@@ -134,11 +137,21 @@ pub fn load(file: &Path, root: &Path) -> Result<Settings, BadSettings> {
 
 /// Resolves the text of a settings file.
 pub fn resolve(text: &str, file: &Path, root: &Path) -> Result<Settings, BadSettings> {
-    let malformed = |source| BadSettings::Malformed { path: file.to_owned(), source };
-    let given: Fragment = toml::from_str(text).map_err(malformed)?;
-    let defaults: Fragment = toml::from_str(DEFAULTS).map_err(malformed)?;
+    let given: Fragment = toml::from_str(text).map_err(|it| malformed(file, text, &it))?;
+    let defaults: Fragment =
+        toml::from_str(DEFAULTS).map_err(|it| malformed(file, DEFAULTS, &it))?;
     let at = Place { file, root };
     at.settle(&given, &defaults)
+}
+
+/// What is wrong with a text, and where.
+fn malformed(file: &Path, text: &str, error: &toml::de::Error) -> BadSettings {
+    let start = error.span().map_or(0, |it| it.start);
+    let before = text.get(..start).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|it| *it != '\n').count() + 1;
+    let what = error.message().to_owned();
+    BadSettings::Malformed { path: file.to_owned(), line, column, what }
 }
 
 /// Where an agent of this machine keeps everything when its settings say nothing about it.
@@ -202,19 +215,29 @@ impl Place<'_> {
                 return Err(self.bad("source.clientCert and source.clientKey", what));
             }
         };
-        let proxy = source.proxy.as_deref().filter(|it| !it.is_empty()).map(Proxy::parse);
+        let proxy = self.proxy("source.proxy", (&source.proxy, &source.proxy_login_file))?;
         Ok(Access {
             token: file(&source.token_file),
             netrc: file(&source.netrc_file),
             ca: file(&source.ca_file),
             identity,
-            proxy: proxy
-                .transpose()
-                .map_err(|error| self.bad("source.proxy", error.to_string()))?,
+            proxy,
             ssh_key: file(&source.ssh_key_file),
             known_hosts: file(&source.known_hosts_file),
             ssh_agent: file(&source.ssh_agent),
         })
+    }
+
+    /// A proxy, and the file with the account that it wants.
+    fn proxy(
+        &self,
+        key: &'static str,
+        (at, login): (&Option<String>, &Option<String>),
+    ) -> Result<Option<Proxy>, BadSettings> {
+        let written = |it: &Option<String>| it.clone().filter(|it| !it.is_empty());
+        let login = written(login).map(|it| self.literal(&it));
+        let proxy = written(at).map(|it| Proxy::of(&it, login)).transpose();
+        proxy.map_err(|error| self.bad(key, error.to_string()))
     }
 
     fn bad(&self, key: &'static str, what: String) -> BadSettings {
@@ -316,6 +339,11 @@ mod tests {
             ("[source]\nurl = \"a\"\n[log]\nformat = \"loud\"\n", "log.format"),
             ("[source]\nurl = \"a\"\nclientCert = \"c\"\n", "source.clientKey"),
             ("[source]\nurl = \"a\"\nproxy = \"https://p\"\n", "source.proxy"),
+            ("[source]\nurl = \"a\"\nproxy = \"http://me:pw@p\"\n", "proxyLoginFile"),
+            (
+                "[source]\nurl = \"a\"\n[control]\nurl = \"http://c\"\nproxy = \"http://me:pw@p\"\n",
+                "proxyLoginFile",
+            ),
             ("[source]\n", "source.url"),
             ("[source]\nurl = \"a\"\n[control]\nurl = \"control:9480\"\n", "control.url"),
             ("[source]\nurl = \"a\"\n[control]\nspool = \"1MiB\"\n", "control.spool"),
@@ -333,6 +361,19 @@ mod tests {
             let error = of(text, "/").unwrap_err();
             let shown = crate::failure::chain(&error);
             assert!(shown.contains(key), "{shown}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_by_its_place_and_never_repeats_the_line() {
+        for (text, place) in [
+            ("[source]\nproxy = http://me:canary@p\n", "line 2, column "),
+            ("[source]\nproxy = \"http://me:canary@p\n", "line 2, column "),
+            ("[source]\nurl = \"a\"\nproxyy = \"canary\"\n", "line 3, column 1: unknown field"),
+            ("[source]\nurl = \"a\"\nproxy = \"http://me:canary@p\"\n", "source.proxy"),
+        ] {
+            let shown = crate::failure::chain(&of(text, "/").unwrap_err());
+            assert!(shown.contains(place) && !shown.contains("canary"), "{shown}");
         }
     }
 }

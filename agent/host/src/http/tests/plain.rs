@@ -195,6 +195,14 @@ fn a_server_that_says_nothing_is_given_up() {
 }
 
 #[test]
+fn a_request_may_have_less_time_than_others() {
+    let silent = serve(|_, line| line.read(&mut [0; 16]).is_ok());
+    let to = Address::parse(&format!("http://127.0.0.1:{silent}/")).unwrap();
+    let failure = plain_client().send_within(&Call::fetch(to), SHORT).unwrap_err();
+    assert!(failure.to_string().contains("did not answer within 200 ms"), "{failure}");
+}
+
+#[test]
 fn the_end_of_the_agent_ends_a_request() {
     let silent = serve(|_, line| line.read(&mut [0; 16]).is_ok());
     let access = access(Trust::default(), None);

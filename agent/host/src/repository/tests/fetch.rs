@@ -12,7 +12,8 @@ use git2::ObjectType;
 
 use super::{LIMITS, MAIN, World};
 use crate::repository::fetch::{FetchFailure, FetchLimits, Remotes};
-use crate::repository::{NOTES, Repository, object_id};
+use crate::repository::watch::Watch;
+use crate::repository::{NOTES, Repository, object_id, oid};
 use crate::settings::Access;
 
 fn only(url: &str) -> Remotes {
@@ -302,4 +303,17 @@ fn notes_that_cannot_be_brought_do_not_hold_up_the_branch() {
     std::fs::write(notes.join("attestations"), "1".repeat(40)).unwrap();
     assert_eq!(world.fetch().unwrap(), object_id(commit));
     assert_eq!(world.own.named(NOTES).unwrap(), None);
+}
+
+#[test]
+fn looking_for_the_same_objects_again_and_again_ends_in_time() {
+    let world = World::new();
+    let blob = world.blob(b"same");
+    let names: Vec<String> = (0..5_000).map(|it| format!("f{it:05}")).collect();
+    let same: Vec<_> = names.iter().map(|it| ("100644", it.as_bytes(), blob)).collect();
+    let tip = world.publish(world.tree(&same));
+    let (stop, limits) = (Arc::default(), LIMITS);
+    let watch = Watch::over(world.url(), &limits, Duration::ZERO, &stop);
+    let late = world.own.missing_below(oid(&tip).unwrap(), None, &watch);
+    assert_eq!(late.unwrap_err().code(), "fetch-timeout");
 }
