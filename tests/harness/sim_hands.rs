@@ -31,8 +31,8 @@ impl Hands for SimHost {
     }
 
     fn perform(&mut self, effect: Effect) -> Result<Event, Halt> {
-        if let Effect::Rest { ending, .. } = effect {
-            return self.rest(ending);
+        if let Effect::Rest { ending, ear, .. } = effect {
+            return self.rest(ending, ear);
         }
         self.effects += 1;
         self.log.push(format!("{} {}", self.effects, name(&effect)));

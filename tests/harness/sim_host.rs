@@ -10,7 +10,7 @@ use bowline_agent::driver::Halt;
 use bowline_api::cycle::PlanView;
 use bowline_api::record::Record;
 use bowline_engine::ending::Ending;
-use bowline_engine::phase::{Effect, Event, Failure, Settlement, Weight};
+use bowline_engine::phase::{Ear, Effect, Event, Failure, Settlement, Weight};
 use bowline_engine::settings::Settings;
 use bowline_engine::wish::Wish;
 use bowline_model::digest::Sha256;
@@ -70,6 +70,8 @@ pub struct SimHost {
     pub cycles: u32,
     /// What people ask of the next cycle.
     pub wish: Option<Wish>,
+    /// They ask it when so many cycles ended.
+    pub asked_after: usize,
     /// The last plan that was shown.
     pub shown: Option<PlanView>,
     /// What no invariant allows, as it was seen.
@@ -95,6 +97,7 @@ impl SimHost {
             endings: Vec::new(),
             cycles: 1,
             wish: None,
+            asked_after: 0,
             shown: None,
             broken: Vec::new(),
         }
@@ -137,7 +140,7 @@ impl SimHost {
         survives: impl Fn(usize) -> bool,
     ) -> Result<Event, Halt> {
         Ok(match effect {
-            Effect::Rest { ending, .. } => return self.rest(ending),
+            Effect::Rest { ending, ear, .. } => return self.rest(ending, ear),
             Effect::Fetch { from, .. } if self.reachable => {
                 Event::Fetched(Box::new(self.village.bundle(from)))
             }
@@ -195,7 +198,7 @@ impl SimHost {
         })
     }
 
-    pub(crate) fn rest(&mut self, ending: Option<Box<Ending>>) -> Result<Event, Halt> {
+    pub(crate) fn rest(&mut self, ending: Option<Box<Ending>>, ear: Ear) -> Result<Event, Halt> {
         self.endings.extend(ending.map(|it| *it));
         if self.cycles == 0 {
             return Err(Halt::Stop);
@@ -219,8 +222,15 @@ impl SimHost {
             wall: self.wall,
             facts: self.facts(),
             next_deployment: self.disk.records.len() as u64 + 1,
-            wish: self.wish.take().unwrap_or(Wish { thorough: true, ..Wish::default() }),
+            wish: self.hear(ear),
         })
+    }
+
+    /// What people ask stays with them while nobody listens.
+    fn hear(&mut self, ear: Ear) -> Wish {
+        let is_asked = ear == Ear::Open && self.endings.len() >= self.asked_after;
+        let wish = if is_asked { self.wish.take() } else { None };
+        wish.unwrap_or(Wish { thorough: true, ..Wish::default() })
     }
 
     pub(crate) fn seen(&self, path: &str) -> Seen {

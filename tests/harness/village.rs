@@ -39,15 +39,7 @@ impl Village {
     /// A repository with one commit that holds these files.
     pub fn new(files: &Files) -> Self {
         let alice = Signer::new(1);
-        let policy = format!(
-            "version: 1\nexpires: 2027-11-01T00:00:00Z\nrepoUri: {URI}\nref: refs/heads/main\n\
-             labels: repository\nprincipals:\n  alice: {{kind: human, keys: [{{type: ssh, key: \
-             \"{}\"}}]}}\nmerge: {{mergers: [alice]}}\nrevoked: {{keys: [], commits: [], trees: []}}\n",
-            alice.line()
-        );
-        let signature = alice.sign("bowline-policy", &bytes_to_sign(policy.as_bytes()));
-        let envelope = assemble(policy.as_bytes(), &[signature]).unwrap();
-        let policy = [blob(policy.as_bytes()), blob(&envelope)];
+        let policy = policy(1, &[]);
         let (anchor, tree) = commit(None, files, &policy, 1, 0);
         let yaml = format!(
             "version: 1\nrepo: {{uri: \"{URI}\", ref: refs/heads/main}}\n\
@@ -74,6 +66,11 @@ impl Village {
         let (next, tree) = commit(Some(parent.id), files, &self.policy, seed, age);
         self.trees.insert(tree, files.clone());
         self.commits.push(next);
+    }
+
+    /// A policy from the next merge on that revokes a commit.
+    pub fn revoke(&mut self, commit: ObjectId) {
+        self.policy = policy(2, &[commit]);
     }
 
     /// The root of trust for this repository.
@@ -135,6 +132,21 @@ impl Village {
             bowline_trust::commit::Commit::parse(&evidence.raw, ObjectFormat::Sha1).unwrap();
         &self.trees[&commit.tree]
     }
+}
+
+fn policy(version: u32, revoked: &[ObjectId]) -> [PathEvidence; 2] {
+    let alice = Signer::new(1);
+    let revoked: Vec<String> = revoked.iter().map(|it| format!("\"{it}\"")).collect();
+    let policy = format!(
+        "version: {version}\nexpires: 2027-11-01T00:00:00Z\nrepoUri: {URI}\nref: refs/heads/main\n\
+         labels: repository\nprincipals:\n  alice: {{kind: human, keys: [{{type: ssh, key: \
+         \"{}\"}}]}}\nmerge: {{mergers: [alice]}}\nrevoked: {{keys: [], commits: [{}], trees: []}}\n",
+        alice.line(),
+        revoked.join(", ")
+    );
+    let signature = alice.sign("bowline-policy", &bytes_to_sign(policy.as_bytes()));
+    let envelope = assemble(policy.as_bytes(), &[signature]).unwrap();
+    [blob(policy.as_bytes()), blob(&envelope)]
 }
 
 fn blob(bytes: &[u8]) -> PathEvidence {

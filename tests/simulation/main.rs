@@ -6,5 +6,6 @@ mod world;
 mod faults;
 mod quarantine;
 mod orders;
+mod withdrawn;
 mod random;
 mod units;

@@ -11,7 +11,7 @@ use tests::sim_host::{Fault, SimHost};
 use crate::world::{first, merged, second, settled, third};
 
 /// A host that committed the second revision.
-fn second_committed() -> SimHost {
+pub(crate) fn second_committed() -> SimHost {
     let mut host = settled();
     host.village.merge(&second(), 1);
     live(&mut host, 1);
@@ -20,17 +20,17 @@ fn second_committed() -> SimHost {
     host
 }
 
-fn revert(host: &SimHost) -> Wish {
+pub(crate) fn revert(host: &SimHost) -> Wish {
     let to = host.disk.before.clone().map(Box::new);
     let order = Some(Order::Revert { to, because: "uid 0: it is slow".to_owned() });
     Wish { thorough: true, order, ..Wish::default() }
 }
 
-fn retry() -> Wish {
+pub(crate) fn retry() -> Wish {
     Wish { thorough: true, order: Some(Order::Retry), ..Wish::default() }
 }
 
-fn outcomes(host: &SimHost) -> Vec<(Outcome, &str)> {
+pub(crate) fn outcomes(host: &SimHost) -> Vec<(Outcome, &str)> {
     host.endings.iter().map(|it| (it.cycle.outcome, it.cycle.reason.as_str())).collect()
 }
 

@@ -114,6 +114,7 @@ impl Board {
     pub fn ask_sync(&self) -> u64 {
         let mut queue = lock(&self.asked);
         queue.asked.sync = true;
+        queue.asked.knocked = true;
         self.bell.notify_all();
         queue.begun + 1
     }
@@ -125,6 +126,7 @@ impl Board {
             return Err(Busy);
         }
         queue.asked.errand = Some(errand);
+        queue.asked.knocked = true;
         self.bell.notify_all();
         Ok(queue.begun + 1)
     }
@@ -172,9 +174,20 @@ impl Board {
         self.wait_until(time, |asked| !asked.is_quiet()).asked.take()
     }
 
-    /// Waits for a time, unless the end is asked for; true when it was.
-    pub fn linger(&self, time: Duration) -> bool {
-        self.wait_until(Some(time), |asked| asked.stop).asked.stop
+    /// Waits for a time, unless the end is asked for; true when it was. What follows may take as long as
+    /// the allowance, of which the service manager hears after the wait: each slice took it back.
+    pub fn linger(&self, time: Duration, allowance: Duration) -> bool {
+        let stop = self.wait_until(Some(time), |asked| asked.stop).asked.stop;
+        self.herald.beat(allowance);
+        stop
+    }
+
+    /// Waits for a time, or until somebody asks for something; true when that is the end. What was asked
+    /// for is not taken: it waits for a loop that listens.
+    pub fn tarry(&self, time: Duration) -> bool {
+        let mut queue = self.wait_until(Some(time), |asked| asked.stop || asked.knocked);
+        queue.asked.knocked = false;
+        queue.asked.stop
     }
 
     /// Waits in slices, so that the service manager hears that the loop still turns.
@@ -223,6 +236,19 @@ mod tests {
         assert!(board.wait(Some(Duration::ZERO)).is_quiet());
         board.ask_stop();
         assert!(board.wait(None).stop && board.wait(None).stop);
+    }
+
+    #[test]
+    fn a_loop_that_does_not_listen_is_woken_once_and_leaves_what_was_asked() {
+        let board = Board::default();
+        assert_eq!(board.ask(Errand { want: Want::Retry, rehearsal: None }), Ok(1));
+        // Longer than any test may take: it returns because somebody knocked.
+        assert!(!board.tarry(Duration::from_hours(1)));
+        assert!(!board.tarry(Duration::ZERO));
+        assert_eq!(board.number(), 0, "nothing has answered it yet");
+        assert_eq!(board.wait(None).errand.map(|it| it.want), Some(Want::Retry));
+        board.ask_stop();
+        assert!(board.tarry(Duration::from_hours(1)));
     }
 
     #[test]

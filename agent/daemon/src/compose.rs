@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use bowline_engine::memory::{Durable, Memory};
 use bowline_engine::phase::{Quest, Turn};
@@ -53,10 +54,14 @@ pub fn compose(
     stop: Arc<AtomicBool>,
     once: bool,
 ) -> Result<Agent, CannotStart> {
+    // Reading what is there may take its time; a start that hangs is still ended.
+    board.herald().beat(Duration::ZERO);
     if !settings.state.exists() {
         // Nothing is made on a host for settings that cannot be used.
         gear::check(&settings)?;
     }
+    // Before the trust file is read: what is written from now on is seen at the next look.
+    let watched = Watched::look(&settings);
     let state = State::open(&settings.state).map_err(opening("open the state folder"))?;
     let lock = lock::take(state.folder()).map_err(opening("take the state folder's lock"))?;
     let root = open_root(&settings)?;
@@ -89,7 +94,7 @@ pub fn compose(
         stat_cache: if once { StatCache::of_nothing() } else { StatCache::default() },
         services: ServiceManager::named(&settings.service_manager),
         prober: Prober::default(),
-        watched: Watched::look(&settings),
+        watched,
         settings,
         root,
         state,
@@ -104,6 +109,7 @@ pub fn compose(
         board,
         post,
         stop,
+        allowed: Duration::ZERO,
         run: if once { Run::Once { recovering } } else { Run::Always },
         ending: None,
         shown: None,

@@ -14,6 +14,8 @@ pub struct Asked {
     pub sync: bool,
     /// The end.
     pub stop: bool,
+    /// Something new since a loop that does not listen was woken last: each thing wakes it once.
+    pub knocked: bool,
     /// A look at what was changed from outside.
     pub glance: Glance,
     /// Something else than the newest revision, or only a plan.

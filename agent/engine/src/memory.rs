@@ -106,6 +106,8 @@ pub struct Parked {
     pub ending: Ending,
     /// When it is planned anew, since boot.
     pub until: Duration,
+    /// The pause that holds it: it is planned anew as soon as that ends.
+    pub pause: Option<String>,
 }
 
 /// Every managed path is looked at this often.

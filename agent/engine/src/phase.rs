@@ -118,7 +118,7 @@ pub enum Phase {
     /// Over, and it could not be recorded yet: that comes before anything else.
     Owing(Box<Record>, Box<Ending>),
     /// Over without a transaction; waits until the new generation is durable.
-    Adopting(Quest, Box<Ending>),
+    Adopting(Quest, Box<Ending>, Arc<Ledger>),
     /// A person is needed.
     Stranded(Box<Ending>),
 }
@@ -221,6 +221,8 @@ pub enum Effect {
         ending: Option<Box<Ending>>,
         /// How long to wait at most.
         wait: Duration,
+        /// Whether people are heard meanwhile.
+        ear: Ear,
     },
     /// Ask the repository for first-parent history above a commit.
     Fetch {
@@ -297,6 +299,16 @@ pub enum Effect {
     Show(Box<PlanView>),
     /// Record what happened; the journal is no longer needed after that.
     Record(Box<Record>),
+}
+
+/// Whether people are heard in a rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ear {
+    /// The next cycle is theirs.
+    Open,
+    /// Something that was decided has to be finished first: what they ask waits for the next rest, so
+    /// that no ending of something else looks like its answer.
+    Shut,
 }
 
 /// Whether to ask the remote.

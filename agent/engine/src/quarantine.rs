@@ -15,9 +15,11 @@ pub const INTERRUPTIONS_MAX: u32 = 2;
 
 /// The entry that a plan's changes would bring back.
 pub fn blocks<'l>(ledger: &'l Ledger, delta: &[Change]) -> Option<&'l Quarantine> {
-    let carries =
-        |it: &&Quarantine| !it.delta.is_empty() && it.delta.iter().all(|one| delta.contains(one));
-    ledger.quarantine.iter().rev().find(carries)
+    ledger.quarantine.iter().rev().find(|it| is_carried(it, delta))
+}
+
+fn is_carried(entry: &Quarantine, delta: &[Change]) -> bool {
+    !entry.delta.is_empty() && entry.delta.iter().all(|one| delta.contains(one))
 }
 
 /// The ledger after a deployment was taken back.
@@ -61,11 +63,14 @@ fn bar(ledger: &mut Ledger, entry: Quarantine) {
     ledger.quarantine.drain(..surplus);
 }
 
-/// The ledger without the entries that a plan's changes would bring back.
-pub fn without(ledger: &Ledger, delta: &[Change]) -> Ledger {
+/// The ledger after these changes were kept: they are barred no more, and what was left for them is.
+///
+/// Only a retry brings back what is barred, so for any other deployment nothing is forgotten.
+pub fn after_change(ledger: &Ledger, delta: &[Change], left: Option<&Quarantine>) -> Ledger {
     let mut next = ledger.clone();
-    while let Some(deployment) = blocks(&next, delta).map(|it| it.deployment.clone()) {
-        next.quarantine.retain(|it| it.deployment != deployment);
+    next.quarantine.retain(|it| !is_carried(it, delta));
+    if let Some(left) = left {
+        bar(&mut next, left.clone());
     }
     next
 }
@@ -77,14 +82,11 @@ pub(crate) fn emptied(ledger: &Ledger) -> Ledger {
 
 /// The ledger after a deployment was kept.
 pub fn after_commit(ledger: &Ledger, opening: &Opening) -> Ledger {
-    let mut next = ledger.clone();
+    let mut next = after_change(ledger, &opening.delta, opening.withdraws.as_deref());
     next.settled = Some(opening.deployment.clone());
     // A repair that is kept says nothing of the change that was cut short.
     if opening.cause == Cause::Intentional {
         next.interrupted = None;
-    }
-    if let Some(left) = &opening.withdraws {
-        bar(&mut next, (**left).clone());
     }
     next
 }
@@ -145,6 +147,29 @@ mod tests {
         }
         assert!(blocks(&ledger, &bad).is_some());
         assert_eq!(ledger.quarantine.len(), 1);
+    }
+
+    #[test]
+    fn what_is_kept_is_barred_no_more_and_nothing_else_is_forgotten() {
+        // What was adopted without a deployment has no name for one.
+        let unnamed = |text| Opening {
+            deployment: String::new(),
+            ..opening(1, Cause::Intentional, change(text))
+        };
+        let mut ledger = Ledger::default();
+        for text in ["bad", "worse"] {
+            let entry = Quarantine {
+                revision: unnamed(text).revision,
+                deployment: String::new(),
+                delta: change(text),
+                reason: String::new(),
+                at: 0,
+            };
+            ledger = after_change(&ledger, &[], Some(&entry));
+        }
+        let ledger = after_commit(&ledger, &unnamed("bad"));
+        assert!(blocks(&ledger, &change("bad")).is_none());
+        assert!(blocks(&ledger, &change("worse")).is_some());
     }
 
     #[test]

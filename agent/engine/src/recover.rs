@@ -11,7 +11,7 @@ use bowline_model::mark::{Blame, Mark, Verdict, Why};
 use crate::advance::{decide_revert, finish, keep, undo_next};
 use crate::ending::Ending;
 use crate::memory::Memory;
-use crate::phase::{Effect, Phase, Quest, State, Turn};
+use crate::phase::{Ear, Effect, Phase, Quest, State, Turn};
 use crate::report::plain_cycle;
 use crate::transaction::Transaction;
 
@@ -91,7 +91,7 @@ fn abandon(memory: Memory, quest: Quest, mut tx: Box<Transaction>) -> Turn {
 }
 
 fn rest(memory: Memory) -> Turn {
-    let effect = Effect::Rest { ending: None, wait: std::time::Duration::ZERO };
+    let effect = Effect::Rest { ending: None, wait: std::time::Duration::ZERO, ear: Ear::Open };
     Turn { state: State { phase: Phase::Resting, memory }, marks: Vec::new(), effect }
 }
 
@@ -101,7 +101,7 @@ fn strand(memory: Memory, code: &str, detail: &str) -> Turn {
     let cycle = plain_cycle(Outcome::Stranded, standing.clone(), standing, why);
     let ending = Box::new(Ending { cycle, again: false });
     let wait = std::time::Duration::from_hours(1);
-    let effect = Effect::Rest { ending: Some(ending.clone()), wait };
+    let effect = Effect::Rest { ending: Some(ending.clone()), wait, ear: Ear::Open };
     let state = State { phase: Phase::Stranded(ending), memory };
     Turn { state, marks: Vec::new(), effect }
 }

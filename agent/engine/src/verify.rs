@@ -37,9 +37,7 @@ impl Verified {
     /// The same proof for the revision that this host committed under it earlier; `None` when the
     /// policy revokes that.
     pub(crate) fn instead(&self, revision: &Revision) -> Option<Self> {
-        let policy = Arc::clone(&self.policy);
-        let revision = revision.clone();
-        (!is_revoked(&policy, &revision)).then_some(Self { revision, policy, subject: None })
+        under(&self.policy, revision)
     }
 
     /// The first line of the commit's message, for people; `None` when it is not at hand.
@@ -150,7 +148,35 @@ pub fn stand_by(
     bundle: &Bundle,
     wall: i64,
 ) -> Option<Verified> {
-    let marks = marks?;
+    under(&policy_at_head(settings, marks?, bundle, wall)?, &generation.revision)
+}
+
+/// The policy by which a host goes back by order: that of the walk, else that of the verified head.
+pub(crate) fn policy_in_force(
+    settings: &Settings,
+    judged: Option<&Judged>,
+    marks: Option<&HighWater>,
+    bundle: &Bundle,
+    wall: i64,
+) -> Option<Arc<Policy>> {
+    match judged.and_then(|it| it.walked.as_ref()) {
+        Some(walked) => Some(Arc::clone(&walked.policy)),
+        None => policy_at_head(settings, marks?, bundle, wall),
+    }
+}
+
+/// The proof for a revision that this host committed earlier; `None` when the policy revokes it.
+pub(crate) fn under(policy: &Arc<Policy>, revision: &Revision) -> Option<Verified> {
+    let (policy, revision) = (Arc::clone(policy), revision.clone());
+    (!is_revoked(&policy, &revision)).then_some(Verified { revision, policy, subject: None })
+}
+
+fn policy_at_head(
+    settings: &Settings,
+    marks: &HighWater,
+    bundle: &Bundle,
+    wall: i64,
+) -> Option<Arc<Policy>> {
     let start = bundle.start.clone().filter(|it| it.id == marks.head)?;
     let standing = Bundle {
         format: bundle.format,
@@ -159,9 +185,7 @@ pub fn stand_by(
         commits: Vec::new(),
         cut_short: false,
     };
-    let policy = verify(settings, Some(marks), &standing, wall).walked?.policy;
-    let revision = generation.revision.clone();
-    (!is_revoked(&policy, &revision)).then_some(Verified { revision, policy, subject: None })
+    Some(verify(settings, Some(marks), &standing, wall).walked?.policy)
 }
 
 fn is_revoked(policy: &Policy, revision: &Revision) -> bool {

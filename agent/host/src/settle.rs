@@ -115,6 +115,7 @@ mod tests {
             inventory: Vec::new(),
             units: Vec::new(),
             commands: Vec::new(),
+            templates: Vec::new(),
             probes: Vec::new(),
             host: None,
         }

@@ -34,6 +34,9 @@ pub struct Generation {
     pub units: Vec<HeldUnit>,
     /// Commands that have run, with the digest of what ran.
     pub commands: Vec<Change>,
+    /// Templates among its files, each with the digest of its text before facts came in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub templates: Vec<Change>,
     /// Its probes: asked once more after a later change was taken back, without Git.
     #[serde(default)]
     pub probes: Vec<KnownProbe>,

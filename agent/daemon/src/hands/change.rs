@@ -120,7 +120,7 @@ impl Host {
 
     pub(super) fn probe(&mut self, not_before: Duration, calls: &[Call]) -> Result<Event, Halt> {
         let wait = not_before.saturating_sub(clock::since_boot());
-        if self.board.linger(wait) {
+        if self.board.linger(wait, self.allowed) {
             return Err(Halt::Stop);
         }
         let calls: Vec<_> =
@@ -136,7 +136,7 @@ impl Host {
         steps: &[Step],
         wait: Duration,
     ) -> Result<Event, Halt> {
-        if self.board.linger(wait) {
+        if self.board.linger(wait, self.allowed) {
             return Err(Halt::Stop);
         }
         if let [Step { deed: Deed::Run(run), resource, .. }] = steps {

@@ -72,6 +72,7 @@ pub struct Host {
     pub(crate) post: Arc<Post>,
     pub(crate) stop: Arc<AtomicBool>,
     pub(crate) run: Run,
+    pub(crate) allowed: Duration,
     pub(crate) ending: Option<Box<Ending>>,
     pub(crate) shown: Option<PlanView>,
     pub(crate) rehearsal: Option<Sender<Rehearsal>>,
@@ -105,7 +106,7 @@ impl Host {
     }
 
     fn clean(&self, deployment: &str, ended: Ended, wait: Duration) -> Result<Event, Halt> {
-        if self.board.linger(wait) {
+        if self.board.linger(wait, self.allowed) {
             return Err(Halt::Stop);
         }
         told(clean::clean(&self.root, deployment, ended).map(Event::Cleaned))
@@ -158,7 +159,8 @@ impl Hands for Host {
     fn perform(&mut self, effect: Effect) -> Result<Event, Halt> {
         let rests = matches!(effect, Effect::Rest { .. });
         let stops = self.board.is_stopping() && !rests;
-        self.board.herald().beat(allowance(&effect, &self.settings));
+        self.allowed = allowance(&effect, &self.settings);
+        self.board.herald().beat(self.allowed);
         let done = if stops { Err(Halt::Stop) } else { self.carry_out(effect) };
         if let (Err(Halt::Stop), false, Some(journal)) = (&done, rests, &mut self.journal) {
             // So that the next start does not take it for a crash.
@@ -193,7 +195,7 @@ impl Hands for Host {
 impl Host {
     fn carry_out(&mut self, effect: Effect) -> Result<Event, Halt> {
         match effect {
-            Effect::Rest { ending, wait } => self.rest(ending, wait),
+            Effect::Rest { ending, wait, ear } => self.rest(ending, wait, ear),
             Effect::Fetch { .. } | Effect::Export(_) | Effect::Read { .. } => {
                 self.read_source(effect)
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bowline_api::outcome::Outcome;
 use bowline_engine::ending::Ending;
-use bowline_engine::phase::Event;
+use bowline_engine::phase::{Ear, Event};
 use bowline_engine::wish::{Order, Wish};
 use bowline_host::door::clock;
 use bowline_host::facts;
@@ -23,6 +23,7 @@ impl Host {
         &mut self,
         ending: Option<Box<Ending>>,
         wait: Duration,
+        ear: Ear,
     ) -> Result<Event, Halt> {
         let is_end = ending.is_some();
         let stranded = ending.as_ref().is_some_and(|it| it.cycle.outcome == Outcome::Stranded);
@@ -43,7 +44,12 @@ impl Host {
         if self.board.is_stopping() {
             return Err(Halt::Stop);
         }
-        // The first rest comes when what an earlier process left is ended.
+        if ear == Ear::Shut && self.run == Run::Always {
+            return self.hold_on(wait);
+        }
+        if !stranded {
+            self.settle_in()?;
+        }
         self.board.ready();
         match self.run {
             Run::Once { recovering: true } if !stranded => {
@@ -66,6 +72,26 @@ impl Host {
         self.board.tell(|status| status.waiting_for = None);
         self.refresh(asked.glance == Glance::Settings);
         self.wake(asked)
+    }
+
+    /// Waits to finish what is decided; nobody is heard before that.
+    fn hold_on(&mut self, wait: Duration) -> Result<Event, Halt> {
+        self.tell_wait(Some(wait), false, None);
+        self.tell_manager();
+        if self.board.tarry(wait) {
+            return Err(Halt::Stop);
+        }
+        self.board.tell(|status| status.waiting_for = None);
+        self.wake_for(Wish::default())
+    }
+
+    /// Before the agent is ready, all that a cycle needs is open: until then it is still starting.
+    fn settle_in(&mut self) -> Result<(), Halt> {
+        if let Some(damage) = self.damage.take() {
+            // What was open is ended; nothing new begins on what cannot be read.
+            return Err(damage.into());
+        }
+        self.gear().map(drop)
     }
 
     /// Waits for the next cycle, and says for what.
@@ -120,10 +146,15 @@ impl Host {
     }
 
     fn wake(&mut self, asked: Asked) -> Result<Event, Halt> {
-        if let Some(damage) = self.damage.take() {
-            // What was open is ended; nothing new begins on what cannot be read.
-            return Err(damage.into());
+        let wish = self.wish(asked);
+        if !wish.dry {
+            self.board.begin();
         }
+        self.wake_for(wish)
+    }
+
+    fn wake_for(&mut self, wish: Wish) -> Result<Event, Halt> {
+        self.settle_in()?;
         let facts = match (facts::read(&self.root), self.facts.take()) {
             (Ok(facts), _) => facts,
             (Err(error), Some(facts)) => {
@@ -134,10 +165,6 @@ impl Host {
             (Err(error), None) => return Err(opening("read the host's facts")(error).into()),
         };
         self.facts = Some(facts.clone());
-        let wish = self.wish(asked);
-        if !wish.dry {
-            self.board.begin();
-        }
         let gear = self.gear()?;
         let (settings, next_deployment) = (Arc::clone(&gear.known), gear.records.next_seq());
         Ok(Event::Woke {

@@ -17,7 +17,7 @@ use super::{health, keep, turn, undo_next};
 use crate::backoff;
 use crate::ending::Ending;
 use crate::memory::Memory;
-use crate::phase::{Effect, Failure, Phase, Quest, Slots, Turn};
+use crate::phase::{Ear, Effect, Failure, Phase, Quest, Slots, Turn};
 use crate::report::{alarm, cycle_of, record_of};
 use crate::transaction::Transaction;
 
@@ -78,7 +78,7 @@ pub(super) fn defer(memory: Memory, tx: Box<Transaction>, failure: &Failure) -> 
     cycle.code.clone_from(&failure.code);
     cycle.detail = format!("it is decided, but cannot be kept yet: {}", failure.detail);
     let ending = Some(Box::new(Ending { cycle, again: true }));
-    let effect = Effect::Rest { ending, wait: backoff::after(failures) };
+    let effect = Effect::Rest { ending, wait: backoff::after(failures), ear: Ear::Shut };
     turn(Memory { failures, ..memory }, Phase::Deferred(tx), effect)
 }
 
@@ -206,7 +206,8 @@ pub(super) fn owe(
     let failures = memory.failures + 1;
     let mut shown = ending.clone();
     shown.cycle.warnings.push(format!("it could not be recorded yet: {}", failure.detail));
-    let effect = Effect::Rest { ending: Some(shown), wait: backoff::after(failures) };
+    let effect =
+        Effect::Rest { ending: Some(shown), wait: backoff::after(failures), ear: Ear::Shut };
     let memory = Memory { failures, ..memory };
     turn(memory, Phase::Owing(record, ending), effect)
 }
@@ -286,11 +287,11 @@ pub(super) fn rest(mut memory: Memory, mut ending: Ending) -> Turn {
     }
     let interval = memory.interval;
     let wait = if ending.again { backoff::after(memory.failures) } else { interval };
-    let effect = Effect::Rest { ending: Some(Box::new(ending)), wait };
+    let effect = Effect::Rest { ending: Some(Box::new(ending)), wait, ear: Ear::Open };
     turn(memory, Phase::Resting, effect)
 }
 
 pub(super) fn stay_stranded(memory: Memory, ending: Box<Ending>) -> Turn {
-    let effect = Effect::Rest { ending: Some(ending.clone()), wait: STRANDED_REST };
+    let effect = Effect::Rest { ending: Some(ending.clone()), wait: STRANDED_REST, ear: Ear::Open };
     turn(memory, Phase::Stranded(ending), effect)
 }

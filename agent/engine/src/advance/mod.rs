@@ -75,7 +75,7 @@ pub fn advance(state: State, event: Event) -> Result<Turn, OutOfTurn> {
             Phase::Marking(quest, ..)
             | Phase::Observing(quest, ..)
             | Phase::Baselining(quest, ..)
-            | Phase::Adopting(quest, _),
+            | Phase::Adopting(quest, ..),
             Event::Failed(failure),
         ) => source::failed(memory, quest, &failure),
         (Phase::Showing(quest), Event::Shown | Event::Failed(_)) => source::conclude(memory, quest),
@@ -158,8 +158,8 @@ fn ending(state: State, event: Event, unexpected: OutOfTurn) -> Result<Turn, Out
         (Phase::Cleaning(quest, tx, tries), Event::Failed(failure)) => {
             finish::uncleaned(memory, quest, tx, tries, &failure)
         }
-        (Phase::Adopting(_, ending), Event::Settled(generation)) => {
-            finish::adopted(memory, ending, generation)
+        (Phase::Adopting(_, ending, ledger), Event::Settled(generation)) => {
+            finish::adopted(Memory { ledger, ..memory }, ending, generation)
         }
         (Phase::Rechecking(record, ending, looks), Event::Probed { answers, now }) => {
             finish::looked(memory, (record, ending, looks), &answers, now)

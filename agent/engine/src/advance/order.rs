@@ -8,19 +8,21 @@
 use std::sync::Arc;
 
 use bowline_api::outcome::Outcome;
-use bowline_model::generation::{Generation, Quarantine};
+use bowline_model::bundle::Bundle;
+use bowline_model::generation::Quarantine;
+use bowline_model::mark::Change;
+use bowline_model::revision::Revision;
 
 use super::{finish, source, turn};
-use crate::compile::Compiled;
 use crate::ending::Ending;
 use crate::memory::Memory;
 use crate::phase::{Effect, Phase, Quest, Turn};
 use crate::plan::{self, Plan};
-use crate::quarantine;
 use crate::report::plain_cycle;
+use crate::verify;
 use crate::wish::Order;
 
-/// A retry forgets what would keep it from trying.
+/// A retry forgets what would keep it from trying. What is quarantined stays so until it is kept.
 pub(super) fn forget_failures(memory: Memory) -> Memory {
     let mut ledger = (*memory.ledger).clone();
     ledger.interrupted = None;
@@ -35,50 +37,57 @@ pub(super) fn forget_failures(memory: Memory) -> Memory {
     }
 }
 
-/// Why an order to go back cannot be carried out at all; none while it can.
-pub(super) fn hopeless(memory: &Memory, quest: &Quest) -> Option<Ending> {
-    let Some(Order::Revert { to, .. }) = &quest.wish.order else { return None };
-    let standing = memory.generation.as_ref();
-    let is_before = |it: &Generation| standing.is_some_and(|now| it.number < now.number);
-    if to.as_deref().is_some_and(is_before) {
-        return None;
+/// The change that an order to go back leaves, or why there is no way back.
+pub(super) fn leave(memory: &Memory, quest: &Quest) -> Result<Vec<Change>, Box<Ending>> {
+    let nowhere = |detail: &str| Err(Box::new(nowhere(memory, detail)));
+    let (Some(Order::Revert { to: Some(to), .. }), Some(now)) =
+        (&quest.wish.order, memory.generation.as_deref())
+    else {
+        return nowhere("this host keeps no generation before the committed one");
+    };
+    if to.number >= now.number {
+        return nowhere("this host keeps no generation before the committed one");
     }
-    Some(nowhere(memory, "this host keeps no generation before the committed one"))
+    if to.revision == now.revision {
+        return nowhere("the generation before is of the same revision, under other facts");
+    }
+    let left = plan::change_between(now, to);
+    if left.is_empty() {
+        return nowhere("the generation before asks for the same");
+    }
+    Ok(left)
 }
 
-fn nowhere(memory: &Memory, detail: &str) -> Ending {
+pub(super) fn nowhere(memory: &Memory, detail: &str) -> Ending {
     let why = ("Refused", "nothing-to-revert", detail);
     let standing = source::standing(memory);
     let cycle = plain_cycle(Outcome::Refused, standing.clone(), standing, why);
     Ending { cycle, again: false }
 }
 
-/// The committed revision is compiled: names the change that is left, and goes on to the revision before.
-pub(super) fn leave(
-    memory: Memory,
-    mut quest: Quest,
-    compiled: &Compiled,
-    to: &Generation,
-) -> Turn {
-    let delta = plan::change_since(compiled, to);
-    let before = compiled.cleared.verified().instead(&to.revision);
-    quest.ending = match &before {
-        _ if delta.is_empty() => Some(nowhere(&memory, "the generation before asks for the same")),
-        None => Some(revoked(&memory, to)),
-        Some(_) => None,
-    };
-    match before.filter(|_| quest.ending.is_none()) {
-        Some(before) => {
-            quest.leaving = Some(delta);
-            source::target(memory, quest, Box::new(before))
-        }
-        None => source::conclude(memory, quest),
+/// Goes on to the revision before, under the policy in force: also from a revision that it revokes,
+/// which may be why somebody goes back.
+pub(super) fn go_back(memory: Memory, mut quest: Quest, to: &Revision, bundle: &Bundle) -> Turn {
+    let marks = memory.high_water.as_ref();
+    let judged = quest.judged.as_deref();
+    let settings = memory.settings.as_deref();
+    let policy =
+        settings.and_then(|it| verify::policy_in_force(it, judged, marks, bundle, quest.wall));
+    // Without one, what was said of the newest revision says why.
+    let Some(policy) = policy else { return source::conclude(memory, quest) };
+    if let Some(before) = verify::under(&policy, to) {
+        // What is said of the newest revision is another matter.
+        quest.ending = None;
+        source::target(memory, quest, Box::new(before))
+    } else {
+        quest.ending = Some(revoked(&memory, to));
+        source::conclude(memory, quest)
     }
 }
 
-fn revoked(memory: &Memory, to: &Generation) -> Ending {
+fn revoked(memory: &Memory, to: &Revision) -> Ending {
     let why = ("Refused", "revision-revoked", "the policy revokes the revision before");
-    let revision = Some(to.revision.to_string());
+    let revision = Some(to.to_string());
     let cycle = plain_cycle(Outcome::Refused, revision, source::standing(memory), why);
     Ending { cycle, again: false }
 }
@@ -98,12 +107,6 @@ pub(super) fn withdrawal(memory: &Memory, quest: &Quest, plan: &Plan) -> Option<
         reason: because.clone(),
         at: quest.wall,
     }))
-}
-
-/// The change is tried once more: what barred it is forgotten.
-pub(super) fn forgive(mut memory: Memory, plan: &Plan) -> Memory {
-    memory.ledger = Arc::new(quarantine::without(&memory.ledger, plan.delta()));
-    memory
 }
 
 /// Shows a plan that nobody carries out.

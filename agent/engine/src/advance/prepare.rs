@@ -47,10 +47,6 @@ pub(super) fn planned(
     match plan::plan(&given) {
         Ok(plan) => {
             memory.warnings.extend(plan.warnings().iter().cloned());
-            // Only a retry that is carried out forgets: a rehearsal changes nothing.
-            if quest.wish.is_retry() && !quest.wish.dry {
-                memory = order::forgive(memory, &plan);
-            }
             carry_out(memory, quest, plan)
         }
         Err(none) => {
@@ -112,13 +108,19 @@ fn nothing_to_do(memory: Memory, mut quest: Quest, plan: &Plan) -> Turn {
     }
     let number = memory.generation.as_ref().map_or(0, |it| it.number) + 1;
     let generation = Box::new(plan.generation(number, "", quest.wall));
-    let ledger = Arc::clone(&memory.ledger);
+    let left = order::withdrawal(&memory, &quest, plan);
+    let ledger = quarantine::after_change(&memory.ledger, plan.delta(), left.as_deref());
+    let ledger = Arc::new(ledger);
     let revision = Some(plan.revision().to_string());
-    let why = ("ReconciliationSucceeded", "", "the host already is as the revision asks");
+    let why = match &left {
+        Some(left) => ("RevertRequested", "", left.reason.as_str()),
+        None => ("ReconciliationSucceeded", "", "the host already is as the revision asks"),
+    };
     let cycle = plain_cycle(Outcome::Committed, revision, base, why);
     let ending = quest.ending.take().unwrap_or(Ending { cycle, again: false });
-    let effect = Effect::Settle(Box::new(Settlement::Adopt { generation, ledger }));
-    turn(memory, Phase::Adopting(quest, Box::new(ending)), effect)
+    let kept = Arc::clone(&ledger);
+    let effect = Effect::Settle(Box::new(Settlement::Adopt { generation, ledger: kept }));
+    turn(memory, Phase::Adopting(quest, Box::new(ending), ledger), effect)
 }
 
 /// Asks the probes that must be content before anything is changed.
@@ -158,7 +160,7 @@ fn stage(memory: Memory, quest: Quest, plan: Plan) -> Turn {
     let short = plan.revision().commit.short();
     let deployment = format!("d{:06}-{short}", memory.next_deployment);
     let attempt = memory.ledger.interrupted.as_ref().map_or(0, |it| it.times) + 1;
-    let opening = Opening {
+    let mut opening = Opening {
         deployment: deployment.clone(),
         revision: plan.revision().clone(),
         base: generation.map(|it| it.revision.clone()),
@@ -169,9 +171,10 @@ fn stage(memory: Memory, quest: Quest, plan: Plan) -> Turn {
         attempt,
         cause: plan.cause(),
         delta: plan.delta().to_vec(),
-        journal_bytes: journal_bytes(plan.steps()),
+        journal_bytes: 0,
         withdraws: order::withdrawal(&memory, &quest, &plan),
     };
+    opening.journal_bytes = journal_bytes(&opening, plan.steps());
     let number = opening.generation + 1;
     let staging = Staging {
         generation: Box::new(plan.generation(number, &deployment, quest.wall)),
@@ -186,13 +189,15 @@ fn stage(memory: Memory, quest: Quest, plan: Plan) -> Turn {
     Turn { marks, ..turn(memory, phase, Effect::Stage(Box::new(staging))) }
 }
 
-/// Room for every step's intent, its way there and its way back.
-fn journal_bytes(steps: &[Step]) -> u64 {
+/// Room for the opening with the changes it names, and for every step's intent, its way there and its
+/// way back.
+fn journal_bytes(opening: &Opening, steps: &[Step]) -> u64 {
     // Plain data, which always has a JSON form; it is what the journal holds of a step.
     let intent = |step: &Step| serde_json::to_vec(step).map_or(0, |it| it.len() as u64);
     let conflict = |step: &Step| step.target().map_or(0, |it| 2 * it.as_str().len() as u64);
     let room = |step: &Step| JOURNAL_STEP + intent(step) + conflict(step);
-    steps.iter().map(room).sum::<u64>() + JOURNAL_BASE
+    let named = serde_json::to_vec(opening).map_or(0, |it| it.len() as u64);
+    steps.iter().map(room).sum::<u64>() + named + JOURNAL_BASE
 }
 
 pub(super) fn staged(
@@ -247,13 +252,18 @@ pub(super) fn stage_failed(
 #[cfg(test)]
 mod tests {
     use bowline_api::record::Conflict;
+    use bowline_model::digest::Sha256;
     use bowline_model::form::Form;
+    use bowline_model::generation::Quarantine;
+    use bowline_model::mark::Change;
+    use bowline_model::object_id::ObjectId;
+    use bowline_model::revision::Revision;
     use bowline_model::step::{Class, Deed};
 
     use super::*;
 
     /// Every mark of a way there and back on which each path was somebody else's by then.
-    fn written(steps: &[Step]) -> u64 {
+    fn written(opening: &Opening, steps: &[Step]) -> u64 {
         let last = u32::try_from(steps.len()).unwrap() - 1;
         let conflict = |step: &Step| Conflict {
             path: step.target().unwrap().to_string(),
@@ -261,6 +271,7 @@ mod tests {
             detail: "somebody changed it after the exchange; their version is kept".to_owned(),
         };
         let marks = [
+            Mark::Open(opening.clone()),
             Mark::StepIntent { steps: steps.to_vec() },
             Mark::StepDone { from: 0, to: last },
             Mark::UndoIntent { from: last, to: 0 },
@@ -269,8 +280,41 @@ mod tests {
         marks.iter().map(|it| serde_json::to_vec(it).unwrap().len() as u64).sum()
     }
 
+    /// An opening that names many more changes than there are steps, as many again of which are left.
+    fn opening(count: u32) -> Opening {
+        let id = ObjectId::Sha1([1; 20]);
+        let commit_sha256 = Sha256::of(b"commit");
+        let revision = Revision { branch: "main".to_owned(), commit: id, commit_sha256, tree: id };
+        let change = |at: u32| Change {
+            resource: format!("Probe/{at:0>60}"),
+            digest: Sha256::of(&at.to_be_bytes()),
+        };
+        let delta: Vec<Change> = (0..3 * count + 2_400).map(change).collect();
+        let left = Quarantine {
+            revision: revision.clone(),
+            deployment: "d000001".to_owned(),
+            delta: delta.clone(),
+            reason: "uid 0: it is slow".to_owned(),
+            at: 0,
+        };
+        Opening {
+            deployment: "d000002".to_owned(),
+            revision,
+            base: None,
+            generation: 1,
+            plan: Sha256::default(),
+            trust: Sha256::default(),
+            boot: String::new(),
+            attempt: 1,
+            cause: Cause::Intentional,
+            delta,
+            journal_bytes: 0,
+            withdraws: Some(Box::new(left)),
+        }
+    }
+
     #[test]
-    fn the_journal_has_room_for_the_way_there_and_back() {
+    fn the_journal_has_room_for_what_it_names_and_for_the_way_there_and_back() {
         for (count, name, target) in
             [(1, 10, 10), (800, 40, 4_000), (3_000, 200, 1), (50, 250, 900)]
         {
@@ -288,7 +332,8 @@ mod tests {
                 },
             };
             let steps: Vec<Step> = (0..count).map(step).collect();
-            let (room, written) = (journal_bytes(&steps), written(&steps));
+            let opening = opening(count);
+            let (room, written) = (journal_bytes(&opening, &steps), written(&opening, &steps));
             assert!(room > written, "{count} steps: {written} bytes in room for {room}");
             assert!(room < 3 * written + JOURNAL_BASE + JOURNAL_STEP * u64::from(count), "{room}");
         }

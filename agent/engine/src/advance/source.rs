@@ -30,10 +30,16 @@ const ROUNDS_MAX: u32 = 4;
 
 pub(super) fn begin(mut memory: Memory, mut quest: Quest) -> Turn {
     memory.warnings.clear();
-    if let Some(ending) = order::hopeless(&memory, &quest) {
-        quest.ending = Some(ending);
-        return conclude(memory, quest);
+    if quest.wish.is_revert() {
+        match order::leave(&memory, &quest) {
+            Ok(left) => quest.leaving = Some(left),
+            Err(ending) => {
+                quest.ending = Some(*ending);
+                return conclude(memory, quest);
+            }
+        }
     }
+    // Whoever only wants to see the plan leaves everything as it was.
     if quest.wish.is_retry() && !quest.wish.dry {
         memory = order::forget_failures(memory);
     }
@@ -118,16 +124,16 @@ fn unverified(memory: &Memory, settings: &Settings, judged: &Judged, tip: Object
 /// Chooses what to deploy: the newest commit that may be, else the one that stands.
 pub(super) fn choose(
     memory: Memory,
-    mut quest: Quest,
-    mut verified: Option<Box<Verified>>,
+    quest: Quest,
+    verified: Option<Box<Verified>>,
     bundle: &Bundle,
 ) -> Turn {
     if quest.ending.as_ref().is_some_and(|it| it.cycle.outcome == Outcome::Stranded) {
         return conclude(memory, quest);
     }
-    if quest.wish.is_revert() {
-        // It begins at what stands; what is said of the newest revision is another matter.
-        (verified, quest.ending) = (None, None);
+    if let Some(Order::Revert { to: Some(to), .. }) = &quest.wish.order {
+        let to = to.revision.clone();
+        return order::go_back(memory, quest, &to, bundle);
     }
     let standing = || {
         let generation = memory.generation.as_ref()?;
@@ -144,7 +150,9 @@ pub(super) fn choose(
 
 pub(super) fn target(memory: Memory, mut quest: Quest, mut verified: Box<Verified>) -> Turn {
     let parked = memory.parked.as_ref().filter(|it| {
-        it.revision == *verified.revision() && quest.now < it.until && !quest.wish.thorough
+        let is_held = it.pause.is_none() || it.pause == quest.wish.paused;
+        let is_it = it.revision == *verified.revision();
+        is_it && is_held && quest.now < it.until && !quest.wish.thorough
     });
     if let (Some(parked), Some(generation)) = (parked, &memory.generation) {
         quest.ending.get_or_insert_with(|| parked.ending.clone());
@@ -234,6 +242,7 @@ pub(super) fn unplanned(
     why: (&str, &str, &str),
 ) -> Turn {
     let revision = Some(verified.revision().to_string());
+    let (reason, ..) = why;
     let cycle = plain_cycle(outcome, revision, standing(&memory), why);
     let ending = Ending { cycle, again: outcome == Outcome::Failed };
     if quest.ending.is_some() {
@@ -245,6 +254,7 @@ pub(super) fn unplanned(
         revision: verified.revision().clone(),
         ending: ending.clone(),
         until,
+        pause: quest.wish.paused.clone().filter(|_| reason == "Paused"),
     });
     quest.ending.get_or_insert(ending);
     let generation = memory.generation.clone();
@@ -258,10 +268,6 @@ pub(super) fn unplanned(
 }
 
 fn observe(mut memory: Memory, quest: Quest, compiled: Arc<compile::Compiled>) -> Turn {
-    if let (Some(Order::Revert { to: Some(to), .. }), None) = (&quest.wish.order, &quest.leaving) {
-        let to = to.clone();
-        return order::leave(memory, quest, &compiled, &to);
-    }
     let revision = compiled.cleared.verified().revision();
     let stands = memory.generation.as_ref().is_some_and(|it| it.revision == *revision);
     let due = |last: Option<Duration>, every| last.is_none_or(|it| quest.now >= it + every);
@@ -307,6 +313,10 @@ pub(super) fn standing(memory: &Memory) -> Option<String> {
 /// Ends a cycle in which the host was not changed.
 pub(super) fn conclude(memory: Memory, mut quest: Quest) -> Turn {
     let ending = quest.ending.take().unwrap_or_else(|| {
+        if quest.wish.is_revert() {
+            // Nothing was done, and nobody said why: that is never told as a success.
+            return order::nowhere(&memory, "the generation before could not be reached");
+        }
         let why = ("ReconciliationSucceeded", "", "");
         let revision = standing(&memory);
         let cycle = plain_cycle(Outcome::Unchanged, revision.clone(), revision, why);

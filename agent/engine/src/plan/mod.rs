@@ -26,7 +26,7 @@ use bowline_model::survey::{Seen, Sight, Survey};
 use bowline_model::tree::Content;
 use thiserror::Error;
 
-pub use delta::change_since;
+pub use delta::change_between;
 pub use survey::survey;
 
 use crate::compile::Compiled;
@@ -278,6 +278,7 @@ impl Plan {
             inventory: self.inventory.clone(),
             units: self.units.clone(),
             commands: self.commands.clone(),
+            templates: delta::templates(&self.compiled),
             probes: self.probes.iter().map(known).collect(),
             host: self.compiled.host.clone(),
         }
