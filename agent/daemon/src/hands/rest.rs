@@ -28,6 +28,8 @@ impl Host {
         let is_end = ending.is_some();
         let stranded = ending.as_ref().is_some_and(|it| it.cycle.outcome == Outcome::Stranded);
         let again = ending.as_ref().is_some_and(|it| it.again);
+        // Before anybody hears that it is over: who asks then is told what stands.
+        self.tell_standing();
         match (ending, self.rehearsal.take()) {
             (Some(ending), Some(asker)) => {
                 // Who asked may have gone meanwhile; nobody else hears of it.
@@ -40,7 +42,6 @@ impl Host {
             (Some(ending), None) => self.conclude(ending),
             (None, _) => {}
         }
-        self.tell_standing();
         if self.board.is_stopping() {
             return Err(Halt::Stop);
         }
