@@ -22,6 +22,8 @@ const THROWN_AWAY: &str = "the generation of a change that is taken back is thro
 
 const FETCHED_AGAIN: &str = "the next fetch sets the name of what was fetched, whatever it holds";
 
+const NAMED_LATER: &str = "the filesystem is synced before anything names what was fetched";
+
 const STAGE_SYNCED: &str = "the stage's filesystem is synced before BEGIN; until then nothing is displaced, and a stage \
      without a manifest is cleaned";
 
@@ -39,6 +41,7 @@ const OF_ONE: &[(Journey, &str, Purpose)] = &[
 /// The others, by how their names begin; the first that fits counts.
 const OF_ALL: &[(&str, Purpose)] = &[
     ("filesystem after start", Needed),
+    ("state/objects.git/objects/pack after start", Spare(NAMED_LATER)),
     ("content of state/objects.git/refs", Spare(FETCHED_AGAIN)),
     ("state/objects.git/refs", Spare(FETCHED_AGAIN)),
     ("content of state/verify.json", Needed),
