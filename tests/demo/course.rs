@@ -87,7 +87,7 @@ pub(crate) fn follow(
 ) -> Result<Record> {
     let mut course = Course::begin(story);
     let record = patience::until("the agent to record how it ended", LIMIT, || {
-        world.agent.check()?;
+        world.check()?;
         let status = world.agent.status()?;
         course.hear(&status.phase);
         // Reading the records is dearer than the status; they are complete when the agent rests.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 /// A socket's path has at most 107 bytes, and those of the demo lie this deep in its folder.
-const FOLDER_BYTES_MAX: usize = 107 - "/fleet.state/agent.sock".len();
+const FOLDER_BYTES_MAX: usize = 107 - "/shop-1.state/agent.sock".len();
 
 /// Names that are tried for the folder, before somebody has to tidy up.
 const TRIES: u32 = 100;
@@ -30,19 +30,32 @@ pub(crate) struct Place {
     pub(crate) folder: PathBuf,
     /// The repository.
     pub(crate) fleet: PathBuf,
-    /// The agent's settings.
-    pub(crate) settings: PathBuf,
-    /// The host's root.
+    /// The root of the host that the story is about.
     pub(crate) host: PathBuf,
-    /// Where the agent listens.
-    pub(crate) agent: PathBuf,
     /// Where the stand-in for systemd listens.
     pub(crate) units: PathBuf,
     /// The program that the agent takes for the service manager.
     pub(crate) manager: PathBuf,
+    afterwards: Afterwards,
+}
+
+/// Where one host and its agent lie.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    /// The host's name.
+    pub(crate) name: &'static str,
+    /// The host's root.
+    pub(crate) root: PathBuf,
+    /// The agent's settings.
+    pub(crate) settings: PathBuf,
+    /// Where the agent listens.
+    pub(crate) socket: PathBuf,
+    /// The agent's public key, once it has made one.
+    pub(crate) key: PathBuf,
+    /// The token by which it enrols.
+    pub(crate) token: PathBuf,
     /// What the agent says.
     pub(crate) log: PathBuf,
-    afterwards: Afterwards,
 }
 
 impl Place {
@@ -52,12 +65,9 @@ impl Place {
         let inner = |name: &str| folder.join(name);
         let place = Self {
             fleet: inner("fleet"),
-            settings: inner("fleet.agent.toml"),
             host: inner("host"),
-            agent: inner("fleet.state/agent.sock"),
             units: inner("units.sock"),
             manager: inner("manager"),
-            log: inner("agent.log"),
             folder,
             afterwards,
         };
@@ -65,13 +75,33 @@ impl Place {
         Ok(place)
     }
 
-    fn furnish(&self) -> Result<()> {
-        // Modes are set, not asked for: the demo's own account may have any umask.
-        for folder in [self.host.clone(), self.host.join("etc")] {
-            fs::create_dir(&folder)?;
-            fs::set_permissions(&folder, Permissions::from_mode(0o755))?;
+    /// The seat of the host that the story is about: `bowline init` made its settings.
+    pub(crate) fn first_seat(&self, name: &'static str) -> Seat {
+        self.seat(name, "fleet", self.host.clone())
+    }
+
+    /// A seat for another host.
+    pub(crate) fn further_seat(&self, name: &'static str) -> Result<Seat> {
+        let seat = self.seat(name, name, self.folder.join(name));
+        host_at(&seat.root, name).with_context(|| format!("make the host {name}"))?;
+        Ok(seat)
+    }
+
+    fn seat(&self, name: &'static str, stem: &str, root: PathBuf) -> Seat {
+        let inner = |what: &str| self.folder.join(format!("{stem}.{what}"));
+        Seat {
+            name,
+            root,
+            settings: inner("agent.toml"),
+            socket: inner("state/agent.sock"),
+            key: inner("host.key.pub"),
+            token: inner("token"),
+            log: inner("log"),
         }
-        fs::write(self.host.join("etc/hostname"), "shop-1\n")?;
+    }
+
+    fn furnish(&self) -> Result<()> {
+        host_at(&self.host, "shop-1")?;
         let demo = std::env::current_exe().context("find the demo's own program")?;
         let (demo, socket) = (quoted(&demo), quoted(&self.units));
         let script = format!("#!/bin/sh\nexec {demo} service --socket {socket} \"$@\"\n");
@@ -89,6 +119,17 @@ impl Drop for Place {
             eprintln!("{} could not be removed: {error}", self.folder.display());
         }
     }
+}
+
+/// A host's root, with something that nobody manages.
+fn host_at(root: &Path, name: &str) -> Result<()> {
+    // Modes are set, not asked for: the demo's own account may have any umask.
+    for folder in [root.to_owned(), root.join("etc")] {
+        fs::create_dir(&folder)?;
+        fs::set_permissions(&folder, Permissions::from_mode(0o755))?;
+    }
+    fs::write(root.join("etc/hostname"), format!("{name}\n"))?;
+    Ok(())
 }
 
 /// A new folder that nobody else may look into.

@@ -1,4 +1,4 @@
-//! Everything that plays: the people's repository, the host, its agent, its one service.
+//! Everything that plays: the people's repository, three hosts and their agents, one service, the board.
 //!
 //! **Invariant:** whatever runs ends before the folder goes in which it runs.
 
@@ -12,16 +12,27 @@ use tests::fleet::Fleet;
 use tests::{binaries, http};
 
 use crate::agent::Agent;
+use crate::board::Board;
 use crate::host_state::{self, HostState};
-use crate::place::{Afterwards, Place};
+use crate::place::{Afterwards, Place, Seat};
 use crate::story::Story;
 use crate::units::Units;
+
+/// The host that the story is about.
+pub(crate) const SHOP_HOST: &str = "shop-1";
+
+/// Hosts that follow the same repository, and run no shop.
+const NEIGHBOURS: [&str; 2] = ["mail-1", "db-1"];
 
 /// Everything that plays; fields are dropped in this order.
 #[derive(Debug)]
 pub(crate) struct World {
-    /// The agent.
+    /// The agent of the host that the story is about.
     pub(crate) agent: Agent,
+    /// The agents of the others.
+    pub(crate) neighbours: Vec<Agent>,
+    /// Where hosts' records go.
+    pub(crate) board: Board,
     /// What stands for systemd.
     pub(crate) units: Units,
     /// The repository.
@@ -37,23 +48,42 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Builds the programs and makes everything; the agent does not run yet.
+    /// Builds the programs and makes everything; no agent runs yet.
     pub(crate) fn make(story: &Story, afterwards: Afterwards) -> Result<Self> {
-        story.say("Building bowline and bowline-agent, unless they are built …");
-        let (bowline, program) = (binaries::bowline(), binaries::agent());
+        story.say("Building bowline, bowline-agent and bowline-control, unless they are built …");
+        let (bowline, program, control) =
+            (binaries::bowline(), binaries::agent(), binaries::control());
         let place = Place::make(afterwards)?;
         let address = free_address()?;
         let (fleet, founded) = Fleet::found(&place.folder, &bowline)?;
-        settle(&place).context("complete the agent's settings")?;
-        Ok(Self {
-            agent: Agent::new(program, &place),
-            units: Units::serve(&place, address)?,
-            fleet,
-            address,
-            bowline,
-            founded,
-            place,
-        })
+        let board = Board::serve(control, &place, free_address()?)?;
+        let seat = place.first_seat(SHOP_HOST);
+        complete(&seat, &place, &board).context("complete the agent's settings")?;
+        let agent = Agent::new(&program, &place.folder, seat);
+        let mut neighbours = Vec::new();
+        for name in NEIGHBOURS {
+            let seat = place.further_seat(name)?;
+            settle(&seat, &place, &board)
+                .with_context(|| format!("write the settings of {name}"))?;
+            neighbours.push(Agent::new(&program, &place.folder, seat));
+        }
+        for it in neighbours.iter().chain([&agent]) {
+            board.invite(it.seat.name, &it.seat.token)?;
+        }
+        let units = Units::serve(&place, address)?;
+        Ok(Self { agent, neighbours, board, units, fleet, address, bowline, founded, place })
+    }
+
+    /// All hosts' agents.
+    pub(crate) fn agents(&self) -> impl Iterator<Item = &Agent> {
+        [&self.agent].into_iter().chain(&self.neighbours)
+    }
+
+    /// Fails when something that plays has ended by itself.
+    pub(crate) fn check(&mut self) -> Result<()> {
+        self.board.check()?;
+        self.agent.check()?;
+        self.neighbours.iter_mut().try_for_each(Agent::check)
     }
 
     /// The host's state, as it is on disk.
@@ -97,21 +127,43 @@ fn free_address() -> Result<SocketAddr> {
     listener.local_addr().context("find a free port")
 }
 
-/// Adds to the settings of `bowline init` what the demo needs: quick polls, and the one unit.
-fn settle(place: &Place) -> Result<()> {
-    let text = fs::read_to_string(&place.settings)?;
+/// Adds to the settings of `bowline init` what the demo needs: quick polls, the one unit, the board.
+fn complete(seat: &Seat, place: &Place, board: &Board) -> Result<()> {
+    let mut settled = fs::read_to_string(&seat.settings)?;
     let manager = serde_json::to_string(&place.manager.display().to_string())?;
+    let name = seat.name;
     let additions = [
         ("[source]\n", "[source]\ninterval = \"1s\"\n".to_owned()),
-        ("[host]\n", format!("[host]\nname = \"shop-1\"\nserviceManager = {manager}\n")),
+        ("[host]\n", format!("[host]\nname = \"{name}\"\nserviceManager = {manager}\n")),
     ];
-    let mut settled = text;
     for (head, addition) in additions {
         if !settled.contains(head) {
-            bail!("{} has no {}", place.settings.display(), head.trim());
+            bail!("{} has no {}", seat.settings.display(), head.trim());
         }
         settled = settled.replacen(head, &addition, 1);
     }
-    fs::write(&place.settings, settled)?;
+    settled += &reporting(seat, board);
+    fs::write(&seat.settings, settled)?;
     Ok(())
+}
+
+/// Writes the settings of a host that follows the same repository.
+fn settle(seat: &Seat, place: &Place, board: &Board) -> Result<()> {
+    let fleet = serde_json::to_string(&place.fleet.display().to_string())?;
+    let (name, reporting) = (seat.name, reporting(seat, board));
+    let text = format!(
+        "[source]\nurl = {fleet}\ninterval = \"1s\"\n\n\
+         [host]\nname = \"{name}\"\nkey = \"{name}.host.key\"\nserviceManager = \"none\"\n\n\
+         [state]\ndir = \"{name}.state\"\n\n\
+         [trust]\nfile = \"fleet.trust.yaml\"\n\n\
+         [api]\nsocket = \"{name}.state/agent.sock\"\n{reporting}"
+    );
+    fs::write(&seat.settings, text)?;
+    Ok(())
+}
+
+/// The settings by which a host reports.
+fn reporting(seat: &Seat, board: &Board) -> String {
+    let token = seat.token.file_name().unwrap_or_default().display();
+    format!("\n[control]\nurl = \"http://{}\"\ntokenFile = \"{token}\"\n", board.address)
 }

@@ -3,9 +3,10 @@
 //! **Invariant:** a quarantined change is never applied again by itself, in its revision or in any
 //! descendant that still carries it; a descendant that changes one of its resources is new.
 
+use bowline_model::change::Change;
 use bowline_model::digest::Sha256;
 use bowline_model::generation::{Interrupted, Ledger, Quarantine};
-use bowline_model::mark::{Blame, Cause, Change, Opening, Why};
+use bowline_model::mark::{Blame, Cause, Opening, Why};
 
 /// Quarantined changes kept; the oldest goes first.
 const ENTRIES_MAX: usize = 256;

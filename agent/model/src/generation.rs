@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::change::Change;
 use crate::digest::Sha256;
 use crate::form::Form;
 use crate::host_path::HostPath;
 use crate::manifest::ProbeSpec;
-use crate::mark::Change;
 use crate::revision::Revision;
 use crate::unit::{UnitWish, Verb};
 

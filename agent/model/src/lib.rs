@@ -27,6 +27,7 @@ pub mod revision;
 pub mod form;
 pub mod unit;
 pub mod step;
+pub mod change;
 pub mod mark;
 pub mod generation;
 pub mod facts;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use bowline_api::outcome::Outcome;
 use bowline_api::record::{Conflict, Proof};
 
+use crate::change::Change;
 use crate::digest::Sha256;
 use crate::generation::Quarantine;
 use crate::revision::Revision;
@@ -137,16 +138,6 @@ pub enum Cause {
     Intentional,
     /// The host drifted from the revision it runs.
     Corrective,
-}
-
-/// One resource and what it should become.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Change {
-    /// The resource, as `Kind/name`.
-    pub resource: String,
-    /// Digest of its desired state; secret values left out.
-    pub digest: Sha256,
 }
 
 /// Which way a transaction goes.

@@ -7,6 +7,7 @@ mod good;
 mod failing;
 mod unknown;
 mod killed;
+mod fleet;
 mod end;
 mod shop;
 
@@ -24,5 +25,6 @@ pub(crate) fn tell_all(world: &mut World, story: &Story) -> Result<()> {
     failing::tell(world, story)?;
     unknown::tell(world, story)?;
     killed::tell(world, story)?;
-    end::tell(world, story)
+    end::tell(world, story)?;
+    fleet::tell(world, story)
 }

@@ -17,23 +17,27 @@ const PAGES_FOLDER: &str = "srv/shop/pages";
 const MANIFESTS: &str = r#"apiVersion: bowline/v1
 kind: Directory
 metadata: {name: etc-shop}
+target: {matchLabels: {role: shop}}
 spec: {path: /etc/shop}
 ---
 apiVersion: bowline/v1
 kind: Directory
 metadata: {name: srv-shop}
+target: {matchLabels: {role: shop}}
 spec: {path: /srv/shop}
 ---
 # A whole folder of the repository, as one resource.
 apiVersion: bowline/v1
 kind: Directory
 metadata: {name: shop-pages}
+target: {matchLabels: {role: shop}}
 spec: {path: /srv/shop/pages, source: apps/shop/files/pages}
 ---
 # The shop reads it at start only: a change without a restart would not count.
 apiVersion: bowline/v1
 kind: File
 metadata: {name: shop-config}
+target: {matchLabels: {role: shop}}
 notify: [{unit: shop.service, action: restart}]
 spec:
   path: /etc/shop/shop.toml
@@ -45,6 +49,7 @@ spec:
 apiVersion: bowline/v1
 kind: Probe
 metadata: {name: shop-ready}
+target: {matchLabels: {role: shop}}
 spec:
   http: {url: "http://ADDRESS/readyz", expect: {status: 200, json: {version: "VERSION"}}}
   interval: 200ms
@@ -61,6 +66,15 @@ pub(super) fn manifests(address: SocketAddr, version: &str, workers: u32) -> (St
         .replace("VERSION", version)
         .replace("WORKERS", &workers.to_string());
     ("apps/shop/shop.yaml".to_owned(), text)
+}
+
+/// The manifest by which a merge names a host; `role` decides what it takes.
+pub(super) fn host(name: &str, fingerprint: &str, role: &str) -> (String, String) {
+    let text = format!(
+        "apiVersion: bowline/v1\nkind: Host\nmetadata: {{name: {name}}}\n\
+         spec: {{keyFingerprint: \"{fingerprint}\", environment: demo, labels: {{role: {role}}}}}\n"
+    );
+    (format!("hosts/{name}.yaml"), text)
 }
 
 /// Pages of a version, all alike: the work is in their number.

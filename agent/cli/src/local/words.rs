@@ -24,6 +24,17 @@ pub(super) fn status(status: &Status, screen: &mut Screen<'_>) -> Result<(), Fai
     let conditions: Vec<_> =
         status.conditions.iter().map(|it| format!("{} {}", it.kind, it.status)).collect();
     let hint = status.last.as_ref().and_then(|it| hint::of(&it.code));
+    // What a later merge has put right stays barred, and is no news.
+    let is_news = status
+        .last
+        .as_ref()
+        .is_none_or(|it| matches!(it.outcome, Outcome::Held | Outcome::Reverted));
+    let barred = match status.quarantine.len() {
+        number if number > 0 && !is_news => {
+            format!("{number} earlier changes, as they were (bowline history)")
+        }
+        _ => String::new(),
+    };
     screen.table(&[
         ("host", format!("{} (bowline {})", status.name, status.version)),
         ("phase", status.phase.clone()),
@@ -36,20 +47,13 @@ pub(super) fn status(status: &Status, screen: &mut Screen<'_>) -> Result<(), Fai
         ("next poll", status.next_poll.clone().unwrap_or_default()),
         ("freshness", status.freshness.clone()),
         ("control", status.control.as_ref().map(reporting).unwrap_or_default()),
+        ("barred", barred),
         ("socket", status.socket.clone().unwrap_or_default()),
     ])?;
-    // What a later merge has put right stays barred, and is no news.
-    let is_news = |last: &Last| matches!(last.outcome, Outcome::Held | Outcome::Reverted);
-    if status.last.as_ref().is_none_or(is_news) {
+    if is_news {
         for it in &status.quarantine {
             quarantined(it, screen)?;
         }
-    } else if !status.quarantine.is_empty() {
-        let number = status.quarantine.len();
-        screen.table(&[(
-            "barred",
-            format!("{number} earlier changes, as they were (bowline history)"),
-        )])?;
     }
     for it in &status.warnings {
         screen.line(format_args!("warning: {it}"))?;

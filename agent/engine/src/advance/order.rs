@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use bowline_api::outcome::Outcome;
 use bowline_model::bundle::Bundle;
+use bowline_model::change::Change;
 use bowline_model::generation::Quarantine;
-use bowline_model::mark::Change;
 use bowline_model::revision::Revision;
 
 use super::{finish, source, turn};

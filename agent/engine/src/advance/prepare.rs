@@ -252,10 +252,10 @@ pub(super) fn stage_failed(
 #[cfg(test)]
 mod tests {
     use bowline_api::record::Conflict;
+    use bowline_model::change::Change;
     use bowline_model::digest::Sha256;
     use bowline_model::form::Form;
     use bowline_model::generation::Quarantine;
-    use bowline_model::mark::Change;
     use bowline_model::object_id::ObjectId;
     use bowline_model::revision::Revision;
     use bowline_model::step::{Class, Deed};

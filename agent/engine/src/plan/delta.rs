@@ -5,11 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use bowline_model::change::Change;
 use bowline_model::digest::Sha256;
 use bowline_model::form::Form;
 use bowline_model::generation::{Generation, HeldUnit};
 use bowline_model::manifest::Spec;
-use bowline_model::mark::Change;
 
 use super::Given;
 use crate::compile::{Compiled, Resource};

@@ -2,7 +2,8 @@
 //!
 //! **Invariant:** nothing is taken away from a host that merely lost its name.
 
-use bowline_model::mark::{Cause, Change};
+use bowline_model::change::Change;
+use bowline_model::mark::Cause;
 use bowline_model::step::{Class, Step};
 
 use super::{Given, NoPlan, STEPS_MAX};

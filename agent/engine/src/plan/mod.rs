@@ -15,11 +15,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bowline_api::cycle::{PlanView, StepLine};
+use bowline_model::change::Change;
 use bowline_model::digest::Sha256;
 use bowline_model::generation::{Generation, Held, HeldUnit, KnownProbe, Ledger};
 use bowline_model::host_path::HostPath;
 use bowline_model::manifest::{ProbeSpec, Spec};
-use bowline_model::mark::{Cause, Change};
+use bowline_model::mark::Cause;
 use bowline_model::revision::Revision;
 use bowline_model::step::{Check, Deed, Handler, Step};
 use bowline_model::survey::{Seen, Sight, Survey};

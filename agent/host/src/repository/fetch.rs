@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 use bowline_model::object_id::ObjectId;
 use git2::Oid;
@@ -14,19 +13,11 @@ use super::address::shown;
 pub use super::fetch_failure::FetchFailure;
 use super::line::Line;
 pub use super::remotes::Remotes;
+pub use super::watch::FetchLimits;
 use super::watch::Watch;
 use super::{CANDIDATE, NOTES, Repository, object_id, oid};
 use crate::door::clock;
 use crate::failure::chain;
-
-/// How much a fetch may take.
-#[derive(Debug, Clone, Copy)]
-pub struct FetchLimits {
-    /// Bytes received.
-    pub bytes: u64,
-    /// Time for all sources together.
-    pub timeout: Duration,
-}
 
 impl Repository {
     /// Brings exactly one reference from the first source that has it. Gives the commit it names.

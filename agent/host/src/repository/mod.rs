@@ -57,9 +57,6 @@ const SMALL_BYTES_MAX: u64 = 64 << 10;
 /// Packs, and whatever else lies in one folder; each fetch of something new adds two files.
 const FILES_MAX: usize = 1_000_000;
 
-/// No blob of a revision is larger.
-pub const BLOB_BYTES_MAX: u64 = 64 << 20;
-
 /// The agent's repository.
 pub struct Repository {
     odb: Odb<'static>,

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use bowline_model::object_id::ObjectId;
 
-use super::fetch::FetchLimits;
 use super::fetch_failure::FetchFailure;
+use super::watch::FetchLimits;
 use super::watch::Watch;
 use super::{CANDIDATE, FILES_MAX, NOTES, Repository, RepositoryFailure, objects_in, oid};
 use crate::door::{clock, files};

@@ -15,8 +15,9 @@ use thiserror::Error;
 
 use super::blobs::BlobCache;
 use super::objects::{Mode, NoObject, RawEntry, entries, read, read_tree};
-use super::{BLOB_BYTES_MAX, Repository, RepositoryFailure, object_id, oid, symlink};
+use super::{Repository, RepositoryFailure, object_id, oid, symlink};
 use crate::failure::Kind;
+use crate::observe::FILE_BYTES_MAX;
 
 /// Deeper than any sensible tree, and far from a path's longest length.
 const DEPTH_MAX: u64 = 64;
@@ -210,7 +211,7 @@ impl Scan<'_> {
         if let Some(known) = self.cache.look(id) {
             return Ok(known);
         }
-        let limit = BLOB_BYTES_MAX;
+        let limit = FILE_BYTES_MAX;
         let object = match read(self.odb, id, ObjectType::Blob, limit) {
             Ok(object) => object,
             Err(NoObject::TooLarge(size)) => {

@@ -7,13 +7,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::fetch::FetchLimits;
 use super::fetch_failure::FetchFailure;
 use crate::door::clock;
 use crate::wire::BadAnswer;
 
 /// Far more than any repository of manifests holds.
 pub(super) const OBJECTS_MAX: usize = 2_000_000;
+
+/// How much a fetch may take.
+#[derive(Debug, Clone, Copy)]
+pub struct FetchLimits {
+    /// Bytes received.
+    pub bytes: u64,
+    /// Time for all sources together.
+    pub timeout: Duration,
+}
 
 /// Watches over a fetch from one source.
 #[derive(Debug)]
