@@ -234,8 +234,11 @@ fn fault_28_control_and_remote_are_down_during_a_revert_and_hear_of_it_later() {
     fs::write(&go, "").unwrap();
     until("the change is taken back", || motd() == "good");
     until("the record is written", || standing(&agent).waiting == 1);
-    let status: Status = agent.tell("/v1/status");
-    assert_eq!(status.last.unwrap().outcome, Outcome::Reverted);
+    // The record is told before the cycle is over.
+    until("the revert is told", || {
+        let status: Status = agent.tell("/v1/status");
+        status.last.unwrap().outcome == Outcome::Reverted
+    });
     service.start();
     fs::rename(&away, site.shop.repo()).unwrap();
     assert_eq!(until_all_is_there(&agent, &service), 2);
