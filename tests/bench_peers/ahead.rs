@@ -16,11 +16,10 @@ use bowline_agent::board::Board;
 use bowline_agent::compose::compose;
 use bowline_agent::driver::{self, Halt, Hands};
 use bowline_agent::hands::Host;
-use bowline_agent::report;
+use bowline_agent::{reload, report};
 use bowline_engine::memory::LOOK_EVERY;
 use bowline_engine::phase::{Effect, Event, Turn};
 use bowline_engine::wish::Wish;
-use bowline_host::settings;
 use bowline_model::mark::Mark;
 
 use crate::bowline::Bowline;
@@ -54,11 +53,11 @@ pub(crate) fn measure(bowline: &Bowline, runs: usize, figures: &mut Figures) -> 
 pub(crate) fn cycles(words: &[OsString]) -> Result<()> {
     let [config, root, count] = words else { anyhow::bail!("not for people") };
     let count: usize = count.to_str().context("no number")?.parse()?;
-    let settings = settings::load(Path::new(config), Path::new(root))?;
+    let loaded = reload::load(Path::new(config), Path::new(root))?;
     let board = Arc::new(Board::default());
     let stop = Arc::new(AtomicBool::new(false));
-    let post = report::post(&settings);
-    let agent = compose(settings, Arc::clone(&board), post, stop, false)?;
+    let post = report::post(&loaded.settings);
+    let agent = compose(loaded, Arc::clone(&board), post, stop, false)?;
     let mut hands = Ahead { host: agent.host, board, before: None, spent: Vec::new(), count };
     let halt = driver::run(agent.first, &mut hands);
     ensure!(matches!(halt, Halt::Stop), "the loop ended: {halt}");

@@ -2,13 +2,17 @@
 //!
 //! **Invariant:** the agent sees the workshop's clean environment and nothing else.
 
+use std::fs::{self, OpenOptions};
 use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use bowline_api::cycle::Cycle;
 use bowline_api::outcome::Outcome;
+use nix::fcntl::OFlag;
 use serde::de::DeserializeOwned;
 
 use crate::binaries;
@@ -110,13 +114,53 @@ impl Workshop {
 
     /// Starts the agent as a service with further environment, and waits until it answers.
     pub fn serve_under(&self, environment: &[(&str, &str)]) -> Service<'_> {
+        let service = self.launch(environment);
+        until("the agent answers", || service.ask("GET", "/healthz").is_some());
+        service
+    }
+
+    /// Starts the agent as a service with further environment, and waits for nothing.
+    pub fn launch(&self, environment: &[(&str, &str)]) -> Service<'_> {
         let mut command = self.command(binaries::agent());
         command.args(["--config", "agent.toml", "--root", "root"]);
         command.envs(environment.iter().copied());
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let service = Service { shop: self, running: Running { child: Some(child) } };
-        until("the agent answers", || service.ask("GET", "/healthz").is_some());
-        service
+        Service { shop: self, running: Running { child: Some(child) } }
+    }
+
+    /// Puts a pipe in a file's place, which whoever reads it waits at.
+    pub fn hold_up(&self, name: &str) -> HeldUp {
+        let path = self.folder().join(name);
+        let text = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        self.run("mkfifo", &[name]);
+        HeldUp { path, text }
+    }
+}
+
+/// A file in whose place a pipe stands.
+#[derive(Debug)]
+pub struct HeldUp {
+    path: PathBuf,
+    text: Vec<u8>,
+}
+
+impl HeldUp {
+    /// Waits until somebody reads, lets things happen, puts the file back, and lets the reader go on with
+    /// what stood there.
+    pub fn meanwhile(self, happens: impl FnOnce()) {
+        let mut pipe = None;
+        until("somebody reads", || {
+            // Without a reader it is refused; with one it is no longer waited for.
+            let mut open = OpenOptions::new();
+            pipe = open.write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&self.path).ok();
+            pipe.is_some()
+        });
+        happens();
+        let aside = self.path.with_extension("aside");
+        fs::write(&aside, &self.text).unwrap();
+        fs::rename(aside, &self.path).unwrap();
+        pipe.unwrap().write_all(&self.text).unwrap();
     }
 }
 
@@ -130,6 +174,12 @@ impl Running {
     /// Waits for its end.
     pub fn wait(mut self) -> Told {
         Told::by(&self.child.take().unwrap().wait_with_output().unwrap())
+    }
+
+    /// Sends it a signal, such as `HUP`.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
     /// Kills it.
@@ -171,8 +221,18 @@ impl Service<'_> {
 
     /// Sends it a signal, such as `HUP`.
     pub fn signal(&self, name: &str) {
-        let id = self.running.child.as_ref().unwrap().id().to_string();
-        self.shop.run("kill", &["-s", name, &id]);
+        self.running.signal(name);
+    }
+
+    /// Waits until it ends by itself. Gives its exit code.
+    pub fn ended(mut self) -> Option<i32> {
+        let mut child = self.running.child.take().unwrap();
+        let mut status = None;
+        until("the agent ends", || {
+            status = child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap().code()
     }
 
     /// Whether it answers that it lives.

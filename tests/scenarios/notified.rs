@@ -2,16 +2,19 @@
 //!
 //! **Invariant:** ready is said after recovery; the watchdog is fed by the loop and by nothing else.
 
+use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bowline_api::outcome::Outcome;
 use bowline_api::status::Status;
+use bowline_host::record;
 use tests::agent::{Service, until};
 use tests::workshop::Workshop;
 
-use crate::story::{probe, settled};
+use crate::story::{command, file, probe, settled};
 
 /// Longer than anything here should take on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -42,6 +45,12 @@ impl Manager {
     fn start<'w>(&self, shop: &'w Workshop, watchdog: &str) -> Service<'w> {
         let path = shop.folder().join("n.sock").display().to_string();
         shop.serve_under(&[("NOTIFY_SOCKET", &path), ("WATCHDOG_USEC", watchdog)])
+    }
+
+    /// Starts the agent, and does not wait for it to answer.
+    fn start_only<'w>(&self, shop: &'w Workshop, watchdog: &str) -> Service<'w> {
+        let path = shop.folder().join("n.sock").display().to_string();
+        shop.launch(&[("NOTIFY_SOCKET", &path), ("WATCHDOG_USEC", watchdog)])
     }
 
     /// The next message; `None` when none comes in time.
@@ -81,7 +90,8 @@ fn ready_reload_and_stop_are_told_and_a_line_says_what_is_done() {
     assert_eq!(manager.until("READY="), "READY=1");
     assert!(!manager.heard.iter().any(|it| it.contains("WATCHDOG")), "{:#?}", manager.heard);
     service.signal("TERM");
-    assert_eq!(manager.until("STOPPING="), "STOPPING=1");
+    let stopping = manager.until("STOPPING=");
+    assert!(stopping.starts_with("STOPPING=1\nEXTEND_TIMEOUT_USEC="), "{stopping}");
     assert_eq!(service.stop(), Some(0));
 }
 
@@ -90,7 +100,7 @@ fn nothing_is_ready_before_an_earlier_change_is_taken_back() {
     let shop = settled("");
     // Taken back by a command that takes its time: until then the agent is starting.
     let undo = "until [ -e $BOWLINE_ROOT/etc/go ]; do sleep 0.05; done";
-    let slow = crate::story::command("slow", "touch $BOWLINE_ROOT/etc/slow", undo, "/etc/slow");
+    let slow = command("slow", "touch $BOWLINE_ROOT/etc/slow", undo, "/etc/slow");
     let endless = probe("[/bin/true]")
         .replace("soak: 0s", "soak: 10m")
         .replace("deadline: 100ms", "deadline: 5s");
@@ -112,7 +122,7 @@ fn nothing_is_ready_before_an_earlier_change_is_taken_back() {
         manager.until("WATCHDOG_USEC=");
     }
     assert!(!manager.heard.iter().any(|it| it.contains("READY=1")), "{:#?}", manager.heard);
-    std::fs::write(shop.on_host("/etc/go"), "").unwrap();
+    fs::write(shop.on_host("/etc/go"), "").unwrap();
     manager.until("READY=1");
     assert_eq!(service.stop(), Some(0));
 }
@@ -135,7 +145,7 @@ fn a_loop_that_waits_feeds_the_watchdog_and_one_that_hangs_does_not() {
         assert_eq!(micros(&beat), 1_000_000, "{beat}");
     }
     // A pipe that nobody writes to, where the settings were: the loop hangs in the kernel.
-    std::fs::remove_file(shop.folder().join("agent.toml")).unwrap();
+    fs::remove_file(shop.folder().join("agent.toml")).unwrap();
     shop.run("mkfifo", &["agent.toml"]);
     service.sync();
     // The last message gave it a second, and none follows in two and a half.
@@ -144,6 +154,51 @@ fn a_loop_that_waits_feeds_the_watchdog_and_one_that_hangs_does_not() {
         assert!(Instant::now() < end, "the loop never hung: {:#?}", manager.heard);
     }
     assert!(service.answers(), "only the loop hangs");
+}
+
+#[test]
+fn who_is_asked_to_end_during_a_long_command_asks_for_its_time_and_is_no_crash() {
+    let shop = settled("");
+    let script =
+        "touch $BOWLINE_ROOT/etc/slow; until [ -e $BOWLINE_ROOT/etc/go ]; do sleep 0.05; done";
+    let slow = command("slow", script, "rm -f $BOWLINE_ROOT/etc/slow", "/etc/slow");
+    shop.write("apps/slow.yaml", format!("{slow}  timeout: 7m\n{}", probe("[/bin/true]")));
+    shop.commit("slow");
+    let mut manager = Manager::new(&shop);
+    let service = manager.start(&shop, "0");
+    until("the command runs", || shop.on_host("/etc/slow").exists());
+    service.signal("TERM");
+    let stopping = manager.until("STOPPING=");
+    let asked = stopping.strip_prefix("STOPPING=1\nEXTEND_TIMEOUT_USEC=").unwrap();
+    assert!(asked.parse::<u64>().unwrap() > 7 * 60 * 1_000_000, "{stopping}");
+    fs::write(shop.on_host("/etc/go"), "").unwrap();
+    assert_eq!(service.ended(), Some(0));
+    // Twice a crash would be the change's fault; an orderly end is nobody's.
+    shop.once().ended(Outcome::Committed);
+    let records = record::newest(&shop.state().join("records"), 9).unwrap();
+    let back: Vec<_> = records.iter().filter(|it| it.reason == "Stopped").collect();
+    assert_eq!(back.len(), 1, "{records:#?}");
+}
+
+#[test]
+fn who_went_back_and_cannot_go_on_is_never_ready() {
+    let shop = settled("");
+    let endless = probe("[/bin/true]")
+        .replace("soak: 0s", "soak: 10m")
+        .replace("deadline: 100ms", "deadline: 5s");
+    shop.write("apps/more.yaml", format!("{}{endless}", file("more", "/etc/more", "more\n")));
+    shop.commit("more");
+    let running = shop.begin();
+    until("the change soaks", || shop.on_host("/etc/more").exists());
+    running.kill();
+    fs::remove_file(shop.folder().join("trust.yaml")).unwrap();
+    let mut manager = Manager::new(&shop);
+    let service = manager.start_only(&shop, "0");
+    assert_eq!(service.ended(), Some(2));
+    assert!(!shop.on_host("/etc/more").exists(), "what was open is taken back first");
+    while manager.next(Duration::from_millis(200)).is_some() {}
+    let told = |what: &str| manager.heard.iter().any(|it| it.contains(what));
+    assert!(told("EXTEND_TIMEOUT_USEC=") && !told("READY=1"), "{:#?}", manager.heard);
 }
 
 /// Has the journal's socket in a namespace of its own lead to `j.sock` here.
@@ -161,9 +216,9 @@ fn the_journal_is_told_in_fields() {
         return;
     }
     let settings = shop.folder().join("agent.toml");
-    let text = std::fs::read_to_string(&settings).unwrap();
-    std::fs::write(&settings, text.replace("\"text\"", "\"journald\"")).unwrap();
-    shop.write("apps/more.yaml", crate::story::file("more", "/etc/more", "more\n"));
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, text.replace("\"text\"", "\"journald\"")).unwrap();
+    shop.write("apps/more.yaml", file("more", "/etc/more", "more\n"));
     let revision = format!("main@sha1:{}", shop.commit("more"));
     let ear = UnixDatagram::bind(shop.folder().join("j.sock")).unwrap();
     let (tell, said) = channel();
@@ -176,7 +231,7 @@ fn the_journal_is_told_in_fields() {
         }
     });
     let told = shop.once_under(&[&mount[..], &[OWN_JOURNAL, "sh"]].concat());
-    let cycle = told.ended(bowline_api::outcome::Outcome::Committed);
+    let cycle = told.ended(Outcome::Committed);
     let deployment = cycle.deployment.as_ref().unwrap();
     let mut entries = Vec::new();
     while let Ok(entry) = said.recv_timeout(Duration::from_millis(500)) {
@@ -199,4 +254,27 @@ fn the_journal_is_told_in_fields() {
         field("BOWLINE_DEPLOYMENT", deployment),
     ];
     assert!(has(&over), "{over:?} in {entries:#?}");
+}
+
+#[test]
+fn a_look_after_a_pause_has_its_whole_time_before_the_watchdog() {
+    let shop = settled("");
+    let mut manager = Manager::new(&shop);
+    let service = manager.start(&shop, "100000");
+    manager.until("STATUS=unchanged");
+    let slow = probe("[/bin/true]")
+        .replace("interval: 100ms", "interval: 500ms, timeout: 50s")
+        .replace("deadline: 100ms", "deadline: 1m")
+        .replace("soak: 0s", "soak: 2s");
+    shop.write("apps/more.yaml", format!("{}{slow}", file("more", "/etc/more", "more\n")));
+    shop.commit("more");
+    service.sync();
+    manager.until("STATUS=probe");
+    manager.until("STATUS=commit");
+    let beats = manager.heard.iter().filter(|it| it.contains("WATCHDOG_USEC="));
+    let long: Vec<bool> = beats.map(|it| micros(it) > 50_000_000).collect();
+    // A slice of the pause, then the look, then the next effect: never a look in a slice's time.
+    let looks = long.windows(3).filter(|it| **it == [false, true, true]).count();
+    assert!(looks > 0, "{:#?}", manager.heard);
+    assert_eq!(service.stop(), Some(0));
 }

@@ -4,6 +4,7 @@
 
 use std::fs;
 
+use bowline_api::outcome::Outcome;
 use bowline_api::status::Status;
 use tests::agent::{Service, until};
 use tests::workshop::Workshop;
@@ -115,4 +116,54 @@ fn what_needs_a_restart_is_said_and_kept() {
     // That state is empty: the witness says how far this host had come.
     until("the new state is made", || shop.folder().join("elsewhere").exists());
     drop(again);
+}
+
+#[test]
+fn a_signal_while_the_agent_starts_is_no_end() {
+    let shop = settled("");
+    for name in ["agent.toml", "trust.yaml"] {
+        let held = shop.hold_up(name);
+        let service = shop.launch(&[]);
+        held.meanwhile(|| service.signal("HUP"));
+        until("the agent answers", || service.answers());
+        assert_eq!(service.stop(), Some(0), "{name}");
+    }
+}
+
+#[test]
+fn a_single_cycle_goes_on_when_it_is_told_to_read_its_settings_again() {
+    let shop = settled("");
+    for name in ["agent.toml", "trust.yaml"] {
+        let held = shop.hold_up(name);
+        let running = shop.begin();
+        held.meanwhile(|| running.signal("HUP"));
+        running.wait().ended(Outcome::Unchanged);
+    }
+}
+
+#[test]
+fn what_is_written_while_the_files_are_read_is_seen_by_the_next_cycle() {
+    let shop = settled("");
+    let service = shop.serve();
+    let held = shop.hold_up("trust.yaml");
+    settings(&shop, "interval = \"0s\"", "interval = \"1h\"");
+    service.sync();
+    // The settings were read, and the trust file is not yet.
+    held.meanwhile(|| settings(&shop, "interval = \"1h\"", "intervall = \"1h\""));
+    until("it is read", || {
+        service.sync();
+        warned(&service, "intervall")
+    });
+    assert_eq!(service.stop(), Some(0));
+    // The same while the agent starts.
+    settings(&shop, "intervall = \"1h\"", "interval = \"1h\"");
+    let held = shop.hold_up("trust.yaml");
+    let service = shop.launch(&[]);
+    held.meanwhile(|| settings(&shop, "interval = \"1h\"", "intervall = \"1h\""));
+    until("the agent answers", || service.answers());
+    until("it is read", || {
+        service.sync();
+        warned(&service, "intervall")
+    });
+    assert_eq!(service.stop(), Some(0));
 }

@@ -32,7 +32,7 @@ use crate::board::Board;
 use crate::cannot_start::{CannotStart, damaged, opening};
 use crate::gear::{self, Gear};
 use crate::hands::{Host, Run};
-use crate::reload::Watched;
+use crate::reload::Loaded;
 use crate::report::Post;
 
 /// Everything the loop needs.
@@ -48,7 +48,7 @@ pub struct Agent {
 
 /// Puts the agent together.
 pub fn compose(
-    settings: Settings,
+    Loaded { settings, watched }: Loaded,
     board: Arc<Board>,
     post: Arc<Post>,
     stop: Arc<AtomicBool>,
@@ -60,8 +60,6 @@ pub fn compose(
         // Nothing is made on a host for settings that cannot be used.
         gear::check(&settings)?;
     }
-    // Before the trust file is read: what is written from now on is seen at the next look.
-    let watched = Watched::look(&settings);
     let state = State::open(&settings.state).map_err(opening("open the state folder"))?;
     let lock = lock::take(state.folder()).map_err(opening("take the state folder's lock"))?;
     let root = open_root(&settings)?;

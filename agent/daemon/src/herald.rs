@@ -38,6 +38,7 @@ pub struct Herald {
 struct Said {
     ready: bool,
     stopping: bool,
+    allowance: Duration,
     status: String,
 }
 
@@ -88,10 +89,11 @@ impl Herald {
         }
     }
 
-    /// The agent was asked to end.
+    /// The agent was asked to end: after what it does now, which may take as long as it may.
     pub fn stopping(&self) {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).stopping = true;
-        self.say("STOPPING=1");
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.stopping = true;
+        self.say(&format!("STOPPING=1\n{}", extended(said.allowance)));
     }
 
     /// What the agent does, in one line.
@@ -111,14 +113,12 @@ impl Herald {
         if self.notifier.is_none() {
             return;
         }
-        let (ready, stopping) = {
-            let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-            (said.ready, said.stopping)
-        };
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.allowance = allowance;
         let mut lines = Vec::new();
-        if !ready && !stopping {
+        if !said.ready || said.stopping {
             // Going back after a crash takes as long as it takes; a start that hangs is still ended.
-            lines.push(format!("EXTEND_TIMEOUT_USEC={}", (GRACE + allowance).as_micros()));
+            lines.push(extended(allowance));
         }
         if let Some(watchdog) = self.watchdog {
             let micros = watchdog.saturating_add(allowance).as_micros();
@@ -131,7 +131,10 @@ impl Herald {
 
     /// How long the loop may wait without a word.
     pub fn slice(&self) -> Option<Duration> {
-        self.watchdog.map(|it| it / 2)
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        // A start that waits for something has to ask for its time as well.
+        let starting = self.notifier.is_some() && !said.ready;
+        self.watchdog.map(|it| it / 2).or(starting.then_some(GRACE / 2))
     }
 
     fn say(&self, lines: &str) {
@@ -139,4 +142,9 @@ impl Herald {
             tracing::debug!(%error, "the service manager does not hear");
         }
     }
+}
+
+/// What asks for more time to start or to end.
+fn extended(allowance: Duration) -> String {
+    format!("EXTEND_TIMEOUT_USEC={}", GRACE.saturating_add(allowance).as_micros())
 }

@@ -8,14 +8,14 @@ use bowline_agent::arguments::Arguments;
 use bowline_agent::cannot_start::CannotStart;
 use bowline_agent::herald::Summons;
 use bowline_agent::serve::{Ended, Fell};
-use bowline_agent::{check, logs, serve};
+use bowline_agent::signals::Signals;
+use bowline_agent::{check, logs, reload, serve};
 use bowline_api::cause;
 use bowline_api::cycle::Cycle;
 use bowline_api::hint;
 use bowline_api::outcome::Outcome;
 use bowline_host::door::guardian;
 use bowline_host::failure::chain;
-use bowline_host::settings;
 use clap::Parser as _;
 
 /// Usage and configuration.
@@ -31,21 +31,28 @@ fn main() -> ExitCode {
     }
     guardian::enable();
     let arguments = Arguments::parse();
-    let settings = match settings::load(&arguments.config, &arguments.root) {
-        Ok(settings) => settings,
+    let signals = match Signals::hear() {
+        Ok(signals) => signals,
+        Err(error) => return complain(&error, "", 1),
+    };
+    let loaded = match reload::load(&arguments.config, &arguments.root) {
+        Ok(loaded) => loaded,
         Err(error) => {
             return complain(&error, "packaging/default.toml documents every setting", USAGE);
         }
     };
-    logs::start(settings.log, std::env::var_os("JOURNAL_STREAM").is_some());
+    logs::start(loaded.settings.log, std::env::var_os("JOURNAL_STREAM").is_some());
     if arguments.check_config {
-        return match check::check(&settings) {
+        return match check::check(&loaded.settings) {
             Ok(files) => approve(&files),
             Err(error) => complain(&error, error.hint(), USAGE),
         };
     }
-    let ended =
-        if arguments.once { serve::once(settings) } else { serve::always(settings, &summons()) };
+    let ended = if arguments.once {
+        serve::once(loaded, signals)
+    } else {
+        serve::always(loaded, signals, &summons())
+    };
     match ended {
         Ok(_) if !arguments.once => ExitCode::SUCCESS,
         Ok(Ended::Stopped) => {

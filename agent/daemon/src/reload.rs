@@ -1,27 +1,63 @@
-//! Settings and trust file, read again while the agent runs.
+//! Settings, trust file and certificates, read again while the agent runs.
 //!
 //! **Invariant:** files that cannot be used change nothing: what is in force stays in force, and that is
 //! told.
 //! **Invariant:** what only a start can change keeps its value, and is named.
 
+use std::path::{Path, PathBuf};
+
 use bowline_host::door::files::{self, Stamp};
+use bowline_host::failure::chain;
+use bowline_host::repository::fetch::{FetchFailure, Remotes};
 use bowline_host::settings::{self, BadSettings, Settings};
 use bowline_host::trust_file::{self, NoTrust, TrustFile};
 use thiserror::Error;
 
-/// By what both files are known to be the same as before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Watched {
+/// By what files are known to be the same as when they were read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watched {
     settings: Option<Stamp>,
     trust: Option<Stamp>,
+    /// Certificates and the key for them: they are read once, and renewed every few months.
+    certificates: [Option<Stamp>; 3],
 }
 
 impl Watched {
-    /// Looks at both files: two calls of the system at each cycle, and nothing that has to be watched
+    /// Looks at the files: some calls of the system at each cycle, and nothing that has to be watched
     /// in between.
     pub(crate) fn look(settings: &Settings) -> Self {
-        Self { settings: files::stamp(&settings.file), trust: files::stamp(&settings.trust) }
+        Self::beside(files::stamp(&settings.file), settings)
     }
+
+    /// Looks at the files that settings name, whose own file was looked at before it was read.
+    fn beside(file: Option<Stamp>, settings: &Settings) -> Self {
+        let access = &settings.access;
+        let identity = access.identity.as_ref();
+        let stamp = |it: Option<&PathBuf>| it.and_then(|it| files::stamp(it));
+        let certificates = [
+            stamp(access.ca.as_ref()),
+            stamp(identity.map(|it| &it.certificate)),
+            stamp(identity.map(|it| &it.key)),
+        ];
+        Self { settings: file, trust: files::stamp(&settings.trust), certificates }
+    }
+}
+
+/// Settings, and the files as they were before anything was read: what is written from then on is seen
+/// at the next look.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The settings.
+    pub settings: Settings,
+    pub(crate) watched: Watched,
+}
+
+/// Reads the settings for the first time.
+pub fn load(file: &Path, root: &Path) -> Result<Loaded, BadSettings> {
+    let stamp = files::stamp(file);
+    let settings = settings::load(file, root)?;
+    let watched = Watched::beside(stamp, &settings);
+    Ok(Loaded { settings, watched })
 }
 
 /// What was read.
@@ -29,10 +65,14 @@ impl Watched {
 pub(crate) struct Fresh {
     /// The settings that are in force from now on.
     pub(crate) settings: Settings,
+    /// The files as they were before they were read.
+    pub(crate) watched: Watched,
     /// The root of trust.
     pub(crate) trust: TrustFile,
+    /// Where is fetched from; those before stay when these cannot be used.
+    pub(crate) remotes: Result<Remotes, FetchFailure>,
     /// Keys that were changed and need a start.
-    pub(crate) kept: Vec<&'static str>,
+    kept: Vec<&'static str>,
 }
 
 /// Files that cannot be used.
@@ -46,12 +86,14 @@ pub(crate) enum Stale {
     Trust(#[from] NoTrust),
 }
 
-/// Reads both files.
+/// Reads all files.
 pub(crate) fn read(before: &Settings) -> Result<Fresh, Stale> {
-    let fresh = settings::load(&before.file, &before.root)?;
-    let (settings, kept) = keep(before, fresh);
+    let loaded = load(&before.file, &before.root)?;
+    let (settings, kept) = keep(before, loaded.settings);
     let trust = trust_file::load_for(&settings)?;
-    Ok(Fresh { settings, trust, kept })
+    let remotes = Remotes::of(&settings);
+    let remotes = remotes.check().map(|()| remotes);
+    Ok(Fresh { settings, watched: loaded.watched, trust, remotes, kept })
 }
 
 impl Fresh {
@@ -59,7 +101,11 @@ impl Fresh {
     pub(crate) fn notes(&self) -> Vec<String> {
         let note =
             |key: &&str| format!("{key} was changed: restart the agent to bring it into force");
-        self.kept.iter().map(note).collect()
+        let remotes = self.remotes.as_ref().err().map(|error| {
+            let why = chain(error);
+            format!("the means to fetch are not used, those before stay in force: {why}")
+        });
+        self.kept.iter().map(note).chain(remotes).collect()
     }
 }
 

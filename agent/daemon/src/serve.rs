@@ -12,7 +12,6 @@ use bowline_host::failure::chain;
 use bowline_host::settings::Settings;
 use bowline_host::state::State;
 use thiserror::Error;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::api::{self, CannotListen, Rules, Served};
@@ -21,8 +20,9 @@ use crate::cannot_start::CannotStart;
 use crate::compose::{Agent, compose};
 use crate::driver::{self, Halt};
 use crate::herald::{Herald, Summons};
-use crate::reload;
+use crate::reload::{self, Loaded};
 use crate::report::{self, Reporter};
+use crate::signals::{NoRuntime, Signals, runtime};
 
 /// How the agent ended.
 #[derive(Debug)]
@@ -45,9 +45,9 @@ pub enum Fell {
     /// Nothing may be written after this.
     #[error("{0}")]
     Halt(Halt),
-    /// The runtime could not be made.
-    #[error("start the agent's runtime")]
-    Runtime(#[source] std::io::Error),
+    /// Nothing could be run beside the loop.
+    #[error(transparent)]
+    Runtime(#[from] NoRuntime),
 }
 
 impl Fell {
@@ -74,13 +74,14 @@ impl Fell {
 }
 
 /// Runs one whole cycle on this thread.
-pub fn once(settings: Settings) -> Result<Ended, Fell> {
+pub fn once(loaded: Loaded, signals: Signals) -> Result<Ended, Fell> {
     let board = Arc::new(Board::default());
     let stop = Arc::new(AtomicBool::new(false));
-    listen_for_signals(&board, &stop)?;
-    let post = report::post(&settings);
-    let known = settings.clone();
-    let agent = compose(settings, Arc::clone(&board), Arc::clone(&post), Arc::clone(&stop), true)?;
+    let (ears, flag) = (Arc::clone(&board), Arc::clone(&stop));
+    signals.await_end(move || ask_stop(&ears, &flag))?;
+    let known = loaded.settings.clone();
+    let post = report::post(&known);
+    let agent = compose(loaded, Arc::clone(&board), Arc::clone(&post), Arc::clone(&stop), true)?;
     let reporter = Reporter::of(&known, &board, &post, stop);
     let mut ended = drive(agent)?;
     if let (Ended::Cycle(cycle), Some(reporter)) = (&mut ended, reporter) {
@@ -105,14 +106,14 @@ fn drive(agent: Agent) -> Result<Ended, Fell> {
 }
 
 /// Runs as a service.
-pub fn always(settings: Settings, summons: &Summons) -> Result<Ended, Fell> {
+pub fn always(loaded: Loaded, signals: Signals, summons: &Summons) -> Result<Ended, Fell> {
     let board = Arc::new(Board::with(Herald::for_summons(summons)));
     let stop = Arc::new(AtomicBool::new(false));
-    let first = settings.clone();
-    let post = report::post(&settings);
-    let agent = compose(settings, Arc::clone(&board), Arc::clone(&post), Arc::clone(&stop), false)?;
+    let first = loaded.settings.clone();
+    let post = report::post(&first);
+    let agent = compose(loaded, Arc::clone(&board), Arc::clone(&post), Arc::clone(&stop), false)?;
     let reporter = Reporter::of(&first, &board, &post, Arc::clone(&stop));
-    let runtime = runtime()?;
+    let Signals { runtime, mut terminate, mut interrupt, mut hang_up } = signals;
     runtime.block_on(async {
         let doors = api::open(first.socket.as_deref(), first.listen.as_deref(), &board).await?;
         let (told, over) = oneshot::channel();
@@ -122,7 +123,7 @@ pub fn always(settings: Settings, summons: &Summons) -> Result<Ended, Fell> {
                 // The receiver is gone only when the process is ending anyway.
                 drop(told.send(drive(agent)));
             })
-            .map_err(Fell::Runtime)?;
+            .map_err(NoRuntime::from)?;
         let served = Served {
             board: Arc::clone(&board),
             state: State::view(&first.state),
@@ -135,9 +136,6 @@ pub fn always(settings: Settings, summons: &Summons) -> Result<Ended, Fell> {
             readers: Arc::new(Semaphore::new(1)),
         };
         let mut over = over;
-        let mut terminate = signal(SignalKind::terminate()).map_err(Fell::Runtime)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(Fell::Runtime)?;
-        let mut hang_up = signal(SignalKind::hangup()).map_err(Fell::Runtime)?;
         let serving = api::serve(doors, served);
         let reporting = async {
             match reporter {
@@ -182,29 +180,4 @@ fn ask_stop(board: &Board, stop: &AtomicBool) {
     board.herald().stopping();
     stop.store(true, Ordering::Relaxed);
     board.ask_stop();
-}
-
-fn runtime() -> Result<tokio::runtime::Runtime, Fell> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Fell::Runtime)
-}
-
-/// In a single cycle signals are heard by a thread of their own.
-fn listen_for_signals(board: &Arc<Board>, stop: &Arc<AtomicBool>) -> Result<(), Fell> {
-    let (board, stop) = (Arc::clone(board), Arc::clone(stop));
-    let runtime = runtime()?;
-    let listen = move || {
-        runtime.block_on(async {
-            let (Ok(mut terminate), Ok(mut interrupt)) =
-                (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-            else {
-                return;
-            };
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            ask_stop(&board, &stop);
-        });
-    };
-    thread::Builder::new().name("signals".to_owned()).spawn(listen).map(drop).map_err(Fell::Runtime)
 }

@@ -7,6 +7,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use bowline_api::outcome::Outcome;
+use bowline_api::status::Status;
+use tests::agent::until;
 use tests::authority::Authority;
 use tests::nginx::Nginx;
 use tests::workshop::Workshop;
@@ -216,4 +218,55 @@ fn remotes_of_every_kind_are_tried_in_their_order_and_each_failure_is_named() {
     }
     shop.fetch_from(&format!("[{nowhere}, \"{}\"]", nginx.url("/repo")), "timeout = \"20s\"\n");
     shop.once().ended(Outcome::Committed);
+}
+
+#[test]
+fn certificates_that_are_renewed_are_read_without_a_restart() {
+    let shop = prepared();
+    let authority = Authority::new(&shop, "good");
+    authority.issue(&shop, "server", "127.0.0.1");
+    authority.issue(&shop, "known", "web-1");
+    let other = Authority::new(&shop, "other");
+    other.issue(&shop, "client", "web-1");
+    let ask = format!(
+        "ssl_verify_client on;\nssl_client_certificate {};",
+        shop.folder().join("good.ca.pem").display()
+    );
+    let Some(nginx) = Nginx::start_secure(&shop, &ask) else { return };
+    let replace = |name: &str, with: &str| {
+        let aside = shop.folder().join("aside");
+        fs::copy(shop.folder().join(with), &aside).unwrap();
+        fs::rename(aside, shop.folder().join(name)).unwrap();
+    };
+    replace("ca.pem", "other.ca.pem");
+    let own = "clientCert = \"client.cert.pem\"\nclientKey = \"client.key.pem\"\n";
+    nginx.become_source(&shop, &format!("caFile = \"ca.pem\"\n{own}"));
+    let service = shop.serve();
+    let failed_for = |code: &str| {
+        until(code, || service.tell::<Status>("/v1/status").last.is_some_and(|it| it.code == code));
+    };
+    failed_for("tls");
+    replace("ca.pem", "good.ca.pem");
+    service.sync();
+    failed_for("remote-refused");
+    // Half a renewal changes nothing, and is told.
+    replace("client.cert.pem", "known.cert.pem");
+    service.sync();
+    let warned = || {
+        let warnings = service.tell::<Status>("/v1/status").warnings;
+        warnings.iter().any(|it| it.contains("does not go with"))
+    };
+    until("it is told", warned);
+    replace("client.key.pem", "known.key.pem");
+    service.sync();
+    until("the revision is deployed", || shop.on_host("/etc/app.conf").exists());
+    assert!(!warned());
+    // What cannot be used does not take away what could.
+    fs::write(shop.folder().join("ca.pem"), "rubbish").unwrap();
+    publish(&shop, "app two\n");
+    service.sync();
+    until("the merge is deployed", || app(&shop) == "app two\n");
+    let warnings = service.tell::<Status>("/v1/status").warnings;
+    assert!(warnings.iter().any(|it| it.contains("those before stay in force")), "{warnings:?}");
+    assert_eq!(service.stop(), Some(0));
 }

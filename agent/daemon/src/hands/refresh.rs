@@ -1,11 +1,10 @@
-//! Takes up settings and trust file that were changed while the agent runs.
+//! Takes up settings, trust file and certificates that were changed while the agent runs.
 //!
 //! **Invariant:** they change between two cycles, never within one.
 
 use std::sync::Arc;
 
 use bowline_host::failure::chain;
-use bowline_host::repository::fetch::Remotes;
 use bowline_host::service::ServiceManager;
 
 use super::Host;
@@ -13,7 +12,7 @@ use crate::gear;
 use crate::reload::{self, Fresh, Watched};
 
 impl Host {
-    /// Looks whether either file was changed, or reads both because somebody asks for it.
+    /// Looks whether a file was changed, or reads all because somebody asks for it.
     pub(super) fn refresh(&mut self, asked: bool) {
         let now = Watched::look(&self.settings);
         if now == self.watched && !asked {
@@ -42,10 +41,12 @@ impl Host {
             let known = gear::known(&fresh.settings, &self.root, &fresh.trust, fingerprint);
             gear.known = Arc::new(known);
             // Certificates that were replaced are read anew as well.
-            gear.remotes = Remotes::of(&fresh.settings);
+            if let Ok(remotes) = fresh.remotes {
+                gear.remotes = remotes;
+            }
         }
         self.settings = fresh.settings;
-        self.watched = Watched::look(&self.settings);
+        self.watched = fresh.watched;
         tracing::info!("settings are taken up");
     }
 }

@@ -147,8 +147,17 @@ impl Reporter {
     }
 
     pub(super) fn failed(&mut self, failure: &ControlFailure) -> Next {
-        if let ControlFailure::Http(HttpFailure::Tls { .. } | HttpFailure::Trust { .. }) = failure {
-            // Certificates may be renewed meanwhile: the next try reads them again.
+        let is_unheard = |it: &HttpFailure| {
+            matches!(
+                it,
+                HttpFailure::Tls { .. } | HttpFailure::Trust { .. } | HttpFailure::Broken { .. }
+            )
+        };
+        if let ControlFailure::Http(failure) = failure
+            && is_unheard(failure)
+        {
+            // Certificates may be renewed meanwhile: the next try reads them again. A service that does
+            // not want the host's own ends the connection after the handshake.
             self.link = Link::new(&self.control, Arc::clone(&self.stop));
         }
         self.standing.tell(Reporting::Unreachable, Some(chain(failure)));
