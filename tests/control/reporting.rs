@@ -35,6 +35,21 @@ fn a_host_enrols_itself_by_its_token_and_its_records_arrive() {
 }
 
 #[test]
+fn the_page_of_a_deployment_shows_how_long_a_real_agent_took_for_each_phase() {
+    let service = Service::new();
+    let site = Site::with_token(&service);
+    site.merge("first");
+    let cycle = site.shop.once();
+    let id = cycle.ended(Outcome::Committed).deployment.clone().unwrap();
+    let page = service.get(&format!("/deployments/web-1/{id}")).body;
+    for phase in ["fetch", "verify", "plan", "stage", "apply", "commit"] {
+        let row =
+            page.split("<tr>").find(|it| it.starts_with(&format!("<th scope=\"row\">{phase}<")));
+        assert!(row.is_some_and(|it| it.contains("<rect x=\"")), "{phase}: {page}");
+    }
+}
+
+#[test]
 fn settings_by_which_nothing_could_be_sent_are_found_before_the_start() {
     let service = Service::new();
     let check = |site: &Site| {

@@ -30,6 +30,7 @@ use bowline_model::mark::Mark;
 
 use crate::board::Board;
 use crate::cannot_start::{CannotStart, damaged, opening};
+use crate::durations::Durations;
 use crate::gear::{self, Gear};
 use crate::hands::{Host, Run};
 use crate::reload::Loaded;
@@ -108,6 +109,7 @@ pub fn compose(
         post,
         stop,
         allowed: Duration::ZERO,
+        durations: Durations::default(),
         run: if once { Run::Once { recovering } } else { Run::Always },
         ending: None,
         shown: None,

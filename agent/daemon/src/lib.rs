@@ -10,6 +10,7 @@ pub mod herald;
 pub mod errand;
 pub mod events;
 pub mod meters;
+mod durations;
 mod patience;
 pub mod reload;
 pub mod driver;

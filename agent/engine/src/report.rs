@@ -15,7 +15,8 @@ use crate::memory::Memory;
 use crate::plan::lines;
 use crate::transaction::Transaction;
 
-/// The record of a finished transaction. Sequence, predecessor and time are set when it is kept.
+/// The record of a finished transaction. Sequence, predecessor, time and durations are set when it
+/// is kept.
 pub(crate) fn record_of(memory: &Memory, tx: &Transaction, outcome: Outcome) -> Record {
     let why = why_of(tx);
     let mut by_kind: BTreeMap<String, u64> = BTreeMap::new();

@@ -221,7 +221,8 @@ impl Host {
     }
 
     /// Keeps a record; the journal of a recorded transaction is no longer needed.
-    pub(super) fn keep_record(&mut self, record: Record) -> Result<Event, Halt> {
+    pub(super) fn keep_record(&mut self, mut record: Record) -> Result<Event, Halt> {
+        record.durations = self.durations.so_far(clock::since_boot());
         let is_deployment = !record.deployment.is_empty();
         let stranded = record.outcome == bowline_api::outcome::Outcome::Stranded;
         let kept = or_tell!(self.gear()?.records.append(record));

@@ -18,7 +18,7 @@ use std::time::Duration;
 use bowline_api::ask::{Rehearsal, event};
 use bowline_api::cycle::PlanView;
 use bowline_engine::ending::Ending;
-use bowline_engine::phase::{Effect, Event, Failure, Turn, Weight};
+use bowline_engine::phase::{Ear, Effect, Event, Failure, Turn, Weight};
 use bowline_host::clean::{self, Ended};
 use bowline_host::door::clock;
 use bowline_host::door::root::Root;
@@ -39,6 +39,7 @@ use tokio::sync::oneshot::Sender;
 use crate::board::Board;
 use crate::cannot_start::CannotStart;
 use crate::driver::{Halt, Hands};
+use crate::durations::Durations;
 use crate::gear::Gear;
 use crate::patience::allowance;
 use crate::reload::Watched;
@@ -73,6 +74,7 @@ pub struct Host {
     pub(crate) stop: Arc<AtomicBool>,
     pub(crate) run: Run,
     pub(crate) allowed: Duration,
+    pub(crate) durations: Durations,
     pub(crate) ending: Option<Box<Ending>>,
     pub(crate) shown: Option<PlanView>,
     pub(crate) rehearsal: Option<Sender<Rehearsal>>,
@@ -161,7 +163,15 @@ impl Hands for Host {
         let stops = self.board.is_stopping() && !rests;
         self.allowed = allowance(&effect, &self.settings);
         self.board.herald().beat(self.allowed);
+        if matches!(effect, Effect::Rest { ear: Ear::Open, .. }) {
+            self.durations.begin();
+        }
         let done = if stops { Err(Halt::Stop) } else { self.carry_out(effect) };
+        if rests {
+            self.durations.skip(clock::since_boot());
+        } else {
+            self.durations.spend(clock::since_boot());
+        }
         if let (Err(Halt::Stop), false, Some(journal)) = (&done, rests, &mut self.journal) {
             // So that the next start does not take it for a crash.
             journal.append(&[Mark::Stopped]).map_err(|error| fatal(&error))?;
@@ -171,6 +181,7 @@ impl Hands for Host {
 
     fn watch(&mut self, turn: &Turn) {
         let word = turn.state.phase.word();
+        self.durations.enter(word, clock::since_boot());
         let mut is_new = false;
         self.board.tell(|status| {
             is_new = status.phase != word;
