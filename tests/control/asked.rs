@@ -14,7 +14,9 @@ fn whatever_is_asked_is_answered_as_described() {
     let program = std::env::var_os("BOWLINE_SCHEMATHESIS").unwrap_or("schemathesis".into());
     if Command::new(&program).arg("--version").output().is_err() {
         assert!(std::env::var_os("BOWLINE_CI").is_none(), "schemathesis is missing");
-        println!("left out: schemathesis is missing (PyPI has it; tests/control/requirements.txt says which version)");
+        println!(
+            "left out: schemathesis is missing (PyPI has it; tests/control/requirements.txt says which version)"
+        );
         return;
     }
     let service = Service::new();

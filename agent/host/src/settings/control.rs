@@ -8,7 +8,7 @@ use bowline_model::byte_size::ByteSize;
 
 use super::{BadSettings, Place, fragment};
 use crate::http::tls::{Identity, Trust};
-use crate::http::{Address, BadAddress, Proxy};
+use crate::http::{Address, BadAddress, Proxy, Scheme};
 
 /// Room for two segments of the record log: one that is written, and one that is sent.
 const SPOOL_BYTES_MIN: u64 = 8 << 20;
@@ -58,9 +58,16 @@ impl Place<'_> {
                 return Err(self.bad("control.clientCert", what));
             }
         };
+        let url = Address::parse(url).map_err(bad("control.url"))?;
+        let token_file = path(&written.token_file);
+        // Whoever hears the token before the service does may have the host's name.
+        if token_file.is_some() && url.scheme() == Scheme::Http && !url.is_loopback() {
+            let what = "the token would go over the network in the clear: use https".to_owned();
+            return Err(self.bad("control.url", what));
+        }
         Ok(Some(Control {
-            url: Address::parse(url).map_err(bad("control.url"))?,
-            token_file: path(&written.token_file),
+            url,
+            token_file,
             ca_file: path(&written.ca_file),
             identity,
             proxy: self.proxy("control.proxy", (&written.proxy, &written.proxy_login_file))?,

@@ -348,6 +348,10 @@ mod tests {
             ("[source]\nurl = \"a\"\n[control]\nurl = \"control:9480\"\n", "control.url"),
             ("[source]\nurl = \"a\"\n[control]\nspool = \"1MiB\"\n", "control.spool"),
             (
+                "[source]\nurl = \"a\"\n[control]\nurl = \"http://c\"\ntokenFile = \"t\"\n",
+                "control.url",
+            ),
+            (
                 "[source]\nurl = \"a\"\n[control]\nurl = \"http://c\"\nclientKey = \"k\"\n",
                 "control.clientCert",
             ),
