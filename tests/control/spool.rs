@@ -2,8 +2,11 @@
 
 use std::fs;
 
+use bowline_api::cycle::Cycle;
 use bowline_api::outcome::Outcome;
 use bowline_api::status::{Reporting, Status};
+
+use tests::agent::until;
 
 use crate::service::Service;
 use crate::site::{Site, until_all_is_there, until_it_is};
@@ -37,6 +40,43 @@ fn below_the_limit_nothing_is_lost_however_long_control_was_away() {
 }
 
 #[test]
+fn people_hear_of_a_spool_that_is_nearly_full_while_nothing_is_lost_yet() {
+    let mut service = Service::new();
+    let site = Site::told(&service, "spool = \"8MiB\"\n");
+    site.give(&service.token("web-1", &[]));
+    service.stay();
+    service.stop();
+    // Three quarters of it: two thirds of a mebibyte each.
+    site.age(9, &"x".repeat(500 << 10));
+    let told = site.shop.once();
+    let warned = |it: &Cycle| it.warnings.iter().any(|it| it.contains("% of control.spool"));
+    assert!(!warned(told.ended(Outcome::Committed)), "{told:?}");
+    site.age(2, &"x".repeat(400 << 10));
+    let told = site.shop.once();
+    assert!(warned(told.ended(Outcome::Unchanged)), "{told:?}");
+    let agent = site.shop.serve();
+    let status = || agent.tell::<Status>("/v1/status");
+    let warned = || status().warnings.iter().any(|it| it.contains("% of control.spool"));
+    until("it is told", warned);
+    let page = agent.answer("/metrics").1;
+    let figure = |name: &str| {
+        let line = page.lines().find_map(|it| it.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("{name} is not in {page}")).parse::<u64>().unwrap()
+    };
+    let waiting = kept(&site);
+    assert_eq!(figure("bowline_spool_waiting_records"), site.written());
+    // A full segment counts as such, whatever did not fit its end.
+    assert!(figure("bowline_spool_waiting_bytes").abs_diff(waiting) < 1 << 20, "{waiting}: {page}");
+    assert_eq!(figure("bowline_spool_limit_bytes"), 8 << 20);
+    assert_eq!(figure("bowline_spool_dropped_records_total"), 0);
+    service.start();
+    agent.sync();
+    until_all_is_there(&agent, &service);
+    assert!(!warned() && status().control.unwrap().waiting_bytes == 0, "{:?}", status());
+    assert_eq!(agent.stop(), Some(0));
+}
+
+#[test]
 fn beyond_the_limit_the_oldest_go_and_log_status_and_control_tell_it() {
     let mut service = Service::new();
     let site = Site::told(&service, "spool = \"8MiB\"\n");
@@ -52,6 +92,7 @@ fn beyond_the_limit_the_oldest_go_and_log_status_and_control_tell_it() {
     let told = site.shop.once();
     told.ended(Outcome::Committed);
     assert!(told.said.contains("control.spool is full"), "{}", told.said);
+    assert_eq!(told.said.matches("the spool is nearly full").count(), 1, "{}", told.said);
     assert!(kept(&site) <= 8 << 20, "{}", kept(&site));
     service.start();
     let agent = site.shop.serve();

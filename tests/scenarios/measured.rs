@@ -66,7 +66,15 @@ fn the_linter_finds_nothing_and_a_real_prometheus_scrapes_the_outcome() {
         return;
     }
     let (shop, address) = listening();
+    let settings = shop.folder().join("agent.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    // Nobody is there: what waits for it is measured all the same.
+    fs::write(settings, text + "[control]\nurl = \"http://127.0.0.1:9\"\n").unwrap();
     let service = shop.serve();
+    let waits = "bowline_spool_waiting_records 1";
+    until("what waits is measured", || {
+        get(&address, "/metrics").is_some_and(|it| it.contains(waits))
+    });
     let ended = "bowline_last_outcome{outcome=\"unchanged\"} 1";
     until("a cycle is measured", || get(&address, "/metrics").is_some_and(|it| it.contains(ended)));
     let page = get(&address, "/metrics").unwrap();
@@ -94,6 +102,7 @@ fn the_linter_finds_nothing_and_a_real_prometheus_scrapes_the_outcome() {
     let last = "bowline_last_outcome%7Boutcome%3D%22unchanged%22%7D";
     until("Prometheus has the sample", || sample(last, "1"));
     until("the generation is there too", || sample("bowline_generation", "1"));
+    assert!(sample("bowline_spool_acked_sequence", "0"));
     assert!(sample("bowline_ready", "1") && sample("bowline_paused", "0"));
     assert_eq!(service.stop(), Some(0));
 }
@@ -108,7 +117,11 @@ fn figures_move_with_what_happens_and_their_labels_stay_few() {
             page.lines().find_map(|it| it.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned));
         line.unwrap_or_else(|| panic!("{name} is not in {page}")).parse::<f64>().unwrap()
     };
-    until("the first cycle is over", || figure("bowline_polls_total") >= 1.0);
+    let polls =
+        |result: &str| figure(&format!("bowline_polls_total{{result=\"{result}\"}}")) as i64;
+    until("the first cycle is over", || polls("unchanged") == 1);
+    assert_eq!((polls("changed"), polls("failed")), (0, 0));
+    let before = figure("bowline_fetched_bytes_total");
     assert_eq!(figure("bowline_quarantined_changes") as i64, 0);
     shop.write(
         "apps/bad.yaml",
@@ -117,6 +130,8 @@ fn figures_move_with_what_happens_and_their_labels_stay_few() {
     shop.commit("bad");
     let said = shop.bowline(&["sync", "--wait"]);
     assert_eq!(said.0, 1, "{said:?}");
+    assert_eq!((polls("changed"), polls("failed")), (1, 0));
+    assert!(figure("bowline_fetched_bytes_total") > before);
     assert_eq!(figure("bowline_cycles_total{outcome=\"reverted\"}") as i64, 1);
     assert_eq!(figure("bowline_last_outcome{outcome=\"reverted\"}") as i64, 1);
     assert_eq!(figure("bowline_last_outcome{outcome=\"unchanged\"}") as i64, 0);
@@ -125,6 +140,10 @@ fn figures_move_with_what_happens_and_their_labels_stay_few() {
     assert!(figure("bowline_phase_seconds_total{phase=\"revert\"}") > 0.0);
     assert_eq!(shop.bowline(&["pause", "--reason", "x"]).0, 0);
     assert_eq!(figure("bowline_paused") as i64, 1);
+    assert_eq!(shop.bowline(&["resume"]).0, 0);
+    fs::rename(shop.repo(), shop.folder().join("away")).unwrap();
+    service.sync();
+    until("a poll failed", || polls("failed") >= 1);
     let page = get(&address, "/metrics").unwrap();
     assert!(page.lines().count() < 150, "{page}");
     assert_eq!(service.stop(), Some(0));

@@ -201,6 +201,34 @@ fn who_went_back_and_cannot_go_on_is_never_ready() {
     assert!(told("EXTEND_TIMEOUT_USEC=") && !told("READY=1"), "{:#?}", manager.heard);
 }
 
+#[test]
+fn nobody_is_ready_who_cannot_keep_yet_what_is_decided() {
+    let shop = settled("");
+    let endless = probe("[/bin/true]")
+        .replace("soak: 0s", "soak: 10m")
+        .replace("deadline: 100ms", "deadline: 5s");
+    shop.write("apps/more.yaml", format!("{}{endless}", file("more", "/etc/more", "more\n")));
+    shop.commit("more");
+    let running = shop.begin();
+    until("the change soaks", || shop.on_host("/etc/more").exists());
+    running.kill();
+    // Nothing can be written beside the ledger.
+    let obstacle = shop.state().join("ledger.json.new");
+    fs::create_dir(&obstacle).unwrap();
+    let mut manager = Manager::new(&shop);
+    let service = manager.start(&shop, "0");
+    let not_kept = || {
+        let last = service.tell::<Status>("/v1/status").last;
+        last.is_some_and(|it| it.reason == "StateNotKept")
+    };
+    until("it is told", not_kept);
+    manager.until("STATUS=failed");
+    assert!(!manager.heard.iter().any(|it| it.contains("READY=1")), "{:#?}", manager.heard);
+    fs::remove_dir(&obstacle).unwrap();
+    manager.until("READY=1");
+    assert_eq!(service.stop(), Some(0));
+}
+
 /// Has the journal's socket in a namespace of its own lead to `j.sock` here.
 const OWN_JOURNAL: &str = "mount -t tmpfs journal /run && mkdir -p /run/systemd/journal && \
                            ln -s \"$PWD/j.sock\" /run/systemd/journal/socket && exec \"$@\"";

@@ -62,8 +62,9 @@ impl Board {
     pub fn status(&self) -> Status {
         let mut status = lock(&self.status).clone();
         status.warnings.extend(lock(&self.notes).iter().cloned());
-        let warning = status.control.as_ref().and_then(Control::warning);
-        status.warnings.extend(warning);
+        let control = status.control.as_ref();
+        let told = [control.and_then(Control::warning), control.and_then(Control::spool_warning)];
+        status.warnings.extend(told.into_iter().flatten());
         status
     }
 

@@ -8,6 +8,31 @@ use std::time::Duration;
 
 use bowline_api::outcome::Outcome;
 
+/// What came of asking the remotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Polled {
+    /// The branch names another commit than before.
+    Changed,
+    /// It names the same.
+    Unchanged,
+    /// None of them answered well.
+    Failed,
+}
+
+impl Polled {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Changed, Self::Unchanged, Self::Failed];
+
+    /// The word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Unchanged => "unchanged",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// Counters since the start.
 #[derive(Debug, Default)]
 pub struct Meters {
@@ -17,8 +42,10 @@ pub struct Meters {
 /// What was counted.
 #[derive(Debug, Clone, Default)]
 pub struct Counts {
-    /// Times that the remote was asked.
-    pub polls: u64,
+    /// Times that the remotes were asked, by what came of it.
+    pub polls: BTreeMap<&'static str, u64>,
+    /// Bytes that remotes sent.
+    pub fetched_bytes: u64,
     /// Cycles by how they ended, and when one last did, in seconds since 1970.
     pub cycles: BTreeMap<&'static str, (u64, i64)>,
     /// Phases by their word: how often, and how long in all.
@@ -39,9 +66,11 @@ impl Meters {
         }
     }
 
-    /// The remote is asked.
-    pub fn poll(&self) {
-        self.lock().polls += 1;
+    /// The remotes were asked, and sent so many bytes.
+    pub fn poll(&self, polled: Polled, bytes: u64) {
+        let mut counts = self.lock();
+        *counts.polls.entry(polled.word()).or_default() += 1;
+        counts.fetched_bytes = counts.fetched_bytes.saturating_add(bytes);
     }
 
     /// A cycle ended.

@@ -86,7 +86,7 @@ pub fn once(loaded: Loaded, signals: Signals) -> Result<Ended, Fell> {
     let mut ended = drive(agent)?;
     if let (Ended::Cycle(cycle), Some(reporter)) = (&mut ended, reporter) {
         let told = runtime()?.block_on(reporter.run_once()).map_err(Fell::Halt)?;
-        cycle.warnings.extend(told.warning());
+        cycle.warnings.extend(told.warning().into_iter().chain(told.spool_warning()));
     }
     Ok(ended)
 }

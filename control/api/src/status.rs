@@ -56,6 +56,15 @@ pub struct Control {
     pub acked: u64,
     /// Records that it has not acknowledged.
     pub waiting: u64,
+    /// About how many bytes those are.
+    #[serde(default)]
+    pub waiting_bytes: u64,
+    /// How many bytes of records the host keeps.
+    #[serde(default)]
+    pub spool_bytes: u64,
+    /// Records that were dropped before it acknowledged them, since the agent's start.
+    #[serde(default)]
+    pub dropped: u64,
     /// Since when it stands so, RFC 3339.
     pub since: String,
     /// What went wrong last; `None` when nothing did since records were taken.
@@ -100,7 +109,25 @@ impl Reporting {
     }
 }
 
+/// Beyond this part of what is kept, in hundredths, people hear of it: early enough to do something.
+const NEARLY_FULL_PERCENT: u64 = 80;
+
 impl Control {
+    /// What a person should know of records that will soon be lost, if anything.
+    pub fn spool_warning(&self) -> Option<String> {
+        let percent = self.waiting_bytes.saturating_mul(100).checked_div(self.spool_bytes)?;
+        (percent >= NEARLY_FULL_PERCENT).then(|| {
+            format!(
+                "records that wait for control at {} fill {} % of control.spool ({} of {} bytes): beyond it \
+                 the oldest are dropped",
+                self.url,
+                percent.min(100),
+                self.waiting_bytes,
+                self.spool_bytes
+            )
+        })
+    }
+
     /// What a person should know of it, if anything.
     pub fn warning(&self) -> Option<String> {
         if matches!(self.state, Reporting::Starting | Reporting::Reporting) {

@@ -5,14 +5,14 @@
 use std::fmt::{Arguments, Display, Write as _};
 
 use bowline_api::outcome::Outcome;
-use bowline_api::status::Status;
+use bowline_api::status::{Control, Status};
 use bowline_host::door::clock;
 use hyper::StatusCode;
 use jiff::Timestamp;
 
 use super::answer::{Answer, text};
 use crate::board::Board;
-use crate::meters::Counts;
+use crate::meters::{Counts, Polled};
 
 /// The media type of the text format.
 const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -21,7 +21,11 @@ pub(super) fn answer(board: &Board) -> Answer {
     let mut page = Page::default();
     of_process(&mut page, board);
     of_cycles(&mut page, &board.status(), &board.meters().counts());
-    of_host(&mut page, &board.status());
+    let status = board.status();
+    of_host(&mut page, &status);
+    if let Some(control) = &status.control {
+        of_spool(&mut page, control);
+    }
     text(StatusCode::OK, MEDIA_TYPE, page.text)
 }
 
@@ -41,7 +45,13 @@ fn of_process(page: &mut Page, board: &Board) {
 }
 
 fn of_cycles(page: &mut Page, status: &Status, counts: &Counts) {
-    page.one("polls_total", "counter", "Times that the remote was asked.", &counts.polls);
+    page.head("polls_total", "counter", "Times that the remotes were asked, by what came of it.");
+    for polled in Polled::ALL.map(Polled::word) {
+        let times = counts.polls.get(polled).copied().unwrap_or_default();
+        page.line("polls_total", &[("result", &polled)], &times);
+    }
+    let help = "Bytes that remotes sent, without the heads of HTTP.";
+    page.one("fetched_bytes_total", "counter", help, &counts.fetched_bytes);
     let of = |it: Outcome| counts.cycles.get(it.word()).copied().unwrap_or_default();
     page.head("cycles_total", "counter", "Cycles by how they ended.");
     for outcome in Outcome::ALL {
@@ -87,6 +97,20 @@ fn of_host(page: &mut Page, status: &Status) {
     let barred = status.quarantine.len();
     page.one("quarantined_changes", "gauge", "Changes that are not tried again.", &barred);
     page.one("warnings", "gauge", "Warnings in the status.", &status.warnings.len());
+}
+
+/// The records that are for the control service; nothing where none is named.
+fn of_spool(page: &mut Page, control: &Control) {
+    let help = "Records that the control service has not acknowledged.";
+    page.one("spool_waiting_records", "gauge", help, &control.waiting);
+    let help = "About how many bytes those are.";
+    page.one("spool_waiting_bytes", "gauge", help, &control.waiting_bytes);
+    let help = "How many bytes of records are kept: control.spool.";
+    page.one("spool_limit_bytes", "gauge", help, &control.spool_bytes);
+    let help = "The newest record that the control service acknowledged.";
+    page.one("spool_acked_sequence", "gauge", help, &control.acked);
+    let help = "Records that were dropped unacknowledged, since the start.";
+    page.one("spool_dropped_records_total", "counter", help, &control.dropped);
 }
 
 /// A time of the status, in seconds since 1970.

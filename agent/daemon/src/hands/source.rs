@@ -20,6 +20,7 @@ use super::failures::{failure, told};
 use crate::board::Board;
 use crate::driver::Halt;
 use crate::gear::Gear;
+use crate::meters::Polled;
 use crate::patience::{of_proof, of_survey};
 
 /// The steps of `done` that failed become an event, the others go on.
@@ -88,12 +89,20 @@ impl Host {
         let most = usize::try_from(known.trust.limits.commits_per_walk).unwrap_or(usize::MAX);
         let tip = match means {
             Means::Remote => {
-                board.meters().poll();
                 let limits = FetchLimits {
                     bytes: known.trust.limits.pack_bytes.as_bytes(),
                     timeout: settings.fetch_timeout,
                 };
-                or_tell!(repository.fetch(remotes, &settings.ref_name, &limits, stop))
+                // What cannot be read is replaced by what is fetched.
+                let before = repository.local_tip().ok().flatten();
+                let fetched = repository.fetch(remotes, &settings.ref_name, &limits, stop);
+                let polled = match &fetched {
+                    Ok(tip) if before.as_ref() == Some(tip) => Polled::Unchanged,
+                    Ok(_) => Polled::Changed,
+                    Err(_) => Polled::Failed,
+                };
+                board.meters().poll(polled, remotes.take_received());
+                or_tell!(fetched)
             }
             // Without a tip there is only what was verified: the walk begins and ends there.
             Means::Local => or_tell!(repository.local_tip()).unwrap_or(*from),

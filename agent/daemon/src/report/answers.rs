@@ -77,7 +77,7 @@ impl Reporter {
         self.pace.reset();
         self.go_on_behind(acked);
         self.standing.tell(Reporting::Reporting, None);
-        self.standing.count(acked, letters.kept);
+        self.standing.count(acked, letters.kept, &self.outbox);
         Next::Again
     }
 

@@ -103,7 +103,7 @@ impl Reporter {
             file,
             link: Link::new(&control, Arc::clone(&stop)),
             stop,
-            standing: Standing::begin(Arc::clone(board), url),
+            standing: Standing::begin(Arc::clone(board), url, Arc::clone(post.spool())),
             pace: Pace::default(),
             acked: known.unwrap_or_default(),
             most: if known.is_some() { MOST } else { FIRST_MOST },
@@ -149,7 +149,7 @@ impl Reporter {
                         return;
                     }
                     let kept = self.letters.borrow_and_update().as_ref().map_or(0, |it| it.kept);
-                    self.standing.count(self.acked, kept);
+                    self.standing.count(self.acked, kept, &self.outbox);
                 }
             }
         }
@@ -175,7 +175,7 @@ impl Reporter {
 
     /// One request, or the word that none is needed.
     async fn step(&mut self, letters: &Letters) -> Result<Next, Halt> {
-        self.standing.count(self.acked, letters.kept);
+        self.standing.count(self.acked, letters.kept, &self.outbox);
         if !self.is_settled {
             if let Err(error) = self.outbox.settle() {
                 return self.unreadable(&error);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use bowline_model::digest::Sha256;
 
 use super::RecordFailure;
-use super::segments::{LINE_BYTES_MAX, first_seq, numbers, path_of};
+use super::segments::{LINE_BYTES_MAX, SEGMENT_BYTES_MAX, first_seq, numbers, path_of};
 use crate::door::{barrier, files};
 
 /// How much a parcel holds.
@@ -97,6 +97,21 @@ impl Outbox {
         let found = Self::of(&self.folder).after(seq.saturating_sub(1), seq, one)?;
         let line = found.filter(|it| it.first == seq).map(|it| it.body);
         Ok(line.map(|it| Sha256::of(it.strip_suffix(b"\n").unwrap_or(&it))))
+    }
+
+    /// How many bytes lie behind a sequence, as good as that is known without reading them: a segment
+    /// that is followed by another counts as full.
+    pub fn bytes_behind(&self, acked: u64) -> Result<u64, RecordFailure> {
+        let here = self.place.filter(|it| it.seq == acked + 1);
+        let place = match here {
+            Some(place) => Some(place),
+            None => self.seek(acked + 1)?,
+        };
+        let newest = numbers(&self.folder)?.last().copied();
+        let (Some(place), Some(newest)) = (place, newest) else { return Ok(0) };
+        let between = newest.saturating_sub(place.number).saturating_mul(SEGMENT_BYTES_MAX);
+        let last = files::length(&path_of(&self.folder, newest))?;
+        Ok((between + last).saturating_sub(place.offset))
     }
 
     /// The whole lines from a place on.

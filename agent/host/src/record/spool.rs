@@ -18,6 +18,9 @@ pub struct Spool {
     bytes: u64,
     /// Everything up to here is elsewhere as well; the largest number where nobody wants it.
     acked: AtomicU64,
+    /// Records that went unacknowledged, and up to where that was counted.
+    dropped: AtomicU64,
+    dropped_up_to: AtomicU64,
 }
 
 impl Default for Spool {
@@ -29,17 +32,28 @@ impl Default for Spool {
 impl Spool {
     /// Of records that nobody waits for.
     pub fn of_nobody(bytes: u64) -> Self {
-        Self { bytes, acked: AtomicU64::new(u64::MAX) }
+        Self::acknowledged(bytes, u64::MAX)
     }
 
     /// Of records that are sent on, and were acknowledged up to a sequence.
     pub fn acknowledged(bytes: u64, acked: u64) -> Self {
-        Self { bytes, acked: AtomicU64::new(acked) }
+        let [dropped, dropped_up_to] = [0, 0].map(AtomicU64::new);
+        Self { bytes, acked: AtomicU64::new(acked), dropped, dropped_up_to }
     }
 
     /// Hears how far records were acknowledged.
     pub fn acknowledge(&self, acked: u64) {
         self.acked.store(acked, Ordering::Relaxed);
+    }
+
+    /// How many bytes are kept at most.
+    pub fn limit(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Records that were dropped since the start, and that nobody had acknowledged.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
     }
 
     /// Segments that are kept.
@@ -51,6 +65,9 @@ impl Spool {
     pub(super) fn drop_up_to(&self, seq: u64) {
         let acked = self.acked.load(Ordering::Relaxed);
         if seq > acked {
+            let counted = self.dropped_up_to.fetch_max(seq, Ordering::Relaxed);
+            let lost = seq.saturating_sub(counted.max(acked));
+            self.dropped.fetch_add(lost, Ordering::Relaxed);
             tracing::error!(
                 from = acked + 1,
                 up_to = seq,

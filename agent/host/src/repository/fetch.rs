@@ -36,7 +36,9 @@ impl Repository {
             let now = clock::since_boot();
             let deadline = now + end.saturating_sub(now) / others;
             let watch = Watch::over(shown(url), limits, deadline, stop);
-            match self.fetch_one(sources, url, reference, &watch) {
+            let fetched = self.fetch_one(sources, url, reference, &watch);
+            sources.count(watch.bytes());
+            match fetched {
                 Ok(tip) => return Ok(object_id(tip)),
                 Err(failure) => failures.push(failure),
             }

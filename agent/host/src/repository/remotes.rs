@@ -36,6 +36,8 @@ pub struct Remotes {
     trusts: OnceCell<[Trust; 2]>,
     /// Notes that could not be brought, and when.
     left: Cell<Option<(Oid, Duration)>>,
+    /// Bytes of answers that nobody has asked about yet.
+    received: Cell<u64>,
 }
 
 impl Remotes {
@@ -46,7 +48,8 @@ impl Remotes {
 
     /// Remotes that are reached by some means.
     pub fn by(urls: Vec<String>, access: Access) -> Self {
-        Self { urls, access, trusts: OnceCell::new(), left: Cell::new(None) }
+        let (left, received) = (Cell::new(None), Cell::new(0));
+        Self { urls, access, trusts: OnceCell::new(), left, received }
     }
 
     /// Whether they can be fetched from, whatever is there now. Gives the first that cannot.
@@ -113,6 +116,16 @@ impl Remotes {
             Ok(Address::Web(address)) if is_protected(&address) => Some(address),
             _ => None,
         })
+    }
+
+    /// Counts bytes that were received.
+    pub(super) fn count(&self, bytes: u64) {
+        self.received.set(self.received.get().saturating_add(bytes));
+    }
+
+    /// How many bytes came since this was last asked: objects and lists, without the heads of HTTP.
+    pub fn take_received(&self) -> u64 {
+        self.received.take()
     }
 
     /// Whether it is worth while to bring these notes.
