@@ -6,15 +6,17 @@ use bowline_api::enrolment::KeyState;
 use bowline_api::outcome::Outcome;
 use bowline_control::store::sqlite::Sqlite;
 use bowline_control::store::{
-    Appended, Batch, Break, Claimant, Decided, Decision, Entry, Found, Named, NewToken, Newest,
-    Picked, Store, Wanted,
+    Appended, Break, Decision, Found, Named, Newest, Picked, Store, Wanted,
 };
 use bowline_fleet::claim::Denied;
 use bowline_model::digest::Sha256;
-use bowline_model::envelope::{Envelope, EnvelopeSignature};
-use bowline_trust::dsse;
 
-use crate::host::blank;
+use crate::chain::{Chain, append, claimant, envelopes, hosts, person, token, wait};
+use crate::decisions::{
+    a_chain_goes_on_where_a_person_says, a_fork_is_an_alarm_for_each_story, a_merge_lets_a_key_in,
+    a_retired_host_is_shown_and_not_counted, a_second_key_is_decided_about_once,
+    faults_beyond_the_limit_are_counted,
+};
 use crate::service::Folder;
 
 /// One case.
@@ -26,7 +28,11 @@ const CASES: &[(&str, Case)] = &[
     ("records are kept once and in order", records_are_kept_once_and_in_order),
     ("envelopes come back byte for byte", envelopes_come_back_byte_for_byte),
     ("what comes before a break is kept", what_comes_before_a_break_is_kept),
-    ("a fork is an alarm for each place", a_fork_is_an_alarm_for_each_place),
+    ("a fork is an alarm for each story", a_fork_is_an_alarm_for_each_story),
+    ("faults beyond the limit are counted", faults_beyond_the_limit_are_counted),
+    ("a chain goes on where a person says", a_chain_goes_on_where_a_person_says),
+    ("a retired host is shown and not counted", a_retired_host_is_shown_and_not_counted),
+    ("a merge lets a key in", a_merge_lets_a_key_in),
     ("a key that does not count keeps nothing", a_key_that_does_not_count_keeps_nothing),
     ("a host runs what its newest record says", a_host_runs_what_its_newest_record_says),
     ("lists are cut and go on", lists_are_cut_and_go_on),
@@ -68,96 +74,6 @@ fn sqlite_on_disk_keeps_everything_over_a_restart() {
     assert!(matches!(append(&store, chain.key, &[next]), Appended::Kept { taken: 1, .. }));
 }
 
-/// Runs one call to its end.
-fn wait<T>(call: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(call)
-}
-
-fn append(store: &dyn Store, key: i64, entries: &[Entry]) -> Appended {
-    wait(store.append(Batch { key, entries: entries.to_vec() }, 7)).unwrap()
-}
-
-fn hosts(store: &dyn Store) -> Vec<bowline_api::fleet::Host> {
-    wait(store.hosts(Picked::default(), Named { limit: 100, after: None })).unwrap().items
-}
-
-fn envelopes(store: &dyn Store, key: i64) -> Vec<Vec<u8>> {
-    wait(store.envelopes(key, 0, 1000)).unwrap()
-}
-
-fn claimant(host: &str, key: u8, token: &[u8]) -> Claimant {
-    Claimant {
-        host: host.to_owned(),
-        public: [key; 32],
-        fingerprint: format!("SHA256:{key}"),
-        token: Sha256::of(token),
-    }
-}
-
-fn token(store: &dyn Store, host: &str, word: &[u8], until: i64) {
-    let token = NewToken { digest: Sha256::of(word), made: 0, until };
-    wait(store.make_token(host.to_owned(), token)).unwrap();
-}
-
-/// A key's records in the making.
-struct Chain {
-    host: String,
-    key: i64,
-    number: u8,
-    seq: u64,
-    prev: String,
-}
-
-impl Chain {
-    /// Of a host with a key of its own.
-    fn of(store: &dyn Store, host: &str) -> Self {
-        let number = 1 + u8::try_from(hosts(store).len()).unwrap();
-        token(store, host, host.as_bytes(), 10);
-        let state = wait(store.claim(claimant(host, number, host.as_bytes()), 1)).unwrap();
-        assert_eq!(state, Ok(KeyState::Enrolled));
-        let key = wait(store.key(format!("SHA256:{number}"))).unwrap().unwrap();
-        assert_eq!((key.host.as_str(), key.public), (host, [number; 32]));
-        Self { host: host.to_owned(), key: key.id, number, seq: 0, prev: "0".repeat(64) }
-    }
-
-    fn next(&mut self, commit: &str, outcome: Outcome) -> Entry {
-        self.after(commit, None, outcome)
-    }
-
-    fn after(&mut self, commit: &str, base: Option<&str>, outcome: Outcome) -> Entry {
-        self.seq += 1;
-        let entry = self.story(commit, base, outcome);
-        self.prev = entry.digest.to_string();
-        entry
-    }
-
-    /// What the chain's newest place says, told so.
-    fn story(&self, commit: &str, base: Option<&str>, outcome: Outcome) -> Entry {
-        let mut record = blank(&self.host, &format!("d{}", self.seq));
-        (record.seq, record.prev, record.outcome) = (self.seq, self.prev.clone(), outcome);
-        record.at = "2026-11-01T00:00:00Z".to_owned();
-        record.revision = Some(format!("main@sha1:{commit}"));
-        record.base = base.map(|it| format!("main@sha1:{it}"));
-        let payload = serde_json::to_vec(&record).unwrap();
-        let signature = [self.number; 64];
-        let digest = Sha256::of(&self.line(&payload, signature));
-        Entry { record, payload, signature, digest }
-    }
-
-    fn line(&self, payload: &[u8], signature: [u8; 64]) -> Vec<u8> {
-        let mut line = dsse::write(&Envelope {
-            payload_type: bowline_api::record::PAYLOAD_TYPE.to_owned(),
-            payload: payload.to_vec(),
-            signatures: vec![EnvelopeSignature {
-                key_id: Some(format!("SHA256:{}", self.number)),
-                sig: signature.to_vec(),
-            }],
-        });
-        line.pop();
-        line
-    }
-}
-
 fn a_token_counts_once(store: &dyn Store) {
     token(store, "a", b"t", 10);
     let claim = |key, word: &[u8], now| wait(store.claim(claimant("a", key, word), now)).unwrap();
@@ -167,29 +83,6 @@ fn a_token_counts_once(store: &dyn Store) {
     assert_eq!(claim(1, b"t", 9), Ok(KeyState::Enrolled));
     assert_eq!(claim(1, b"t", 99), Ok(KeyState::Enrolled));
     assert_eq!(claim(2, b"t", 9), Err(Denied::Used));
-}
-
-fn a_second_key_is_decided_about_once(store: &dyn Store) {
-    let first = Chain::of(store, "a");
-    let decide = |key: u8, decision| {
-        wait(store.decide("a".to_owned(), format!("SHA256:{key}"), decision, 5)).unwrap()
-    };
-    for (key, decision) in [(2, Decision::Refuse), (3, Decision::Approve)] {
-        token(store, "a", &[key], 10);
-        let state = wait(store.claim(claimant("a", key, &[key]), 1)).unwrap();
-        assert_eq!(state, Ok(KeyState::Pending));
-        let expected = match decision {
-            Decision::Approve => KeyState::Enrolled,
-            Decision::Refuse => KeyState::Refused,
-        };
-        assert_eq!(decide(key, decision), Decided::Done(expected));
-        assert_eq!(decide(key, Decision::Approve), Decided::NotPending(expected));
-    }
-    assert_eq!(decide(9, Decision::Approve), Decided::NoSuchKey);
-    assert_eq!(decide(first.number, Decision::Approve), Decided::NotPending(KeyState::Retired));
-    let states: Vec<_> =
-        wait(store.host("a".to_owned())).unwrap().unwrap().keys.iter().map(|it| it.state).collect();
-    assert_eq!(states, [KeyState::Retired, KeyState::Refused, KeyState::Enrolled]);
 }
 
 fn records_are_kept_once_and_in_order(store: &dyn Store) {
@@ -236,31 +129,11 @@ fn what_comes_before_a_break_is_kept(store: &dyn Store) {
     assert_eq!((hosts(store)[0].seq, hosts(store)[0].alarms), (4, 0));
 }
 
-fn a_fork_is_an_alarm_for_each_place(store: &dyn Store) {
-    let mut chain = Chain::of(store, "a");
-    let first = chain.next("c0ffee1", Outcome::Committed);
-    append(store, chain.key, &[first]);
-    let (one, other) = {
-        chain.seq = 2;
-        (
-            chain.story("c0ffee1", None, Outcome::Committed),
-            chain.story("c0ffee2", None, Outcome::Failed),
-        )
-    };
-    append(store, chain.key, &[one]);
-    for count in 1..4 {
-        let found = append(store, chain.key, std::slice::from_ref(&other));
-        assert!(matches!(found, Appended::Broken { how: Break::Fork, seq: 2, taken: 0, .. }));
-        let faults = wait(store.host("a".to_owned())).unwrap().unwrap().faults;
-        assert_eq!((faults.len(), faults[0].count, faults[0].open), (1, count, true));
-    }
-}
-
 fn a_key_that_does_not_count_keeps_nothing(store: &dyn Store) {
     let mut chain = Chain::of(store, "a");
     token(store, "a", b"2", 10);
     wait(store.claim(claimant("a", 2, b"2"), 1)).unwrap().unwrap();
-    let decided = store.decide("a".to_owned(), "SHA256:2".to_owned(), Decision::Approve, 5);
+    let decided = store.decide("a".to_owned(), "SHA256:2".to_owned(), Decision::Approve, person());
     wait(decided).unwrap();
     let line = chain.next("c0ffee1", Outcome::Committed);
     assert_eq!(append(store, chain.key, &[line]), Appended::NotTaken(KeyState::Retired));

@@ -86,7 +86,10 @@ fn every_path_that_is_described_answers_as_described() {
     let service = Service::new();
     let mut host = Host::enrolled(&service, "web-1");
     host.tell(&"a1".repeat(20), None, Outcome::Committed);
+    let mut twin = host.copy();
     host.tell(&"b2".repeat(20), Some(&"a1".repeat(20)), Outcome::Reverted);
+    twin.tell(&"c3".repeat(20), None, Outcome::Committed);
+    assert_eq!((service.send(&host.all()).status, service.send(&twin.all()).status), (200, 409));
     let request = Host::new("web-1").request(&service.token("web-1", &[]));
     let document = service.get("/openapi.json").json();
     assert_eq!(document["openapi"], "3.1.0");
@@ -102,6 +105,7 @@ fn every_path_that_is_described_answers_as_described() {
             let asked = path
                 .replace("{name}", "web-1")
                 .replace("{host}", "web-1")
+                .replace("faults/{id}", "faults/1")
                 .replace("{id}", "@1")
                 .replace("{file}", "style.css");
             let ask = |query: &str, body: &[u8]| {
@@ -137,7 +141,7 @@ fn every_path_that_is_described_answers_as_described() {
             wrong.problem(405);
         }
     }
-    assert_eq!(walked, 23);
+    assert_eq!(walked, 25);
     let operation = &document["paths"]["/agent/v1/records"]["post"];
     check(&document, operation, &service.send(&[]));
     host.tell_many(2);

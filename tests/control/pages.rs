@@ -234,10 +234,14 @@ fn a_fork_is_acknowledged_and_stays() {
     assert_eq!((alarms(), service.figure("chain_alarms{kind=\"fork\"}")), (1, 1));
     let note = "restored from <b>backup</b>, see OPS-7";
     let verb = |words: &[&str]| service.verb(words).status.code();
-    let words = ["host", "acknowledge", "web-1", "--note", note];
-    assert_eq!(verb(&["host", "acknowledge", "web-9", "--note", "x"]), Some(1));
+    let words = ["host", "acknowledge", "web-1", "--seen", "1", "--note", note];
+    assert_eq!(verb(&["host", "acknowledge", "web-9", "--seen", "1", "--note", "x"]), Some(1));
     for bad in ["", "two\nlines", &"x".repeat(501)] {
-        assert_eq!(verb(&["host", "acknowledge", "web-1", "--note", bad]), Some(2), "{bad:?}");
+        assert_eq!(
+            verb(&["host", "acknowledge", "web-1", "--seen", "1", "--note", bad]),
+            Some(2),
+            "{bad:?}"
+        );
     }
     assert_eq!(verb(&words), Some(0));
     assert_eq!(verb(&words), Some(1), "nothing is left to look after");

@@ -1,5 +1,6 @@
 //! The service ends in the middle: asked to, killed, or by its disk.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
@@ -109,6 +110,79 @@ fn a_database_of_a_newer_version_or_another_program_is_left_as_it_is() {
     let told = service.verb(&[]);
     assert_eq!(told.status.code(), Some(2), "{told:?}");
     assert_eq!(std::fs::read(&file).unwrap(), before);
+}
+
+#[test]
+fn a_command_makes_no_database_and_takes_none_that_is_not_its_own() {
+    let mut service = Service::new();
+    service.stop();
+    let store = service.folder.path().join("store");
+    let file = store.join("control.db");
+    let commands: [&[&str]; 3] = [
+        &["token", "new", "--host", "a"],
+        &["host", "refuse", "a", "SHA256:x"],
+        &["host", "approve", "a", "SHA256:x"],
+    ];
+    let schemas = ["0001.sql", "0002.sql"].map(|it| {
+        let folder =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../control/server/src/store/sqlite");
+        std::fs::read_to_string(folder.join(it)).unwrap()
+    });
+    let old = |version: usize| {
+        let db = Connection::open(&file).unwrap();
+        schemas[..version].iter().for_each(|it| db.execute_batch(it).unwrap());
+        db.pragma_update(None, "application_id", 0x4257_4c43).unwrap();
+        db.pragma_update(None, "user_version", i64::try_from(version).unwrap()).unwrap();
+    };
+    let foreign = || Connection::open(&file).unwrap().execute_batch("CREATE TABLE t (a)").unwrap();
+    let cases: [(&str, &dyn Fn()); 5] = [
+        ("there is no database", &|| ()),
+        ("there is no database", &|| std::fs::write(&file, "").unwrap()),
+        ("has schema 1", &|| old(1)),
+        ("has schema 2", &|| old(2)),
+        ("is not a database of bowline-control", &foreign),
+    ];
+    for (word, make) in cases {
+        for entry in std::fs::read_dir(&store).unwrap() {
+            std::fs::remove_file(entry.unwrap().path()).unwrap();
+        }
+        make();
+        let before = std::fs::read(&file).ok();
+        for words in commands {
+            let told = service.verb(words);
+            assert_eq!(told.status.code(), Some(2), "{word}: {told:?}");
+            let said = String::from_utf8_lossy(&told.stderr).into_owned();
+            assert!(said.contains(word) && said.contains("hint: "), "{said}");
+            assert_eq!(std::fs::read(&file).ok(), before, "{word}: {words:?}");
+        }
+    }
+}
+
+#[test]
+fn the_service_keeps_a_copy_of_an_older_database_before_it_brings_it_to_its_schema() {
+    let mut service = Service::new();
+    service.stop();
+    let file = service.folder.path().join("store/control.db");
+    std::fs::remove_file(&file).unwrap();
+    let first = include_str!("../../control/server/src/store/sqlite/0001.sql");
+    let db = Connection::open(&file).unwrap();
+    db.execute_batch(first).unwrap();
+    db.execute_batch("INSERT INTO host (name) VALUES ('web-1')").unwrap();
+    db.pragma_update(None, "application_id", 0x4257_4c43).unwrap();
+    db.pragma_update(None, "user_version", 1).unwrap();
+    drop(db);
+    let copy = service.folder.path().join("store/control.db.schema-1");
+    // What an earlier try left behind.
+    std::fs::write(service.folder.path().join("store/control.db.schema-1.part"), "torn").unwrap();
+    service.start();
+    assert_eq!(service.get("/api/v1/hosts/web-1").json()["name"], "web-1");
+    assert!(service.verb(&["token", "new", "--host", "web-1"]).status.success());
+    let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&copy).unwrap());
+    assert_eq!(mode & 0o777, 0o600);
+    let kept = Connection::open(&copy).unwrap();
+    let version: i64 = kept.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    let name: String = kept.query_row("SELECT name FROM host", [], |row| row.get(0)).unwrap();
+    assert_eq!((version, name.as_str()), (1, "web-1"));
 }
 
 #[test]

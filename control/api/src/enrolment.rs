@@ -21,7 +21,7 @@ pub struct Request {
     pub host: String,
     /// The host's public key, as in its `host.key.pub`: `ssh-ed25519 AAAA…`.
     pub key: String,
-    /// The token that a person gave it.
+    /// The token that a person gave it; empty for a key that stands in the host's merged manifest.
     pub token: String,
 }
 
@@ -35,7 +35,7 @@ pub enum KeyState {
     Pending,
     /// A person said no.
     Refused,
-    /// A person let another key take its place.
+    /// A person let another key take its place, or retired the host.
     Retired,
 }
 

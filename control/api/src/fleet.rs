@@ -28,7 +28,7 @@ pub struct Host {
     pub name: String,
     /// The revision that it runs, by its own word; `None` when it said nothing, or does not know.
     pub revision: Option<String>,
-    /// The first line of that revision's message, as far as a host told it.
+    /// The first line of that revision's message, by its own word.
     pub subject: Option<String>,
     /// The environment that it belongs to, by its own word.
     pub environment: Option<String>,
@@ -46,10 +46,15 @@ pub struct Host {
     pub seen: Option<String>,
     /// The sequence of its newest record; 0 for none.
     pub seq: u64,
+    /// The key that signed it, where that is not the one whose records are taken now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// Keys that wait for a person.
     pub pending_keys: u64,
     /// Gaps and forks in its records that are open, and that nobody acknowledged.
     pub alarms: u64,
+    /// When a person retired it, RFC 3339: its records are not taken, and it is not counted.
+    pub retired: Option<String>,
 }
 
 /// What a host's probes said.
@@ -77,6 +82,7 @@ impl Health {
 
 /// One host, and what belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct HostDetail {
     /// The host.
     #[serde(flatten)]
@@ -85,6 +91,27 @@ pub struct HostDetail {
     pub keys: Vec<Key>,
     /// Gaps and forks, newest first.
     pub faults: Vec<Fault>,
+    /// What to ask the host's faults for as `after` to see older ones; `None` at the end.
+    pub faults_next: Option<String>,
+    /// Gaps and forks beyond those that are kept one by one: they are only counted.
+    pub more_faults: u64,
+    /// What people decided about it, newest first.
+    pub decisions: Vec<Decision>,
+}
+
+/// What a person decided at the command line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Decision {
+    /// When, RFC 3339.
+    pub at: String,
+    /// What they did: `approve`, `refuse`, `acknowledge`, `retire`, `continue`.
+    pub verb: String,
+    /// To what: a key, or records.
+    pub what: String,
+    /// Who, by the system's word: the account and its number.
+    pub by: String,
+    /// What they wrote.
+    pub note: Option<String>,
 }
 
 /// A host's key.
@@ -105,6 +132,8 @@ pub struct Key {
 /// Records that did not continue a chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Fault {
+    /// Its place in the list of all.
+    pub id: u64,
     /// `gap` or `fork`.
     pub kind: String,
     /// Whether the chain went on since. A fork stays open.
@@ -115,6 +144,12 @@ pub struct Fault {
     pub seq: u64,
     /// The sequence that should have come.
     pub expected: u64,
+    /// SHA-256 of the envelope that was sent; `None` for a gap.
+    pub digest: Option<String>,
+    /// What it says, in short; `None` for a gap.
+    pub said: Option<String>,
+    /// Whether the envelope itself was kept.
+    pub kept: bool,
     /// How often.
     pub count: u64,
     /// When first, RFC 3339.
@@ -123,6 +158,19 @@ pub struct Fault {
     pub last: String,
     /// That a person looked after it.
     pub acknowledged: Option<Acknowledged>,
+}
+
+/// A record that was not taken because it is another than the one that was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Evidence {
+    /// The fault.
+    pub fault: Fault,
+    /// Whether its signature is the key's, looked at for this answer.
+    pub signature: bool,
+    /// What it says; `None` when that cannot be read.
+    pub record: Option<serde_json::Value>,
+    /// Its envelope, as it was sent.
+    pub envelope: String,
 }
 
 /// That a person looked after a fault. The fault itself stays.
@@ -145,13 +193,16 @@ pub struct Deployment {
     pub host: String,
     /// The host's sequence.
     pub seq: u64,
+    /// The key that signed the record, where that is not the one whose records are taken now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// The host's name for it; empty when nothing was begun.
     pub deployment: String,
     /// What the record tells of: deployment, drift, alarm.
     pub kind: String,
     /// The revision that was tried.
     pub revision: String,
-    /// The first line of its message, as far as a host told it.
+    /// The first line of its message, by the host's own word.
     pub subject: Option<String>,
     /// How it ended.
     pub outcome: Outcome,
@@ -164,13 +215,14 @@ pub struct Deployment {
 /// One commit, and how hosts fared with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Commit {
-    /// Its place in the list of all.
+    /// Its place in the list of all: commits of which one host alone spoke come behind the others, but for
+    /// that host's newest one.
     pub id: u64,
     /// The commit.
     pub commit: String,
-    /// As hosts call it: `main@sha1:<id>`.
+    /// As most hosts call it: `main@sha1:<id>`.
     pub revision: String,
-    /// The first line of its message, as far as a host told it.
+    /// The first line of its message, as most of the hosts that told it have it.
     pub subject: Option<String>,
     /// When it was first heard of, RFC 3339, by this service's clock.
     pub first: String,
@@ -185,7 +237,7 @@ pub struct Commit {
 pub struct Where {
     /// The commit.
     pub commit: String,
-    /// As hosts call it.
+    /// As most hosts call it.
     pub revision: String,
     /// Each host that said something about it, by name.
     pub hosts: Vec<Landing>,
@@ -204,6 +256,9 @@ pub struct Landing {
     pub running: bool,
     /// The sequence of that record.
     pub seq: u64,
+    /// The key that signed it, where that is not the one whose records are taken now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// When, RFC 3339, by the host's clock.
     pub at: String,
 }

@@ -216,6 +216,14 @@ pub const HINTS: &[(&str, &str)] = &[
     ("bad-answer", "find out what answers at that address; it is tried again by itself"),
     ("missing-object", "run git fsck on the remote; the agent fetches everything again by itself"),
     (
+        "unreadable-record",
+        "find out what wrote that record on the host: no agent writes numbers or fields that cannot be read back",
+    ),
+    (
+        "retired",
+        "to take the host back: give it a key of its own and a new token, then `bowline-control host approve`",
+    ),
+    (
         "repository",
         "nothing: the agent's copy is fetched again; should it come back, look after the disk",
     ),

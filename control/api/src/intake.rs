@@ -17,17 +17,20 @@ pub struct Acked {
     pub acked: u64,
 }
 
-/// Records that are not taken because of their key.
+/// Records that are not taken because of their key, or of what they are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NotTaken {
     /// The error.
     #[serde(flatten)]
     pub problem: Problem,
-    /// How the key stands: `unknown`, `pending`, `refused` or `retired`; nothing where it is another's
-    /// signature or name that is refused.
+    /// How the key stands: `unknown`, `pending`, `refused` or `retired`; `unreadable-record` for a record that
+    /// could not be shown; nothing where it is another's signature or name that is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
 }
+
+/// What [`NotTaken::code`] says of a record that its signer's key proves and that no reader can read whole.
+pub const UNREADABLE: &str = "unreadable-record";
 
 /// What [`NotTaken::code`] says of a key that nobody enrolled.
 pub const UNKNOWN_KEY: &str = "unknown";

@@ -16,7 +16,7 @@ use crate::outcome::Outcome;
 pub struct Board {
     /// When it was read, RFC 3339, by this service's clock.
     pub now: String,
-    /// All hosts that are known, whatever is asked for.
+    /// All hosts that are known and not retired, whatever is asked for.
     pub hosts: u64,
     /// All hosts by how their newest record ended.
     pub outcomes: BTreeMap<String, u64>,
@@ -51,7 +51,7 @@ pub struct Waiting {
 pub struct Matrix {
     /// When it was read, RFC 3339, by this service's clock.
     pub now: String,
-    /// Commits, newest first.
+    /// Commits: newest first, behind them those of which one host alone spoke.
     pub commits: Vec<Commit>,
     /// What to ask for as `before` to see older ones; `None` at the end.
     pub older: Option<String>,
@@ -79,6 +79,9 @@ pub struct Word {
     pub outcome: Outcome,
     /// The sequence of the record.
     pub seq: u64,
+    /// The key that signed it, where that is not the one whose records are taken now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 /// One host with what happened on it.

@@ -1,6 +1,8 @@
 //! Who may have a host's name: what becomes of a key that claims one.
 //!
-//! **Invariant:** a key never takes another's place by itself: a person says so.
+//! **Invariant:** a key never takes another's place by itself: a person says so, at the command line or by a
+//! merge of the host's manifest.
+//! **Invariant:** a host that a person retired comes back by a person at the command line only.
 //! **Invariant:** a token counts once, for one host, until its end.
 
 use bowline_api::enrolment::KeyState;
@@ -51,12 +53,21 @@ pub enum Claim {
     New(KeyState),
 }
 
-/// Judges a key's claim of a host's name.
-pub fn claim(
+/// How a host's name stands.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing<'a> {
+    /// Its keys, and the claiming key wherever it is known.
+    pub keys: &'a [Known],
+    /// Whether a person retired the host.
+    pub is_retired: bool,
+}
+
+/// Judges a key's claim of a host's name by a token.
+pub fn by_token(
     host: &str,
     public: &[u8; 32],
     token: Option<&Token>,
-    keys: &[Known],
+    standing: &Standing<'_>,
     now: i64,
 ) -> Result<Claim, Denied> {
     let token = token.filter(|it| it.host == host).ok_or(Denied::Token)?;
@@ -68,15 +79,36 @@ pub fn claim(
     if now >= token.until && !again {
         return Err(Denied::Expired);
     }
-    let known = keys.iter().find(|it| it.public == *public);
+    match standing_of(host, public, standing)? {
+        Some(state) => Ok(Claim::Known(state)),
+        None if standing.keys.is_empty() => Ok(Claim::New(KeyState::Enrolled)),
+        None => Ok(Claim::New(KeyState::Pending)),
+    }
+}
+
+/// Judges a claim of the key whose fingerprint stands in the host's merged manifest. It takes another key's
+/// place: whoever merged the manifest said so.
+pub fn by_merge(host: &str, public: &[u8; 32], standing: &Standing<'_>) -> Result<Claim, Denied> {
+    let state = if standing.is_retired { KeyState::Pending } else { KeyState::Enrolled };
+    match standing_of(host, public, standing)? {
+        Some(known) if known == KeyState::Enrolled || known == state => Ok(Claim::Known(known)),
+        Some(_) | None => Ok(Claim::New(state)),
+    }
+}
+
+/// How the claiming key stands already.
+fn standing_of(
+    host: &str,
+    public: &[u8; 32],
+    standing: &Standing<'_>,
+) -> Result<Option<KeyState>, Denied> {
+    let known = standing.keys.iter().find(|it| it.public == *public);
     if known.is_some_and(|it| it.host != host) {
         return Err(Denied::Elsewhere);
     }
     match known.map(|it| it.state) {
         Some(state @ (KeyState::Refused | KeyState::Retired)) => Err(Denied::Key(state)),
-        Some(state) => Ok(Claim::Known(state)),
-        None if keys.is_empty() => Ok(Claim::New(KeyState::Enrolled)),
-        None => Ok(Claim::New(KeyState::Pending)),
+        state => Ok(state),
     }
 }
 
@@ -86,6 +118,17 @@ mod tests {
 
     const ONE: [u8; 32] = [1; 32];
     const TWO: [u8; 32] = [2; 32];
+
+    /// A claim by a token of a host that nobody retired.
+    fn claim(
+        host: &str,
+        public: &[u8; 32],
+        token: Option<&Token>,
+        keys: &[Known],
+        now: i64,
+    ) -> Result<Claim, Denied> {
+        by_token(host, public, token, &Standing { keys, is_retired: false }, now)
+    }
 
     fn token(used_by: Option<[u8; 32]>) -> Token {
         Token { host: "a".to_owned(), until: 100, used_by }
@@ -135,5 +178,26 @@ mod tests {
     fn one_key_is_not_two_hosts() {
         let keys = [known("b", KeyState::Enrolled)];
         assert_eq!(claim("a", &ONE, Some(&token(None)), &keys, 0), Err(Denied::Elsewhere));
+    }
+
+    #[test]
+    fn a_merge_lets_a_key_in_unless_a_person_said_no() {
+        let cases = [
+            (vec![], false, Ok(Claim::New(KeyState::Enrolled))),
+            (vec![known("a", KeyState::Enrolled)], false, Ok(Claim::Known(KeyState::Enrolled))),
+            (vec![known("a", KeyState::Pending)], false, Ok(Claim::New(KeyState::Enrolled))),
+            (vec![known("a", KeyState::Pending)], true, Ok(Claim::Known(KeyState::Pending))),
+            (vec![], true, Ok(Claim::New(KeyState::Pending))),
+            (vec![known("a", KeyState::Refused)], false, Err(Denied::Key(KeyState::Refused))),
+            (vec![known("a", KeyState::Retired)], false, Err(Denied::Key(KeyState::Retired))),
+            (vec![known("b", KeyState::Enrolled)], false, Err(Denied::Elsewhere)),
+        ];
+        for (keys, is_retired, expected) in cases {
+            let found = by_merge("a", &ONE, &Standing { keys: &keys, is_retired });
+            assert_eq!(found, expected, "{keys:?}, {is_retired}");
+        }
+        let other = [Known { public: TWO, ..known("a", KeyState::Enrolled) }];
+        let standing = Standing { keys: &other, is_retired: false };
+        assert_eq!(by_merge("a", &ONE, &standing), Ok(Claim::New(KeyState::Enrolled)));
     }
 }

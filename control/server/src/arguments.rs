@@ -26,7 +26,7 @@ pub enum Verb {
     /// Makes tokens by which hosts enrol.
     #[command(subcommand)]
     Token(TokenVerb),
-    /// Decides about keys that wait for a person.
+    /// Decides about hosts, and about keys that wait for a person.
     #[command(subcommand)]
     Host(HostVerb),
 }
@@ -52,10 +52,32 @@ pub enum HostVerb {
     Approve(KeyOf),
     /// Turns a key that waits away.
     Refuse(KeyOf),
+    /// Takes no records of a host any more, and counts it no longer; what it said stays.
+    Retire {
+        /// The host's name.
+        name: Name,
+        /// Why.
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
+    },
+    /// Lets a host's records go on over a gap: those before SEQ are lost, and you say so.
+    Continue {
+        /// The host's name.
+        name: Name,
+        /// The sequence of the oldest record that the host still has.
+        #[arg(long, value_name = "SEQ")]
+        from: u64,
+        /// How they were lost.
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
+    },
     /// Keeps that you looked after a host's gaps and forks; they stay on its page, with your note.
     Acknowledge {
         /// The host's name.
         name: Name,
+        /// How many open ones you saw: if there are more by now, nothing is done.
+        #[arg(long, value_name = "NUMBER")]
+        seen: u64,
         /// What you found.
         #[arg(long, value_name = "TEXT")]
         note: String,

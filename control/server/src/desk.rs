@@ -15,7 +15,9 @@ use crate::door;
 use crate::serve::exit_code;
 use crate::settings::Settings;
 use crate::store::sqlite::Sqlite;
-use crate::store::{Decided, Decision, NewToken, Note, Store as _, StoreFailure};
+use crate::store::{
+    Decided, Decision, Gone, Looked, NewToken, Note, Person, Resumed, Store as _, StoreFailure,
+};
 
 /// A token counts no longer: whoever finds an old one has found nothing.
 const LONGEST: Duration = Duration::from_hours(24);
@@ -23,8 +25,8 @@ const LONGEST: Duration = Duration::from_hours(24);
 /// Some sentences: what is longer belongs into a ticket that the note names.
 const NOTE_CHARS_MAX: usize = 500;
 
-/// Longer than any account's name.
-const ACCOUNT_CHARS_MAX: usize = 64;
+/// Two accounts with the longest names that systems have.
+const ACCOUNT_CHARS_MAX: usize = 120;
 
 /// What was not done.
 #[derive(Debug, Error)]
@@ -49,6 +51,32 @@ pub enum NotDone {
     /// There is nothing to look after.
     #[error("the host {0} has no gap or fork that is open and was not acknowledged")]
     NoFault(String),
+    /// There is another number of them than was seen.
+    #[error("the host {host} has {open} gaps and forks that are open, and you saw {seen}")]
+    NotAll {
+        /// The host.
+        host: String,
+        /// How many the person saw.
+        seen: u64,
+        /// How many there are.
+        open: u64,
+    },
+    /// The host was retired before.
+    #[error("the host {0} is retired already")]
+    Retired(String),
+    /// No record is missing.
+    #[error("no records of the host {0} are missing")]
+    NoGap(String),
+    /// The gap ends elsewhere.
+    #[error("the host {host} sent record {sent} behind its gap, not {from}")]
+    Elsewhere {
+        /// The host.
+        host: String,
+        /// The sequence that was named.
+        from: u64,
+        /// The sequence that came.
+        sent: u64,
+    },
     /// A note that says nothing, or too much.
     #[error("a note has 1 to {NOTE_CHARS_MAX} characters in one line")]
     Note,
@@ -69,6 +97,10 @@ impl NotDone {
             Self::NoSuchKey { .. }
             | Self::NoSuchHost(_)
             | Self::NoFault(_)
+            | Self::NotAll { .. }
+            | Self::Retired(_)
+            | Self::NoGap(_)
+            | Self::Elsewhere { .. }
             | Self::NotPending(_)
             | Self::System => 1,
         }
@@ -80,17 +112,29 @@ impl NotDone {
             Self::Store(it) => it.hint(),
             Self::NoSuchKey { .. } => "GET /api/v1/hosts/NAME lists the host's keys",
             Self::NoSuchHost(_) => "GET /api/v1/hosts lists all of them",
-            Self::Span(_) | Self::Note | Self::NoFault(_) | Self::NotPending(_) | Self::System => {
-                ""
+            Self::NotAll { .. } => {
+                "look at the host's page again: it shows all of them, and the number"
             }
+            Self::NoGap(_) => {
+                "a host that lost records shows a gap on its page once it sent what it has"
+            }
+            Self::Elsewhere { .. } => {
+                "name the record that it sent: everything before that is lost"
+            }
+            Self::Span(_)
+            | Self::Note
+            | Self::NoFault(_)
+            | Self::Retired(_)
+            | Self::NotPending(_)
+            | Self::System => "",
         }
     }
 }
 
 /// Does what a person asked for; gives what is printed.
 pub fn run(verb: Verb, settings: &Settings) -> Result<String, NotDone> {
-    let store = Sqlite::open(&settings.store)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let store = Sqlite::open_existing(&settings.store)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.map_err(|_refused| NotDone::System)?;
     match verb {
         Verb::Token(TokenVerb::New { host, span }) => {
@@ -112,15 +156,41 @@ pub fn run(verb: Verb, settings: &Settings) -> Result<String, NotDone> {
         Verb::Host(HostVerb::Refuse(key)) => {
             runtime.block_on(decide(&store, key, Decision::Refuse))
         }
-        Verb::Host(HostVerb::Acknowledge { name, note }) => {
-            runtime.block_on(acknowledge(&store, name.to_string(), &note))
+        Verb::Host(HostVerb::Retire { name, note }) => {
+            let note = written(note.as_deref())?;
+            runtime.block_on(retire(&store, name.to_string(), note))
+        }
+        Verb::Host(HostVerb::Continue { name, from, note }) => {
+            let note = written(note.as_deref())?;
+            runtime.block_on(resume(&store, name.to_string(), from, note))
+        }
+        Verb::Host(HostVerb::Acknowledge { name, seen, note }) => {
+            let note = written(Some(&note))?;
+            runtime.block_on(acknowledge(&store, name.to_string(), seen, note))
         }
     }
 }
 
+/// Whoever sits at the command line.
+fn person() -> Person {
+    Person { account: one_line(&door::account(), ACCOUNT_CHARS_MAX), at: door::wall() }
+}
+
+/// What a person wrote, with who they are.
+fn written(text: Option<&str>) -> Result<Note, NotDone> {
+    let Some(text) = text else {
+        return Ok(Note { by: person(), text: String::new() });
+    };
+    let line = one_line(text, NOTE_CHARS_MAX);
+    if line.is_empty() || line != text.trim() {
+        return Err(NotDone::Note);
+    }
+    Ok(Note { by: person(), text: line })
+}
+
 async fn decide(store: &Sqlite, key: KeyOf, decision: Decision) -> Result<String, NotDone> {
     let (host, fingerprint) = (key.name.to_string(), key.fingerprint);
-    let decided = store.decide(host.clone(), fingerprint.clone(), decision, door::wall());
+    let decided = store.decide(host.clone(), fingerprint.clone(), decision, person());
     match decided.await? {
         Decided::Done(state) => Ok(format!("{host} {fingerprint} {}", state.word())),
         Decided::NoSuchKey => Err(NotDone::NoSuchKey { host, fingerprint }),
@@ -128,16 +198,33 @@ async fn decide(store: &Sqlite, key: KeyOf, decision: Decision) -> Result<String
     }
 }
 
-async fn acknowledge(store: &Sqlite, host: String, note: &str) -> Result<String, NotDone> {
-    let text = one_line(note, NOTE_CHARS_MAX);
-    if text.is_empty() || text != note.trim() {
-        return Err(NotDone::Note);
+async fn retire(store: &Sqlite, host: String, note: Note) -> Result<String, NotDone> {
+    match store.retire(host.clone(), note).await? {
+        Gone::Now => Ok(format!("{host} retired")),
+        Gone::Already => Err(NotDone::Retired(host)),
+        Gone::NoSuchHost => Err(NotDone::NoSuchHost(host)),
     }
-    let by = door::account().unwrap_or_else(|| "somebody".to_owned());
-    let note = Note { by: one_line(&by, ACCOUNT_CHARS_MAX), text, at: door::wall() };
-    match store.acknowledge(host.clone(), note).await? {
-        None => Err(NotDone::NoSuchHost(host)),
-        Some(0) => Err(NotDone::NoFault(host)),
-        Some(number) => Ok(format!("{host} acknowledged {number}")),
+}
+
+async fn resume(store: &Sqlite, host: String, from: u64, note: Note) -> Result<String, NotDone> {
+    match store.resume(host.clone(), from, note).await? {
+        Resumed::From => Ok(format!("{host} continues from {from}")),
+        Resumed::Elsewhere(sent) => Err(NotDone::Elsewhere { host, from, sent }),
+        Resumed::NoGap => Err(NotDone::NoGap(host)),
+        Resumed::NoSuchHost => Err(NotDone::NoSuchHost(host)),
+    }
+}
+
+async fn acknowledge(
+    store: &Sqlite,
+    host: String,
+    seen: u64,
+    note: Note,
+) -> Result<String, NotDone> {
+    match store.acknowledge(host.clone(), seen, note).await? {
+        Looked::After(number) => Ok(format!("{host} acknowledged {number}")),
+        Looked::NotAll(0) => Err(NotDone::NoFault(host)),
+        Looked::NotAll(open) => Err(NotDone::NotAll { host, seen, open }),
+        Looked::NoSuchHost => Err(NotDone::NoSuchHost(host)),
     }
 }

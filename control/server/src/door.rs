@@ -7,15 +7,15 @@
     reason = "this is the service's door: it has no other, and bowline-host's is the agent's"
 )]
 
-use std::env;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use ring::rand::{SecureRandom as _, SystemRandom};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::fs::OFlags;
+use rustix::process::{Resource, Rlimit, getrlimit, getuid, setrlimit};
 
 /// The wall clock, in seconds since 1970.
 pub fn wall() -> i64 {
@@ -44,11 +44,51 @@ pub fn open_files() -> u64 {
     allowed.current.unwrap_or(u64::MAX)
 }
 
-/// The account at the command line, as sudo or the login says it; else its number.
-pub fn account() -> Option<String> {
-    let named = ["SUDO_USER", "LOGNAME", "USER"].iter().find_map(|it| env::var(it).ok());
-    let number = || fs::metadata("/proc/self").ok().map(|it| format!("user {}", it.uid()));
-    named.filter(|it| !it.is_empty()).or_else(number)
+/// Larger than any list of accounts.
+const ACCOUNTS_BYTES_MAX: u64 = 16 << 20;
+
+/// What the kernel says where nobody logged in.
+const NOBODY: u32 = u32::MAX;
+
+/// The account at the command line, by the system's word: the real user, and who logged in where that is
+/// another. What the environment says is anybody's.
+pub fn account() -> String {
+    let uid = getuid().as_raw();
+    let accounts = read_text(Path::new("/etc/passwd"), ACCOUNTS_BYTES_MAX).unwrap_or_default();
+    let shown = |uid: u32| named(&accounts, uid);
+    let login = read_text(Path::new("/proc/self/loginuid"), 64).unwrap_or_default();
+    match login.trim().parse() {
+        Ok(login) if login != uid && login != NOBODY => {
+            format!("{}, logged in as {}", shown(uid), shown(login))
+        }
+        _ => shown(uid),
+    }
+}
+
+/// An account's name and number.
+fn named(accounts: &str, uid: u32) -> String {
+    let mut lines = accounts.lines().map(|line| line.split(':'));
+    let name = lines.find_map(|mut fields| {
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then_some(name)
+    });
+    name.map_or_else(|| format!("uid {uid}"), |name| format!("{name} (uid {uid})"))
+}
+
+/// A plain file's bytes; an error for a link, a pipe, and what is too large.
+pub fn read_plain(path: &Path, largest: usize) -> io::Result<Vec<u8>> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let flags = i32::try_from(flags.bits()).unwrap_or_default();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no plain file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(largest as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > largest {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is too large"));
+    }
+    Ok(bytes)
 }
 
 /// A small text file.
@@ -61,7 +101,41 @@ pub fn read_text(path: &Path, largest: u64) -> io::Result<String> {
     Ok(text)
 }
 
+/// Whether something stands there.
+pub fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+/// Makes an empty file that only its owner may read, in place of one that an earlier try left.
+pub fn begin_anew(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    OpenOptions::new().create_new(true).write(true).mode(0o600).open(path).map(drop)
+}
+
+/// Gives a file that was written its name, durably.
+pub fn settle(from: &Path, to: &Path) -> io::Result<()> {
+    File::open(from)?.sync_all()?;
+    fs::rename(from, to)?;
+    File::open(to.parent().unwrap_or(Path::new("/")))?.sync_all()
+}
+
 /// Makes a file that only its owner may read, if there is none.
 pub fn make_private(path: &Path) -> io::Result<()> {
     OpenOptions::new().create(true).append(true).mode(0o600).open(path).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_has_its_number_beside_its_name() {
+        let accounts = "root:x:0:0::/root:/bin/sh\nbad\nalice:x:1000:1000::/:/bin/sh\n";
+        for (uid, expected) in [(0, "root (uid 0)"), (1000, "alice (uid 1000)"), (7, "uid 7")] {
+            assert_eq!(named(accounts, uid), expected);
+        }
+    }
 }

@@ -5,6 +5,7 @@
 //! **Invariant:** nothing of a record is read before its signature was verified with the enrolled key.
 
 use bowline_api::enrolment::{self, Request};
+use bowline_api::intake::UNREADABLE;
 use bowline_api::record::{self, Record};
 use bowline_model::byte_size::ByteSize;
 use bowline_model::digest::Sha256;
@@ -12,9 +13,11 @@ use bowline_model::envelope::{Envelope, EnvelopeSignature};
 use bowline_trust::dsse::{self, BadEnvelope};
 use bowline_trust::ssh_key::{BadKey, SshKey};
 use ring::signature::{ED25519, UnparsedPublicKey};
+use serde::Deserialize as _;
+use serde_json::Value;
 use thiserror::Error;
 
-use crate::store::{Entry, HostKey, Kept};
+use crate::store::{Entry, HostKey, Kept, Otherwise};
 
 /// Hosts write no longer records, and a request's body is no larger.
 const ENVELOPE_MAX: ByteSize = ByteSize::from_mib(1);
@@ -40,6 +43,9 @@ pub enum BadMessage {
     /// The payload is something else.
     #[error("its payload is not what its type says")]
     Payload(#[source] serde_json::Error),
+    /// The payload is a record that nobody could show whole.
+    #[error("it is a record that cannot be read back as it was written")]
+    Unreadable(#[source] serde_json::Error),
     /// The payload's version is another.
     #[error("version {0} of its payload is not supported by this version")]
     Version(u32),
@@ -55,6 +61,11 @@ impl BadMessage {
     /// Whether the message itself is well formed, and only speaks with no right.
     pub fn is_forbidden(&self) -> bool {
         matches!(self, Self::Signature | Self::Foreign(_))
+    }
+
+    /// The code by which a program knows it; `None` where status and words say it all.
+    pub fn code(&self) -> Option<&'static str> {
+        matches!(self, Self::Unreadable(_)).then_some(UNREADABLE)
     }
 }
 
@@ -96,6 +107,10 @@ pub fn record(line: &[u8], key: &HostKey, named: &str) -> Result<Entry, BadMessa
     if found.v != record::VERSION {
         return Err(BadMessage::Version(found.v));
     }
+    // A page shows all of a record or says that it cannot: what cannot be shown is not taken. Numbers beyond
+    // any size, say, in fields that this version does not know.
+    let whole: Value = serde_json::from_slice(&envelope.payload).map_err(BadMessage::Unreadable)?;
+    Record::deserialize(&whole).map_err(BadMessage::Unreadable)?;
     if found.host != key.host {
         return Err(BadMessage::Foreign(found.host.chars().take(80).collect()));
     }
@@ -163,17 +178,27 @@ pub struct Again {
 
 /// Writes a kept record's envelope anew, and looks at its signature.
 pub fn again(kept: &Kept) -> Again {
-    let signature =
-        EnvelopeSignature { key_id: Some(kept.fingerprint.clone()), sig: kept.signature.to_vec() };
+    let Kept { fingerprint, public, payload, signature, .. } = kept;
+    written(fingerprint, public, payload, signature)
+}
+
+/// The same for a record that was not taken because another was.
+pub fn again_otherwise(told: &Otherwise) -> Again {
+    let Otherwise { fault, public, payload, signature } = told;
+    written(&fault.key, public, payload, signature)
+}
+
+fn written(fingerprint: &str, public: &[u8; 32], payload: &[u8], signature: &[u8; 64]) -> Again {
+    let mark = EnvelopeSignature { key_id: Some(fingerprint.to_owned()), sig: signature.to_vec() };
     let envelope = Envelope {
         payload_type: record::PAYLOAD_TYPE.to_owned(),
-        payload: kept.payload.clone(),
-        signatures: vec![signature],
+        payload: payload.to_vec(),
+        signatures: vec![mark],
     };
     let written = dsse::write(&envelope);
     let line = String::from_utf8_lossy(written.trim_ascii_end()).into_owned();
     let digest = Sha256::of(line.as_bytes());
-    Again { line, digest, is_signed: check(&envelope, &kept.public, &kept.signature).is_ok() }
+    Again { line, digest, is_signed: check(&envelope, public, signature).is_ok() }
 }
 
 #[cfg(test)]

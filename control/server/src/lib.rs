@@ -7,6 +7,7 @@ pub mod arguments;
 pub mod settings;
 pub mod logs;
 pub mod envelope;
+pub mod merged;
 pub mod store;
 pub mod http;
 pub mod serve;

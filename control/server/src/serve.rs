@@ -60,10 +60,14 @@ impl Fell {
 pub fn exit_code(failure: &StoreFailure) -> u8 {
     match failure {
         StoreFailure::SyncFailed | StoreFailure::Damaged { .. } => 3,
-        StoreFailure::NotOurs { .. } | StoreFailure::Newer { .. } => 2,
+        StoreFailure::NotOurs { .. }
+        | StoreFailure::Newer { .. }
+        | StoreFailure::Older { .. }
+        | StoreFailure::Absent { .. } => 2,
         StoreFailure::Full { .. }
         | StoreFailure::Locked { .. }
         | StoreFailure::Closed
+        | StoreFailure::Busy
         | StoreFailure::Open { .. }
         | StoreFailure::Other { .. } => 1,
     }

@@ -30,6 +30,8 @@ pub struct Settings {
     pub store: PathBuf,
     /// Digests of tokens that may read; empty: everybody who can connect.
     pub readers: Vec<Sha256>,
+    /// The folder of merged Hosts whose keys are let in; `None`: none are.
+    pub hosts: Option<PathBuf>,
     /// Limits on clients.
     pub limits: Limits,
     /// How to log.
@@ -102,6 +104,7 @@ struct Fragment {
     listen: Listen,
     store: Store,
     read: Read,
+    enrol: Enrol,
     limits: LimitsText,
     log: Log,
 }
@@ -122,6 +125,12 @@ struct Store {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Read {
     token_sha256: Vec<Sha256>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Enrol {
+    hosts: PathBuf,
 }
 
 #[derive(Deserialize)]
@@ -156,7 +165,8 @@ pub fn resolve(text: &str, file: &Path) -> Result<Settings, BadSettings> {
     let given: Table = toml::from_str(text).map_err(malformed)?;
     let mut merged: Table = toml::from_str(DEFAULTS).map_err(malformed)?;
     lay_over(&mut merged, given);
-    let Fragment { listen, store, read, limits, log } = merged.try_into().map_err(malformed)?;
+    let Fragment { listen, store, read, enrol, limits, log } =
+        merged.try_into().map_err(malformed)?;
     let bad =
         |key, what: &str| BadSettings::Value { path: file.to_owned(), key, what: what.to_owned() };
     if !listen.address.ip().is_loopback() && read.token_sha256.is_empty() {
@@ -180,9 +190,11 @@ pub fn resolve(text: &str, file: &Path) -> Result<Settings, BadSettings> {
             return Err(bad(key, "it lies between 100ms and 1h"));
         }
     }
+    let folder = file.parent().unwrap_or(Path::new("/"));
     Ok(Settings {
         address: listen.address,
-        store: file.parent().unwrap_or(Path::new("/")).join(store.file),
+        store: folder.join(store.file),
+        hosts: (!enrol.hosts.as_os_str().is_empty()).then(|| folder.join(enrol.hosts)),
         readers: read.token_sha256,
         limits: Limits {
             connections: limits.connections,
@@ -222,6 +234,9 @@ mod tests {
         assert_eq!(settings, of(DEFAULTS).unwrap());
         assert_eq!(settings.address.to_string(), "127.0.0.1:9480");
         assert_eq!(settings.store, Path::new("/var/lib/bowline-control/control.db"));
+        assert_eq!(settings.hosts, None);
+        let settings = of("[enrol]\nhosts = \"desired/hosts\"\n").unwrap();
+        assert_eq!(settings.hosts.as_deref(), Some(Path::new("/etc/bowline/desired/hosts")));
         let settings = of("[store]\nfile = \"c.db\"\n").unwrap();
         assert_eq!(settings.store, Path::new("/etc/bowline/c.db"));
     }

@@ -8,6 +8,8 @@ use axum::http::header::{
 };
 use axum::response::{IntoResponse, Response};
 use bowline_api::cause::chain;
+use bowline_api::hint;
+use bowline_api::intake::NotTaken;
 use bowline_api::problem::{MEDIA_TYPE, Problem};
 use serde::Serialize;
 
@@ -20,11 +22,19 @@ pub(super) struct Refusal {
     status: StatusCode,
     title: &'static str,
     detail: String,
+    /// The word by which a program knows it, where there is one.
+    code: Option<&'static str>,
 }
 
 impl Refusal {
     pub(super) fn new(status: StatusCode, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, title, detail: detail.into() }
+        Self { status, title, detail: detail.into(), code: None }
+    }
+
+    /// The same, with a word by which a program knows it, and what that asks for.
+    pub(super) fn coded(self, code: Option<&'static str>) -> Self {
+        let hint = code.and_then(hint::of).map(|it| format!("; {it}")).unwrap_or_default();
+        Self { code, detail: self.detail + &hint, ..self }
     }
 
     pub(super) fn bad(title: &'static str, detail: impl Into<String>) -> Self {
@@ -52,7 +62,11 @@ impl Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = self.status;
-        let mut response = respond(status, MEDIA_TYPE, bytes_of(&self.problem()));
+        let code = self.code.map(str::to_owned);
+        let mut response = match code {
+            None => respond(status, MEDIA_TYPE, bytes_of(&self.problem())),
+            Some(_) => problem(status, &NotTaken { problem: self.problem(), code }),
+        };
         if status == StatusCode::UNAUTHORIZED {
             let how = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(WWW_AUTHENTICATE, how);
@@ -72,7 +86,10 @@ pub(super) fn failed(service: &Service, failure: &StoreFailure) -> Refusal {
             service.fell.notify_one();
             (StatusCode::SERVICE_UNAVAILABLE, "the disk failed")
         }
+        StoreFailure::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too much is asked at once"),
         StoreFailure::Newer { .. }
+        | StoreFailure::Older { .. }
+        | StoreFailure::Absent { .. }
         | StoreFailure::NotOurs { .. }
         | StoreFailure::Open { .. }
         | StoreFailure::Damaged { .. }

@@ -8,6 +8,7 @@ mod bell;
 mod body;
 mod enrol;
 mod events;
+mod faults;
 mod gate;
 mod keyring;
 mod listen;
@@ -20,6 +21,7 @@ mod records;
 mod sessions;
 mod table;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
@@ -41,6 +43,7 @@ pub use table::router;
 pub struct Service {
     store: Arc<dyn Store>,
     readers: Vec<Sha256>,
+    hosts: Option<PathBuf>,
     limits: Limits,
     meters: Meters,
     /// Threads that may verify signatures at once: more would only take turns.
@@ -58,6 +61,7 @@ impl Service {
         Self {
             store,
             readers: settings.readers.clone(),
+            hosts: settings.hosts.clone(),
             limits: settings.limits,
             meters: Meters::default(),
             verifiers: Arc::new(Semaphore::new(cores)),

@@ -135,7 +135,7 @@ fn verify(body: &[u8], key: &HostKey, named: &str) -> Result<Vec<Entry>, Refusal
 fn bad_line(line: usize, bad: &BadMessage) -> Refusal {
     let status = if bad.is_forbidden() { StatusCode::FORBIDDEN } else { StatusCode::BAD_REQUEST };
     let detail = format!("line {line} is refused, and with it the whole request: {}", chain(bad));
-    Refusal::new(status, "not a record of this host", detail)
+    Refusal::new(status, "not a record of this host", detail).coded(bad.code())
 }
 
 /// The answer to a key whose records are not taken; a host reads from `code` what to do.
@@ -158,7 +158,10 @@ fn not_taken(host: &str, state: KeyState) -> Refusal {
     let todo = match state {
         KeyState::Pending => "a person decides with `bowline-control host approve` or `refuse`",
         KeyState::Refused => "a person refused it",
-        KeyState::Retired => "another key took its place",
+        KeyState::Retired => {
+            "another key took its place, or a person retired the host; to take it back, make the host a new \
+             key and a new token, and approve that key"
+        }
         KeyState::Enrolled => "",
     };
     let detail = format!("the key of {host} is {}: {todo}", state.word());

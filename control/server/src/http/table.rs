@@ -15,10 +15,16 @@ use bowline_api::route;
 use super::Service;
 use super::answer::Refusal;
 use super::pages::{assets, board, deployment, host, login, matrix};
-use super::{enrol, events, gate, metrics, openapi, read, records};
+use super::{enrol, events, faults, gate, metrics, openapi, read, records};
 
 /// The path of one host.
 pub(super) const HOST: &str = "/api/v1/hosts/{name}";
+
+/// The path of one host's gaps and forks.
+pub(super) const FAULTS: &str = "/api/v1/hosts/{name}/faults";
+
+/// The path of one record that was told otherwise.
+pub(super) const FAULT: &str = "/api/v1/hosts/{name}/faults/{id}";
 
 /// The path of one host's page, and of its twin.
 pub(super) const HOST_PAGE: &str = "/hosts/{name}";
@@ -45,11 +51,13 @@ fn open() -> [Route; 7] {
 }
 
 /// Readers may ask.
-fn guarded() -> [Route; 7] {
+fn guarded() -> [Route; 9] {
     [
         (route::METRICS, get(metrics::metrics)),
         (route::FLEET_HOSTS, get(read::hosts)),
         (HOST, get(read::host)),
+        (FAULTS, get(faults::faults)),
+        (FAULT, get(faults::fault)),
         (route::FLEET_DEPLOYMENTS, get(read::deployments)),
         (route::FLEET_COMMITS, get(read::commits)),
         (route::FLEET_WHERE, get(read::whereabouts)),

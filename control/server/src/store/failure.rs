@@ -39,6 +39,25 @@ pub enum StoreFailure {
         /// The newest one that is known here.
         known: i64,
     },
+    /// It was made by a program that is older than this one, and a command does not change that.
+    #[error("{} has schema {found}, and this command knows {known}", path.display())]
+    Older {
+        /// The database.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// The one that is known here.
+        known: i64,
+    },
+    /// A command found none.
+    #[error("there is no database {}", path.display())]
+    Absent {
+        /// The file.
+        path: PathBuf,
+    },
+    /// More is asked at once than is answered in time.
+    #[error("too many questions wait for the database")]
+    Busy,
     /// It is something else.
     #[error("{} is not a database of bowline-control", path.display())]
     NotOurs {
@@ -79,6 +98,14 @@ impl StoreFailure {
             Self::Locked { .. } => "end the other program, a backup or a shell of SQLite, say",
             Self::SyncFailed => "look after the disk, then start the service again",
             Self::Newer { .. } => "start the newer version; a schema is never taken back",
+            Self::Older { .. } => {
+                "start the service of this version first: it keeps a copy and brings it to its schema; or use \
+                 the command of the version that serves"
+            }
+            Self::Absent { .. } => {
+                "name the service's settings with --config; the service makes its database at its first start"
+            }
+            Self::Busy => "ask again in a few seconds",
             Self::NotOurs { .. } => "name another file under [store] file",
             Self::Damaged { .. } => "keep a copy, and restore a backup; hosts keep their records",
             Self::Closed | Self::Open { .. } | Self::Other { .. } => "",

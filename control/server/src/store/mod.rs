@@ -4,6 +4,8 @@
 //! nothing changed.
 //! **Invariant:** time comes in as a value, in seconds since 1970.
 
+mod asked;
+mod deeds;
 mod failure;
 pub mod sqlite;
 
@@ -12,7 +14,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use bowline_api::enrolment::KeyState;
-use bowline_api::fleet::{Commit, Deployment, Health, Host, HostDetail, Page, Where};
+use bowline_api::fleet::{Commit, Deployment, Fault, Host, HostDetail, Page, Where};
 use bowline_api::outcome::Outcome;
 use bowline_api::page::{Matrix, Waiting};
 use bowline_api::record::Record;
@@ -20,54 +22,14 @@ use bowline_fleet::chain::Tip;
 use bowline_fleet::claim::Denied;
 use bowline_model::digest::Sha256;
 
+pub use asked::{Named, Newest, Picked, Place, Wanted, Which};
+pub use deeds::{
+    Claimant, Decided, Decision, Gone, Looked, NewToken, Note, Person, Resumed, Warrant,
+};
 pub use failure::StoreFailure;
 
 /// What a call gives, some time later.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreFailure>> + Send + 'a>>;
-
-/// A token that was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NewToken {
-    /// SHA-256 of the token; the token itself is never kept.
-    pub digest: Sha256,
-    /// When it was made.
-    pub made: i64,
-    /// Until when it counts.
-    pub until: i64,
-}
-
-/// A key that claims a host's name; that it is held was proved.
-#[derive(Debug, Clone)]
-pub struct Claimant {
-    /// The host.
-    pub host: String,
-    /// The key.
-    pub public: [u8; 32],
-    /// Its fingerprint.
-    pub fingerprint: String,
-    /// SHA-256 of the token it brought.
-    pub token: Sha256,
-}
-
-/// What a person decides about a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
-    /// It takes the place of the host's key, whose records are no longer taken.
-    Approve,
-    /// It does not.
-    Refuse,
-}
-
-/// What became of a decision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decided {
-    /// Done; the key stands so now.
-    Done(KeyState),
-    /// The host has no such key.
-    NoSuchKey,
-    /// Nobody waits for it: the key stands so.
-    NotPending(KeyState),
-}
 
 /// A known key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,39 +110,6 @@ pub enum Appended {
     NotTaken(KeyState),
 }
 
-/// Which deployments are wanted.
-#[derive(Debug, Clone, Default)]
-pub struct Wanted {
-    /// Of this host.
-    pub host: Option<String>,
-    /// That ended so.
-    pub outcome: Option<Outcome>,
-}
-
-/// Which hosts are wanted: all that fit everything that is given.
-#[derive(Debug, Clone, Default)]
-pub struct Picked {
-    /// Whose newest record ended so.
-    pub outcome: Option<Outcome>,
-    /// That belong to this environment.
-    pub environment: Option<String>,
-    /// Whose probes said so.
-    pub health: Option<Health>,
-    /// Whose name holds this.
-    pub name: Option<String>,
-    /// That have an alarm which nobody acknowledged.
-    pub alarmed: bool,
-}
-
-/// Which records of a host are wanted.
-#[derive(Debug, Clone)]
-pub enum Which {
-    /// Those of a deployment, by the host's id.
-    Deployment(String),
-    /// The one with this sequence.
-    Seq(u64),
-}
-
 /// A record as it was kept.
 #[derive(Debug, Clone)]
 pub struct Kept {
@@ -206,33 +135,17 @@ pub struct Kept {
     pub received: i64,
 }
 
-/// What a person says about a host's faults.
+/// A record that was not taken because another was, as it came.
 #[derive(Debug, Clone)]
-pub struct Note {
-    /// Who.
-    pub by: String,
-    /// What they found.
-    pub text: String,
-    /// When.
-    pub at: i64,
-}
-
-/// Which part of a list of numbered things, newest first.
-#[derive(Debug, Clone, Copy)]
-pub struct Newest {
-    /// At most so many.
-    pub limit: u32,
-    /// Older than this one.
-    pub after: Option<u64>,
-}
-
-/// Which part of a list of named things, by name.
-#[derive(Debug, Clone)]
-pub struct Named {
-    /// At most so many.
-    pub limit: u32,
-    /// Behind this name.
-    pub after: Option<String>,
+pub struct Otherwise {
+    /// The fault.
+    pub fault: Fault,
+    /// The key.
+    pub public: [u8; 32],
+    /// The signed bytes.
+    pub payload: Vec<u8>,
+    /// The signature.
+    pub signature: [u8; 64],
 }
 
 /// A commit that was looked for.
@@ -249,7 +162,7 @@ pub enum Found {
 /// Figures of the whole fleet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Census {
-    /// Hosts.
+    /// Hosts that are not retired; nothing here counts those that are.
     pub hosts: u64,
     /// Hosts by how their newest record ended.
     pub outcomes: Vec<(Outcome, u64)>,
@@ -266,7 +179,7 @@ pub trait Store: Debug + Send + Sync {
     /// Keeps a token for a host.
     fn make_token(&self, host: String, token: NewToken) -> Answer<'_, ()>;
 
-    /// Judges a key's claim of a host's name and keeps what became of it.
+    /// Judges a key's claim of a host's name, and keeps what became of it.
     fn claim(&self, claimant: Claimant, now: i64) -> Answer<'_, Result<KeyState, Denied>>;
 
     /// Keeps what a person decided about a pending key.
@@ -275,11 +188,23 @@ pub trait Store: Debug + Send + Sync {
         host: String,
         fingerprint: String,
         decision: Decision,
-        now: i64,
+        by: Person,
     ) -> Answer<'_, Decided>;
 
-    /// Keeps that a person looked after a host's open faults; says how many, `None` for no such host.
-    fn acknowledge(&self, host: String, note: Note) -> Answer<'_, Option<u64>>;
+    /// Keeps that a person looked after a host's open faults, if there are as many as they saw.
+    fn acknowledge(&self, host: String, seen: u64, note: Note) -> Answer<'_, Looked>;
+
+    /// Takes no records of a host any more, and counts it no longer.
+    fn retire(&self, host: String, note: Note) -> Answer<'_, Gone>;
+
+    /// Lets a host's chain go on with this sequence, over records that it lost.
+    fn resume(&self, host: String, from: u64, note: Note) -> Answer<'_, Resumed>;
+
+    /// A host's gaps and forks, newest first; `None` for no such host.
+    fn faults(&self, host: String, part: Newest) -> Answer<'_, Option<Page<Fault>>>;
+
+    /// A record that was not taken, as it came, by its fault.
+    fn told_otherwise(&self, host: String, fault: u64) -> Answer<'_, Option<Otherwise>>;
 
     /// Keys that wait for a person, oldest first.
     fn waiting(&self, limit: u32) -> Answer<'_, Vec<Waiting>>;
@@ -305,10 +230,10 @@ pub trait Store: Debug + Send + Sync {
     /// Deployments, newest first.
     fn deployments(&self, wanted: Wanted, part: Newest) -> Answer<'_, Page<Deployment>>;
 
-    /// Commits, newest first.
+    /// Commits, newest first; behind them those of which one host alone spoke.
     fn commits(&self, part: Newest) -> Answer<'_, Page<Commit>>;
 
-    /// Commits, newest first, and what hosts, by name, said of each.
+    /// Commits in the same order, and what hosts, by name, said of each.
     fn matrix(&self, hosts: Named, commits: Newest) -> Answer<'_, Matrix>;
 
     /// Where a commit is, by its id or the beginning of it.

@@ -7,7 +7,7 @@ mod pages;
 use axum::http::StatusCode;
 use axum::response::Response;
 use bowline_api::enrolment::Answer;
-use bowline_api::fleet::{Commit, Deployment, Host, HostDetail, Page, Where};
+use bowline_api::fleet::{Commit, Deployment, Evidence, Fault, Host, HostDetail, Page, Where};
 use bowline_api::intake::{self, Acked, Broken, NotTaken};
 use bowline_api::outcome::Outcome;
 use bowline_api::problem::{self, Problem};
@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer;
 use super::pages::MEDIA_TYPE;
-use super::table::HOST;
+use super::table::{FAULT, FAULTS, HOST};
 
 /// The media type of answers, and of an enrolment's body: a DSSE envelope.
 const JSON: &str = "application/json";
@@ -58,6 +58,7 @@ fn document() -> Value {
 fn paths(schemas: &mut SchemaGenerator) -> Map<String, Value> {
     let mut paths = Map::new();
     let operations = system().into_iter().chain(fleet(schemas)).chain([commit(schemas)]);
+    let operations = operations.chain(faults(schemas));
     let operations = operations.chain(pages::shown()).chain(pages::twins(schemas));
     for (path, operation) in operations {
         paths.insert(path.to_owned(), json!({"get": operation}));
@@ -101,6 +102,26 @@ fn fleet(schemas: &mut SchemaGenerator) -> [Read; 4] {
             operation("deployments", "Deployments, newest first", &filters, deployments),
         ),
         (route::FLEET_COMMITS, operation("commits", "Commits, newest first", &newest, commits)),
+    ]
+}
+
+fn faults(schemas: &mut SchemaGenerator) -> [Read; 2] {
+    let faults = content(JSON, schemas.subschema_for::<Page<Fault>>());
+    let evidence = content(JSON, schemas.subschema_for::<Evidence>());
+    let name = json!({"name": "name", "in": "path", "required": true, "schema": text()});
+    let id = json!({"name": "id", "in": "path", "required": true, "schema": place()});
+    let otherwise = "A record that was not taken because another was, as it came";
+    [
+        (
+            FAULTS,
+            operation(
+                "faults",
+                "A host's gaps and forks, newest first",
+                &[name.clone(), number_after()],
+                faults,
+            ),
+        ),
+        (FAULT, operation("fault", otherwise, &[name, id], evidence)),
     ]
 }
 
@@ -154,6 +175,7 @@ fn records(schemas: &mut SchemaGenerator) -> Value {
         },
         "responses": {
             "200": content(JSON, acked),
+            "400": content(problem::MEDIA_TYPE, not_taken.clone()),
             "403": content(problem::MEDIA_TYPE, not_taken),
             "409": content(problem::MEDIA_TYPE, broken),
         },

@@ -30,15 +30,12 @@ pub(super) fn shown() -> [Read; 6] {
         "image/svg+xml": {"schema": text()},
     }});
     let news = content(EVENTS, text());
-    let [host, id] = [name("host"), name("id")];
+    let parts = [name("host"), name("id"), parameter("key", text())];
     [
         (route::BOARD, operation("boardPage", "All hosts, as a page", &board_filters(), page())),
         (route::MATRIX, operation("matrixPage", "Commits and hosts, as a page", &cells(), page())),
         (HOST_PAGE, operation("hostPage", "One host, as a page", &host_parts(), page())),
-        (
-            DEPLOYMENT_PAGE,
-            operation("deploymentPage", "One deployment, as a page", &[host, id], page()),
-        ),
+        (DEPLOYMENT_PAGE, operation("deploymentPage", "One deployment, as a page", &parts, page())),
         (ASSET, operation("asset", "Style, script and icon of pages", &[file], asset)),
         (
             route::FLEET_EVENTS,
@@ -54,7 +51,7 @@ pub(super) fn twins(schemas: &mut SchemaGenerator) -> [Read; 4] {
     let sheet = content(JSON, schemas.subschema_for::<Sheet>());
     let timeline = content(JSON, schemas.subschema_for::<Timeline>());
     let name = |name: &str| json!({"name": name, "in": "path", "required": true, "schema": text()});
-    let parts = [name("host"), name("id")];
+    let parts = [name("host"), name("id"), parameter("key", text())];
     [
         (route::BOARD_TWIN, operation("board", "All hosts", &board_filters(), board)),
         (route::MATRIX_TWIN, operation("matrix", "Commits and hosts", &cells(), matrix)),

@@ -186,7 +186,7 @@ fn row(host: &Host, now: i64) -> Row<'_> {
         host,
         link: links::host(&host.name),
         badge: host.outcome.map(Badge::of),
-        record: links::record(&host.name, host.seq),
+        record: links::of_key(links::record(&host.name, host.seq), host.key.as_deref()),
         tells: host.outcome.is_some_and(|it| it.exit_code() != 0),
         revision: host.revision.as_deref().map(short),
         since: Moment::maybe(host.since.as_deref(), now),

@@ -5,12 +5,15 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use bowline_api::enrolment::KeyState;
 use bowline_api::page::{Proven, Timeline, Told};
 use bowline_api::record::{Kind, Record};
 use bowline_model::shown::{one_line, plain};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::words::{Badge, Moment, digits, rfc3339, short, span};
@@ -19,7 +22,7 @@ use crate::door;
 use crate::envelope;
 use crate::http::Service;
 use crate::http::answer::{Refusal, failed};
-use crate::store::{Kept, Which};
+use crate::store::{Kept, Place, Which};
 
 /// Records of one deployment that are shown: it has one, and one more for each thing that went on going
 /// wrong.
@@ -32,22 +35,41 @@ const SUBJECT_CHARS_MAX: usize = 200;
 const PHASES: [&str; 10] =
     ["fetch", "verify", "gate", "plan", "stage", "apply", "probe", "commit", "revert", "report"];
 
+/// What is asked for.
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::http) struct Asked {
+    key: String,
+}
+
 pub(in crate::http) async fn page(
     State(service): State<Arc<Service>>,
     Path((host, part)): Path<(String, String)>,
+    asked: Result<Query<Asked>, QueryRejection>,
 ) -> Response {
     let (form, id) = Form::of_name(&part);
-    match read(&service, host, id).await {
+    let asked = match asked {
+        Ok(Query(asked)) => asked,
+        Err(bad) => return refused(form, Refusal::bad("a bad query", bad.body_text())),
+    };
+    let key = (!asked.key.is_empty()).then_some(asked.key);
+    match read(&service, host, id, key).await {
         Ok(timeline) => answer(form, &timeline, |it| render(&service, it)),
         Err(refusal) => refused(form, refusal),
     }
 }
 
-async fn read(service: &Service, host: String, id: &str) -> Result<Timeline, Refusal> {
-    let which = match id.strip_prefix('@').map(str::parse) {
-        Some(Ok(seq)) => Which::Seq(seq),
-        _ => Which::Deployment(id.to_owned()),
+async fn read(
+    service: &Service,
+    host: String,
+    id: &str,
+    key: Option<String>,
+) -> Result<Timeline, Refusal> {
+    let place = match id.strip_prefix('@').map(str::parse) {
+        Some(Ok(seq)) => Place::Seq(seq),
+        _ => Place::Deployment(id.to_owned()),
     };
+    let which = Which { place, key };
     let kept = service.store.kept(host.clone(), which, RECORDS_MAX).await;
     let kept = kept.map_err(|it| failed(service, &it))?;
     if kept.is_empty() {
@@ -122,6 +144,10 @@ struct Phase {
 fn render(service: &Service, timeline: &Timeline) -> Response {
     let now = door::wall();
     let twin = format!("/deployments/{}/{}.json", timeline.host, timeline.id);
+    // All of them are of one key, which may not be the one that is taken now.
+    let older = timeline.records.first().filter(|it| it.key_state != KeyState::Enrolled);
+    let older = older.map(|it| it.key.as_str());
+    let twin = links::of_key(twin, older);
     let entries: Vec<_> = timeline.records.iter().filter_map(|it| entry(it, now)).collect();
     // A record that belongs to a deployment stands under that deployment's name, however it was asked for.
     let named = entries.iter().map(|it| one_line(&it.record.deployment, SUBJECT_CHARS_MAX));
@@ -158,7 +184,10 @@ fn entry(told: &Told, now: i64) -> Option<Entry<'_>> {
         phases: phases(&record),
         subject: one_line(record.subject.as_deref().unwrap_or_default(), SUBJECT_CHARS_MAX),
         gates: record.gates.iter().map(Value::to_string).collect(),
-        before: (told.seq > 1).then(|| links::record(&record.host, told.seq.saturating_sub(1))),
+        before: (told.seq > 1).then(|| {
+            let older = (told.key_state != KeyState::Enrolled).then_some(told.key.as_str());
+            links::of_key(links::record(&record.host, told.seq.saturating_sub(1)), older)
+        }),
         holds: signature && digest && predecessor,
         digest: digits(&told.digest),
         record,

@@ -10,7 +10,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use bowline_api::enrolment::KeyState;
-use bowline_api::fleet::{Deployment, Fault, Key};
+use bowline_api::fleet::{Decision, Deployment, Fault, Key};
 use bowline_api::page::Sheet;
 use serde::Deserialize;
 
@@ -71,6 +71,9 @@ struct Shown<'a> {
     seen: Option<Moment>,
     keys: Vec<KeyLine<'a>>,
     faults: Vec<FaultLine<'a>>,
+    older_faults: Option<String>,
+    retired: Option<Moment>,
+    decisions: Vec<(&'a Decision, Moment)>,
     rows: Vec<Line<'a>>,
     next: Option<String>,
 }
@@ -86,6 +89,8 @@ struct KeyLine<'a> {
 
 struct FaultLine<'a> {
     fault: &'a Fault,
+    /// Where the record is that was sent.
+    sent: Option<String>,
     key: String,
     first: Moment,
     last: Moment,
@@ -111,13 +116,16 @@ fn render(service: &Service, sheet: &Sheet, asked: &Asked) -> Response {
         frame: Frame::new(service, host.name.clone(), "", twin),
         sheet,
         badge: host.outcome.map(Badge::of),
-        record: links::record(&host.name, host.seq),
+        record: links::of_key(links::record(&host.name, host.seq), host.key.as_deref()),
         revision: host.revision.as_deref().map(short),
         since: Moment::maybe(host.since.as_deref(), now),
         at: Moment::maybe(host.at.as_deref(), now),
         seen: Moment::maybe(host.seen.as_deref(), now),
         keys: sheet.detail.keys.iter().map(|it| key_line(it, now)).collect(),
-        faults: sheet.detail.faults.iter().map(|it| fault_line(it, now)).collect(),
+        faults: sheet.detail.faults.iter().map(|it| fault_line(&host.name, it, now)).collect(),
+        older_faults: sheet.detail.faults_next.as_ref().map(|it| links::faults(&host.name, it)),
+        retired: Moment::maybe(host.retired.as_deref(), now),
+        decisions: sheet.detail.decisions.iter().map(|it| (it, Moment::new(&it.at, now))).collect(),
         rows: sheet.deployments.items.iter().map(|it| line(it, now)).collect(),
         next: sheet.deployments.next.as_ref().map(|it| query(links::host(&host.name), it)),
     };
@@ -134,9 +142,10 @@ fn key_line(key: &Key, now: i64) -> KeyLine<'_> {
     }
 }
 
-fn fault_line(fault: &Fault, now: i64) -> FaultLine<'_> {
+fn fault_line<'a>(host: &str, fault: &'a Fault, now: i64) -> FaultLine<'a> {
     FaultLine {
         fault,
+        sent: fault.kept.then(|| links::otherwise(host, fault.id)),
         key: digits(fault.key.strip_prefix("SHA256:").unwrap_or(&fault.key)),
         first: Moment::new(&fault.first, now),
         last: Moment::new(&fault.last, now),
@@ -149,7 +158,10 @@ fn line(deployment: &Deployment, now: i64) -> Line<'_> {
         deployment,
         badge: Badge::of(deployment.outcome),
         revision: short(&deployment.revision),
-        link: links::deployment(&deployment.host, &deployment.deployment, deployment.seq),
+        link: links::of_key(
+            links::deployment(&deployment.host, &deployment.deployment, deployment.seq),
+            deployment.key.as_deref(),
+        ),
         at: Moment::new(&deployment.at, now),
     }
 }

@@ -40,6 +40,25 @@ pub(super) fn record(host: &str, seq: u64) -> String {
     format!("{}/{host}/@{seq}", route::DEPLOYMENT_PAGES)
 }
 
+/// A link to a record of a key that is not the one whose records are taken now: that one has records with
+/// the same sequences and ids.
+pub(super) fn of_key(link: String, key: Option<&str>) -> String {
+    match key {
+        Some(key) => with(&link, &[("key", key)]),
+        None => link,
+    }
+}
+
+/// A record that was told otherwise.
+pub(super) fn otherwise(host: &str, fault: u64) -> String {
+    format!("{}/{host}/faults/{fault}", route::FLEET_HOSTS)
+}
+
+/// A host's gaps and forks, from a place on.
+pub(super) fn faults(host: &str, after: &str) -> String {
+    with(&format!("{}/{host}/faults", route::FLEET_HOSTS), &[("after", after)])
+}
+
 fn has_ending(name: &str) -> bool {
     [".json", ".html"].iter().any(|it| name.ends_with(it))
 }
@@ -81,6 +100,15 @@ mod tests {
         }
         assert_eq!(host("a.json"), "/hosts/a.json.html");
         assert_eq!(host_twin("a.json"), "/hosts/a.json.json");
+    }
+
+    #[test]
+    fn an_older_key_stands_in_the_link() {
+        assert_eq!(of_key(record("a", 1), None), "/deployments/a/@1");
+        assert_eq!(
+            of_key(record("a", 1), Some("SHA256:b+")),
+            "/deployments/a/@1?key=SHA256%3Ab%2B"
+        );
     }
 
     #[test]

@@ -132,7 +132,7 @@ fn line<'a>(row: &'a bowline_api::page::Row, commits: &[Commit]) -> Line<'a> {
     let cell = |(word, commit): (&Option<bowline_api::page::Word>, &Commit)| {
         let word = word.as_ref()?;
         let runs = row.runs.as_ref() == Some(&commit.commit);
-        let link = links::record(&row.host, word.seq);
+        let link = links::of_key(links::record(&row.host, word.seq), word.key.as_deref());
         Some(Cell { badge: Badge::of(word.outcome), link, runs })
     };
     let cells = row.words.iter().zip(commits).map(cell).collect();

@@ -2,18 +2,21 @@
 //!
 //! **Invariant:** chain, records and what was read out of them change together, or not at all.
 //! **Invariant:** whether a record continues the chain is decided by bowline-fleet.
+//! **Invariant:** what is shown of a host is that host's own word; no host speaks for another.
 
 use bowline_api::enrolment::KeyState;
 use bowline_api::fleet::Health;
 use bowline_api::record::Kind;
 use bowline_fleet::chain::{Link, Tip};
-use bowline_fleet::landing::{Stands, commit_of, health, stands};
+use bowline_fleet::landing::{Stands, health, stands};
 use bowline_model::digest::Sha256;
 use bowline_model::shown::one_line;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::super::failure::{StoreFailure, doing};
 use super::super::{Appended, Batch, Break, Entry};
+use super::alarms::sound;
+use super::wording::{self, Said};
 use super::words::{column, digest, key_state, number, signed};
 
 /// Bits of a record's id that hold its sequence: a record each millisecond for 34 years.
@@ -21,16 +24,13 @@ const SEQ_BITS: u32 = 40;
 
 /// Characters that lists hold of what a host calls things: more than agents send, and few enough that a
 /// page of hundreds of them stays small. The record itself is kept whole.
-const WORDS_MAX: usize = 200;
-
-/// Characters of a revision: a branch, a format and a digest.
-const REVISION_CHARS_MAX: usize = 400;
+pub(super) const WORDS_MAX: usize = 200;
 
 /// Whose records are taken.
-struct Owner {
-    key: i64,
-    host: i64,
-    tip: Tip,
+pub(super) struct Owner {
+    pub(super) key: i64,
+    pub(super) host: i64,
+    pub(super) tip: Tip,
 }
 
 pub(super) fn append(db: &Connection, batch: &Batch, now: i64) -> Result<Appended, StoreFailure> {
@@ -53,7 +53,7 @@ pub(super) fn append(db: &Connection, batch: &Batch, now: i64) -> Result<Appende
             Link::Fork => Break::Fork,
         };
         let seq = entry.record.seq;
-        sound(db, &owner, how, seq, now)?;
+        sound(db, &owner, how, entry, now)?;
         finish(db, &owner, taken, now)?;
         return Ok(Appended::Broken { how, seq, tip: owner.tip, taken });
     }
@@ -61,6 +61,7 @@ pub(super) fn append(db: &Connection, batch: &Batch, now: i64) -> Result<Appende
     Ok(Appended::Kept { tip: owner.tip, taken })
 }
 
+/// A record's id: its key's number, and its sequence.
 pub(super) fn id_of(key: i64, seq: u64) -> i64 {
     (key << SEQ_BITS) | signed(seq)
 }
@@ -68,7 +69,7 @@ pub(super) fn id_of(key: i64, seq: u64) -> i64 {
 /// The key's chain as it stands in this transaction; how the key stands when its records do not count.
 fn owner(db: &Connection, key: i64) -> Result<Result<Owner, KeyState>, StoreFailure> {
     let fail = doing("look for a key's chain");
-    let sql = "SELECT host, state, seq, digest FROM host_key WHERE id = ?1";
+    let sql = "SELECT host, state, seq, digest, resume FROM host_key WHERE id = ?1";
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
     let mut rows = statement.query([key]).map_err(&fail)?;
     let Some(row) = rows.next().map_err(&fail)? else {
@@ -78,7 +79,8 @@ fn owner(db: &Connection, key: i64) -> Result<Result<Owner, KeyState>, StoreFail
     if state != KeyState::Enrolled {
         return Ok(Err(state));
     }
-    let tip = Tip { seq: number(row, "seq")?, digest: digest(row, "digest")? };
+    let resume = column::<Option<i64>>(row, "resume")?.and_then(|it| u64::try_from(it).ok());
+    let tip = Tip { seq: number(row, "seq")?, digest: digest(row, "digest")?, resume };
     Ok(Ok(Owner { key, host: column(row, "host")?, tip }))
 }
 
@@ -100,26 +102,27 @@ fn keep(db: &Connection, owner: &Owner, entry: &Entry, now: i64) -> Result<(), S
     let values =
         params![id, entry.digest.as_bytes(), entry.signature, entry.payload.as_slice(), now];
     statement.execute(values).map_err(&fail)?;
-    let revision = match &record.revision {
-        Some(name) => Some(subject(db, revision(db, name, now)?, record.subject.as_deref())?),
+    let said = match &record.revision {
+        Some(name) => Some(wording::said(db, owner.host, name, record.subject.as_deref(), now)?),
         None => None,
     };
     let runs = match stands(record) {
-        Stands::On(name) if Some(name) == record.revision.as_deref() => Some(revision),
-        Stands::On(name) => Some(Some(self::revision(db, name, now)?)),
+        Stands::On(name) if Some(name) == record.revision.as_deref() => Some(said),
+        Stands::On(name) => Some(Some(wording::said(db, owner.host, name, None, now)?)),
         Stands::Unknown => Some(None),
         Stands::AsBefore => None,
     };
     newest_word(db, owner, entry)?;
     if let Some(runs) = runs {
-        let sql = "UPDATE host SET revision = ?2, since = ?3 WHERE id = ?1 AND revision IS NOT ?2";
+        let sql = "UPDATE host SET since = CASE WHEN revision IS ?2 THEN since ELSE ?4 END,
+                     revision = ?2, wording = ?3 WHERE id = ?1 AND wording IS NOT ?3";
         let mut statement = db.prepare_cached(sql).map_err(&fail)?;
         let at = one_line(&record.at, WORDS_MAX);
-        statement.execute(params![owner.host, runs, at]).map_err(&fail)?;
+        let (revision, wording) = (runs.map(|it| it.revision), runs.map(|it| it.wording));
+        statement.execute(params![owner.host, revision, wording, at]).map_err(&fail)?;
     }
-    if let (Some(revision), Kind::Deployment | Kind::Drift | Kind::Alarm) = (revision, record.kind)
-    {
-        index(db, owner, entry, revision)?;
+    if let (Some(said), Kind::Deployment | Kind::Drift | Kind::Alarm) = (said, record.kind) {
+        index(db, owner, entry, said)?;
     }
     Ok(())
 }
@@ -130,7 +133,7 @@ fn newest_word(db: &Connection, owner: &Owner, entry: &Entry) -> Result<(), Stor
     let record = &entry.record;
     let environment = record.environment.as_deref().map(|it| one_line(it, WORDS_MAX));
     let sql = "UPDATE host SET outcome = ?2, at = ?3, reason = ?4,
-                 since = CASE WHEN outcome IS ?2 AND since IS NOT NULL THEN since ELSE ?3 END,
+                 since = CASE WHEN outcome IS ?2 THEN since ELSE ?3 END,
                  environment = coalesce(?5, environment), health = coalesce(?6, health)
                WHERE id = ?1";
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
@@ -141,15 +144,15 @@ fn newest_word(db: &Connection, owner: &Owner, entry: &Entry) -> Result<(), Stor
 }
 
 /// Keeps what lists and the matrix are made of.
-fn index(db: &Connection, owner: &Owner, entry: &Entry, revision: i64) -> Result<(), StoreFailure> {
+fn index(db: &Connection, owner: &Owner, entry: &Entry, said: Said) -> Result<(), StoreFailure> {
     let fail = doing("keep what a record says");
     let record = &entry.record;
     let outcome = record.outcome.word();
     let [at, name, reason] =
         [&record.at, &record.deployment, &record.reason].map(|it| one_line(it, WORDS_MAX));
     let sql = "INSERT INTO deployment
-                 (record, host, revision, kind, deployment, outcome, reason, at)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+                 (record, host, revision, wording, kind, deployment, outcome, reason, at)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     let kind = match record.kind {
         Kind::Deployment => "deployment",
         Kind::Drift => "drift",
@@ -157,42 +160,23 @@ fn index(db: &Connection, owner: &Owner, entry: &Entry, revision: i64) -> Result
         Kind::Alarm => "alarm",
     };
     let id = id_of(owner.key, record.seq);
+    let Said { revision, wording } = said;
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
-    statement
-        .execute(params![id, owner.host, revision, kind, name, outcome, reason, at])
-        .map_err(&fail)?;
-    let sql = "INSERT INTO landing (revision, host, outcome, seq, at) VALUES (?1, ?2, ?3, ?4, ?5)
-               ON CONFLICT DO UPDATE
-               SET outcome = excluded.outcome, seq = excluded.seq, at = excluded.at";
+    let values = params![id, owner.host, revision, wording, kind, name, outcome, reason, at];
+    statement.execute(values).map_err(&fail)?;
+    let sql = "UPDATE landing SET outcome = ?3, seq = ?4, at = ?5, wording = ?6, host_key = ?7
+               WHERE revision = ?1 AND host = ?2";
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
     let seq = signed(record.seq);
-    statement.execute(params![revision, owner.host, outcome, seq, at]).map(drop).map_err(fail)
-}
-
-/// A revision's number; it gets one when it is new.
-fn revision(db: &Connection, name: &str, now: i64) -> Result<i64, StoreFailure> {
-    let fail = doing("keep a revision");
-    let name = one_line(name, REVISION_CHARS_MAX);
-    let sha = commit_of(&name);
-    let mut statement =
-        db.prepare_cached("SELECT id FROM revision WHERE sha = ?1").map_err(&fail)?;
-    if let Some(id) = statement.query_row([sha], |row| row.get(0)).optional().map_err(&fail)? {
-        return Ok(id);
+    let values = params![revision, owner.host, outcome, seq, at, wording, owner.key];
+    if statement.execute(values).map_err(&fail)? > 0 {
+        return Ok(());
     }
-    let sql = "INSERT INTO revision (sha, name, first) VALUES (?1, ?2, ?3)";
-    db.execute(sql, params![sha, name, now]).map_err(&fail)?;
-    Ok(db.last_insert_rowid())
-}
-
-/// Keeps a revision's subject, as the first host that knew it told it; gives the revision.
-fn subject(db: &Connection, revision: i64, told: Option<&str>) -> Result<i64, StoreFailure> {
-    if let Some(told) = told {
-        let sql = "UPDATE revision SET subject = ?2 WHERE id = ?1 AND subject IS NULL";
-        let fail = doing("keep a revision's subject");
-        let mut statement = db.prepare_cached(sql).map_err(&fail)?;
-        statement.execute(params![revision, one_line(told, WORDS_MAX)]).map_err(&fail)?;
-    }
-    Ok(revision)
+    let sql = "INSERT INTO landing (revision, host, outcome, seq, at, wording, host_key)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let mut statement = db.prepare_cached(sql).map_err(&fail)?;
+    statement.execute(values).map_err(&fail)?;
+    wording::spoke(db, revision, owner.host)
 }
 
 /// Moves the chain's end to where it is now.
@@ -202,32 +186,12 @@ fn finish(db: &Connection, owner: &Owner, taken: u64, now: i64) -> Result<(), St
     if taken == 0 {
         return Ok(());
     }
-    let sql = "UPDATE host_key SET seq = ?2, digest = ?3 WHERE id = ?1";
+    let sql = "UPDATE host_key SET seq = ?2, digest = ?3, resume = ?4 WHERE id = ?1";
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
-    let (seq, digest) = (signed(owner.tip.seq), owner.tip.digest);
-    statement.execute(params![owner.key, seq, digest.as_bytes()]).map_err(&fail)?;
-    let mut statement =
-        db.prepare_cached("UPDATE host SET seen = ?2 WHERE id = ?1").map_err(&fail)?;
-    statement.execute([owner.host, now]).map(drop).map_err(fail)
-}
-
-/// Keeps that the chain is broken, once for each place.
-fn sound(
-    db: &Connection,
-    owner: &Owner,
-    how: Break,
-    seq: u64,
-    now: i64,
-) -> Result<(), StoreFailure> {
-    let expected = owner.tip.expected();
-    let place = match how {
-        Break::Gap => expected,
-        Break::Fork => seq,
-    };
-    let sql = "INSERT INTO alarm (host_key, kind, place, seq, expected, first, last)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
-               ON CONFLICT DO UPDATE
-               SET count = count + 1, seq = excluded.seq, last = excluded.last";
-    let values = params![owner.key, how.word(), signed(place), signed(seq), signed(expected), now];
-    db.execute(sql, values).map(drop).map_err(doing("keep an alarm"))
+    let Tip { seq, digest, resume } = owner.tip;
+    let values = params![owner.key, signed(seq), digest.as_bytes(), resume.map(signed)];
+    statement.execute(values).map_err(&fail)?;
+    let sql = "UPDATE host SET seen = ?2, spoke = ?3 WHERE id = ?1";
+    let mut statement = db.prepare_cached(sql).map_err(&fail)?;
+    statement.execute([owner.host, now, owner.key]).map(drop).map_err(fail)
 }

@@ -26,8 +26,10 @@ pub(super) fn deployments(
     let ended = if wanted.outcome.is_some() { "AND d.outcome = ?4" } else { "AND ?4 IS NULL" };
     let sql = format!(
         "SELECT d.id, h.name AS host, d.record & ((1 << 40) - 1) AS seq, d.deployment, d.kind,
-           v.name AS revision, v.subject, d.outcome, d.reason, d.at
+           coalesce(w.name, v.sha) AS revision, nullif(w.subject, '') AS subject, d.outcome, d.reason,
+           d.at, iif(k.state = 'enrolled', NULL, k.fingerprint) AS key
          FROM deployment d JOIN host h ON h.id = d.host JOIN revision v ON v.id = d.revision
+           LEFT JOIN wording w ON w.id = d.wording LEFT JOIN host_key k ON k.id = d.record >> 40
          WHERE d.id < ?1 {host} {ended} ORDER BY d.id DESC LIMIT ?2"
     );
     let mut statement = db.prepare_cached(&sql).map_err(&fail)?;
@@ -40,6 +42,7 @@ pub(super) fn deployments(
             id: number(row, "id")?,
             host: column(row, "host")?,
             seq: number(row, "seq")?,
+            key: column(row, "key")?,
             deployment: column(row, "deployment")?,
             kind: column(row, "kind")?,
             revision: column(row, "revision")?,
@@ -58,39 +61,76 @@ fn before(part: Newest) -> i64 {
 }
 
 pub(super) fn commits(db: &Connection, part: Newest) -> Result<Page<Commit>, StoreFailure> {
-    let fail = doing("read commits");
-    let sql = "SELECT v.id, v.sha, v.name, v.subject, v.first,
-                 (SELECT count(*) FROM host h WHERE h.revision = v.id) AS running
-               FROM revision v WHERE v.id < ?1 ORDER BY v.id DESC LIMIT ?2";
-    let mut statement = db.prepare_cached(sql).map_err(&fail)?;
-    let mut rows = statement.query(params![before(part), part.limit + 1]).map_err(&fail)?;
-    let mut items = Vec::new();
-    while let Some(row) = rows.next().map_err(&fail)? {
-        let id: i64 = column(row, "id")?;
-        items.push(Commit {
-            id: number(row, "id")?,
-            commit: column(row, "sha")?,
-            revision: column(row, "name")?,
-            subject: column(row, "subject")?,
-            first: moment_of(row, "first")?,
-            running: number(row, "running")?,
-            hosts: last_words(db, id)?,
-        });
-    }
-    let next = next_of(&mut items, part.limit, |it| it.id.to_string());
-    Ok(Page { items, next })
+    Ok(columns(db, part)?.0)
 }
 
-/// Hosts by their last word on a commit.
-fn last_words(db: &Connection, revision: i64) -> Result<BTreeMap<String, u64>, StoreFailure> {
+/// Commits in the order of their places, and their numbers.
+fn columns(db: &Connection, part: Newest) -> Result<(Page<Commit>, Vec<i64>), StoreFailure> {
+    let fail = doing("read commits");
+    // Of what only hosts spoke that were retired since, nothing is left to show.
+    let sql = "SELECT v.id, v.place, v.sha, v.first,
+                 (SELECT count(*) FROM host h WHERE h.revision = v.id AND h.retired IS NULL) AS running
+               FROM revision v WHERE v.place < ?1 AND (v.hosts > 0 OR EXISTS
+                 (SELECT 1 FROM host h WHERE h.revision = v.id AND h.retired IS NULL))
+               ORDER BY v.place DESC LIMIT ?2";
+    let mut statement = db.prepare_cached(sql).map_err(&fail)?;
+    let mut rows = statement.query(params![before(part), part.limit + 1]).map_err(&fail)?;
+    let (mut items, mut ids) = (Vec::new(), Vec::new());
+    while let Some(row) = rows.next().map_err(&fail)? {
+        let id: i64 = column(row, "id")?;
+        let commit: String = column(row, "sha")?;
+        let told = told_of(db, id)?;
+        let (revision, subject) = told.words(commit.clone());
+        items.push(Commit {
+            id: number(row, "place")?,
+            commit,
+            revision,
+            subject,
+            first: moment_of(row, "first")?,
+            running: number(row, "running")?,
+            hosts: told.outcomes,
+        });
+        ids.push(id);
+    }
+    let next = next_of(&mut items, part.limit, |it| it.id.to_string());
+    Ok((Page { items, next }, ids))
+}
+
+/// What all hosts together say of a commit.
+#[derive(Default)]
+struct ToldOf {
+    outcomes: BTreeMap<String, u64>,
+    /// By name and subject, how many hosts say so.
+    wordings: BTreeMap<(String, String), u64>,
+}
+
+impl ToldOf {
+    /// What most hosts call it, and the subject that most of those have who know one.
+    fn words(&self, commit: String) -> (String, Option<String>) {
+        let most = |is_wanted: fn(&(String, String)) -> bool| {
+            let wanted = self.wordings.iter().filter(|(it, _)| is_wanted(it));
+            wanted.max_by_key(|(_, number)| **number).map(|(it, _)| it.clone())
+        };
+        let name = most(|_| true).map_or(commit, |(name, _)| name);
+        (name, most(|(_, subject)| !subject.is_empty()).map(|(_, subject)| subject))
+    }
+}
+
+fn told_of(db: &Connection, revision: i64) -> Result<ToldOf, StoreFailure> {
     let fail = doing("count hosts of a commit");
-    let sql = "SELECT outcome, count(*) AS number FROM landing WHERE revision = ?1
-               GROUP BY outcome";
+    let sql = "SELECT l.outcome, w.name, w.subject, count(*) AS number FROM landing l
+                 LEFT JOIN wording w ON w.id = l.wording
+               WHERE l.revision = ?1 AND l.host NOT IN (SELECT id FROM host WHERE retired IS NOT NULL)
+               GROUP BY l.outcome, l.wording";
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
     let mut rows = statement.query([revision]).map_err(&fail)?;
-    let mut found = BTreeMap::new();
+    let mut found = ToldOf::default();
     while let Some(row) = rows.next().map_err(&fail)? {
-        found.insert(column(row, "outcome")?, number(row, "number")?);
+        let count = number(row, "number")?;
+        *found.outcomes.entry(column(row, "outcome")?).or_default() += count;
+        if let Some(name) = column::<Option<String>>(row, "name")? {
+            *found.wordings.entry((name, column(row, "subject")?)).or_default() += count;
+        }
     }
     Ok(found)
 }
@@ -101,16 +141,17 @@ pub(super) fn matrix(
     newest: Newest,
 ) -> Result<Matrix, StoreFailure> {
     let fail = doing("read the matrix");
-    let Page { items: commits, next: older } = commits(db, newest)?;
+    let (Page { items: commits, next: older }, ids) = columns(db, newest)?;
     let sql = "SELECT h.id, h.name, v.sha FROM host h LEFT JOIN revision v ON v.id = h.revision
-               WHERE h.name > ?1 ORDER BY h.name LIMIT ?2";
+               WHERE h.name > ?1 AND h.retired IS NULL ORDER BY h.name LIMIT ?2";
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
     let after = hosts.after.as_deref().unwrap_or_default();
     let mut rows = statement.query(params![after, hosts.limit + 1]).map_err(&fail)?;
     let mut lines = Vec::new();
     while let Some(row) = rows.next().map_err(&fail)? {
         let id: i64 = column(row, "id")?;
-        let words = commits.iter().map(|it| word(db, it.id, id)).collect::<Result<_, _>>()?;
+        let words = ids.iter().zip(&commits).map(|(commit, _)| word(db, *commit, id));
+        let words = words.collect::<Result<_, _>>()?;
         lines.push(Row { host: column(row, "name")?, runs: column(row, "sha")?, words });
     }
     let next = next_of(&mut lines, hosts.limit, |it| it.host.clone());
@@ -118,16 +159,18 @@ pub(super) fn matrix(
 }
 
 /// A host's last word on a commit: one look into the tree of landings.
-fn word(db: &Connection, commit: u64, host: i64) -> Result<Option<Word>, StoreFailure> {
+fn word(db: &Connection, commit: i64, host: i64) -> Result<Option<Word>, StoreFailure> {
     let fail = doing("read a host's last word");
-    let sql = "SELECT outcome, seq FROM landing WHERE revision = ?1 AND host = ?2";
+    let sql = "SELECT l.outcome, l.seq, iif(k.state = 'enrolled', NULL, k.fingerprint) AS key
+               FROM landing l LEFT JOIN host_key k ON k.id = l.host_key
+               WHERE l.revision = ?1 AND l.host = ?2";
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
-    let mut rows = statement.query(params![signed(commit), host]).map_err(&fail)?;
+    let mut rows = statement.query([commit, host]).map_err(&fail)?;
     let Some(row) = rows.next().map_err(&fail)? else {
         return Ok(None);
     };
     let outcome = outcome(&column::<String>(row, "outcome")?)?;
-    Ok(Some(Word { outcome, seq: number(row, "seq")? }))
+    Ok(Some(Word { outcome, seq: number(row, "seq")?, key: column(row, "key")? }))
 }
 
 pub(super) fn whereabouts(
@@ -137,27 +180,29 @@ pub(super) fn whereabouts(
 ) -> Result<Found, StoreFailure> {
     let fail = doing("look for a commit");
     // Behind every hexadecimal digit comes `g`.
-    let sql = "SELECT id, sha, name FROM revision WHERE sha >= ?1 AND sha < ?1 || 'g' LIMIT 2";
+    let sql = "SELECT id, sha FROM revision WHERE sha >= ?1 AND sha < ?1 || 'g' LIMIT 2";
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
     let mut rows = statement.query([commit]).map_err(&fail)?;
     let Some(row) = rows.next().map_err(&fail)? else {
         return Ok(Found::None);
     };
     let id: i64 = column(row, "id")?;
-    let (sha, name): (String, String) = (column(row, "sha")?, column(row, "name")?);
+    let sha: String = column(row, "sha")?;
     if sha != commit && rows.next().map_err(&fail)?.is_some() {
         return Ok(Found::Several);
     }
     let mut hosts = landings(db, id, part)?;
     let next = next_of(&mut hosts, part.limit, |it| it.host.clone());
-    Ok(Found::One(Where { commit: sha, revision: name, hosts, next }))
+    let (revision, _) = told_of(db, id)?.words(sha.clone());
+    Ok(Found::One(Where { commit: sha, revision, hosts, next }))
 }
 
 fn landings(db: &Connection, revision: i64, part: &Named) -> Result<Vec<Landing>, StoreFailure> {
     let fail = doing("read where a commit is");
-    let sql = "SELECT h.name, l.outcome, l.seq, l.at, h.revision IS l.revision AS running
-               FROM landing l JOIN host h ON h.id = l.host
-               WHERE l.revision = ?1 AND h.name > ?2 ORDER BY h.name LIMIT ?3";
+    let sql = "SELECT h.name, l.outcome, l.seq, l.at, h.revision IS l.revision AS running,
+                 iif(k.state = 'enrolled', NULL, k.fingerprint) AS key
+               FROM landing l JOIN host h ON h.id = l.host LEFT JOIN host_key k ON k.id = l.host_key
+               WHERE h.retired IS NULL AND l.revision = ?1 AND h.name > ?2 ORDER BY h.name LIMIT ?3";
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
     let after = part.after.as_deref().unwrap_or_default();
     let mut rows = statement.query(params![revision, after, part.limit + 1]).map_err(&fail)?;
@@ -168,6 +213,7 @@ fn landings(db: &Connection, revision: i64, part: &Named) -> Result<Vec<Landing>
             outcome: outcome(&column::<String>(row, "outcome")?)?,
             running: column(row, "running")?,
             seq: number(row, "seq")?,
+            key: column(row, "key")?,
             at: column(row, "at")?,
         });
     }

@@ -2,41 +2,39 @@
 //!
 //! **Invariant:** the write-ahead log is synced at every commit (`synchronous=FULL`).
 
+mod opening;
+mod readers;
 mod schema;
 mod writer;
 mod people;
+mod account;
+mod alarms;
 mod intake;
+mod wording;
 mod words;
+mod reread;
 mod reading;
 mod matrix;
 mod proof;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use bowline_api::enrolment::KeyState;
-use bowline_api::fleet::{Commit, Deployment, Host, HostDetail, Page};
+use bowline_api::fleet::{Commit, Deployment, Fault, Host, HostDetail, Page};
 use bowline_api::page::{Matrix, Waiting};
 use bowline_fleet::claim::Denied;
-use rusqlite::{Connection, OpenFlags};
-use tokio::sync::{Semaphore, mpsc};
+use rusqlite::Connection;
+use tokio::sync::mpsc;
 
-use super::failure::doing;
 use super::{
-    Answer, Appended, Batch, Census, Claimant, Decided, Decision, Found, HostKey, Kept, Named,
-    NewToken, Newest, Note, Picked, Store, StoreFailure, Wanted, Which,
+    Answer, Appended, Batch, Census, Claimant, Decided, Decision, Found, Gone, HostKey, Kept,
+    Looked, Named, NewToken, Newest, Note, Otherwise, Person, Picked, Resumed, Store, StoreFailure,
+    Wanted, Which,
 };
-use crate::door;
+use readers::Readers;
 use writer::{Job, job};
-
-/// Queries answered at once; more wait.
-const READERS: usize = 4;
-
-/// How long a lock of another program is waited for: a person's command, a backup's last step.
-const LOCK_TIME: Duration = Duration::from_secs(5);
 
 /// The store.
 pub struct Sqlite {
@@ -46,45 +44,7 @@ pub struct Sqlite {
     readers: Option<Readers>,
 }
 
-struct Readers {
-    idle: Arc<Mutex<Vec<Connection>>>,
-    places: Arc<Semaphore>,
-}
-
 impl Sqlite {
-    /// Opens a database, and makes it when there is none.
-    pub fn open(path: &Path) -> Result<Self, StoreFailure> {
-        let fail = |source| StoreFailure::Open { path: path.to_owned(), source };
-        door::make_private(path).map_err(|it| fail(Box::new(it)))?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let open = || Connection::open_with_flags(path, flags).map_err(|it| fail(Box::new(it)));
-        let mut db = open()?;
-        prepare(&db).map_err(|failure| not_ours(failure, path))?;
-        schema::migrate(&mut db, path)?;
-        let readers: Vec<_> = (0..READERS)
-            .map(|_| {
-                let reader = open()?;
-                prepare(&reader)?;
-                reader.pragma_update(None, "query_only", true).map_err(doing("open a reader"))?;
-                Ok(reader)
-            })
-            .collect::<Result<_, StoreFailure>>()?;
-        let places = Arc::new(Semaphore::new(readers.len()));
-        let readers = Readers { idle: Arc::new(Mutex::new(readers)), places };
-        Self::over(db, Some(readers), path)
-    }
-
-    /// A database that is gone when it is dropped.
-    pub fn in_memory() -> Result<Self, StoreFailure> {
-        let path = Path::new(":memory:");
-        let fail = |source| StoreFailure::Open { path: path.to_owned(), source };
-        let mut db = Connection::open_in_memory().map_err(|it| fail(Box::new(it)))?;
-        prepare(&db)?;
-        schema::migrate(&mut db, path)?;
-        // Nobody else can see such a database: the writer reads as well.
-        Self::over(db, None, path)
-    }
-
     fn over(db: Connection, readers: Option<Readers>, path: &Path) -> Result<Self, StoreFailure> {
         let (queue, jobs) = mpsc::channel(writer::GROUP_MAX);
         let worker = thread::Builder::new().name("writer".to_owned());
@@ -107,60 +67,27 @@ impl Sqlite {
         })
     }
 
-    fn read<T, F>(&self, mut work: F) -> Answer<'_, T>
+    fn read<T, F>(&self, work: F) -> Answer<'_, T>
     where
         T: Send + 'static,
         F: FnMut(&Connection) -> Result<T, StoreFailure> + Send + 'static,
     {
-        let Some(readers) = &self.readers else {
-            return self.write(work);
-        };
-        Box::pin(async move {
-            let place = Arc::clone(&readers.places).acquire_owned().await;
-            let place = place.map_err(|_closed| StoreFailure::Closed)?;
-            let idle = Arc::clone(&readers.idle);
-            let asked = tokio::task::spawn_blocking(move || {
-                let lock = || idle.lock().unwrap_or_else(PoisonError::into_inner);
-                let db = lock().pop().ok_or(StoreFailure::Closed)?;
-                let found = work(&db);
-                lock().push(db);
-                drop(place);
-                found
-            });
-            asked.await.map_err(|_gone| StoreFailure::Closed)?
-        })
-    }
-}
-
-/// What every connection is told.
-fn prepare(db: &Connection) -> Result<(), StoreFailure> {
-    let fail = doing("open the database");
-    db.busy_timeout(LOCK_TIME).map_err(&fail)?;
-    db.set_prepared_statement_cache_capacity(64);
-    for (pragma, value) in [
-        ("journal_mode", "WAL"),
-        ("synchronous", "FULL"),
-        ("foreign_keys", "ON"),
-        ("temp_store", "MEMORY"),
-        // A log that grew is cut back to this at a checkpoint.
-        ("journal_size_limit", "67108864"),
-        ("wal_autocheckpoint", "4000"),
-        ("cache_size", "-16384"),
-    ] {
-        db.pragma_update(None, pragma, value).map_err(&fail)?;
-    }
-    Ok(())
-}
-
-/// A file that is no database at all is not ours.
-fn not_ours(failure: StoreFailure, path: &Path) -> StoreFailure {
-    match failure {
-        StoreFailure::Other { source: rusqlite::Error::SqliteFailure(error, _), .. }
-            if error.code == rusqlite::ErrorCode::NotADatabase =>
-        {
-            StoreFailure::NotOurs { path: path.to_owned() }
+        match &self.readers {
+            Some(readers) => Box::pin(readers.people.read(work)),
+            None => self.write(work),
         }
-        other => other,
+    }
+
+    /// Reads for a host that sends: whatever people read meanwhile, it does not wait for them.
+    fn look_up<T, F>(&self, work: F) -> Answer<'_, T>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection) -> Result<T, StoreFailure> + Send + 'static,
+    {
+        match &self.readers {
+            Some(readers) => Box::pin(readers.intake.read(work)),
+            None => self.write(work),
+        }
     }
 }
 
@@ -178,13 +105,29 @@ impl Store for Sqlite {
         host: String,
         fingerprint: String,
         decision: Decision,
-        now: i64,
+        by: Person,
     ) -> Answer<'_, Decided> {
-        self.write(move |db| people::decide(db, &host, &fingerprint, decision, now))
+        self.write(move |db| people::decide(db, &host, &fingerprint, decision, &by))
     }
 
-    fn acknowledge(&self, host: String, note: Note) -> Answer<'_, Option<u64>> {
-        self.write(move |db| people::acknowledge(db, &host, &note))
+    fn acknowledge(&self, host: String, seen: u64, note: Note) -> Answer<'_, Looked> {
+        self.write(move |db| alarms::acknowledge(db, &host, seen, &note))
+    }
+
+    fn retire(&self, host: String, note: Note) -> Answer<'_, Gone> {
+        self.write(move |db| people::retire(db, &host, &note))
+    }
+
+    fn resume(&self, host: String, from: u64, note: Note) -> Answer<'_, Resumed> {
+        self.write(move |db| people::resume(db, &host, from, &note))
+    }
+
+    fn faults(&self, host: String, part: Newest) -> Answer<'_, Option<Page<Fault>>> {
+        self.read(move |db| alarms::faults(db, &host, part))
+    }
+
+    fn told_otherwise(&self, host: String, fault: u64) -> Answer<'_, Option<Otherwise>> {
+        self.read(move |db| alarms::told_otherwise(db, &host, fault))
     }
 
     fn waiting(&self, limit: u32) -> Answer<'_, Vec<Waiting>> {
@@ -192,7 +135,7 @@ impl Store for Sqlite {
     }
 
     fn key(&self, fingerprint: String) -> Answer<'_, Option<HostKey>> {
-        self.read(move |db| people::key(db, &fingerprint))
+        self.look_up(move |db| people::key(db, &fingerprint))
     }
 
     fn append(&self, batch: Batch, now: i64) -> Answer<'_, Appended> {

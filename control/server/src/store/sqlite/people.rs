@@ -1,15 +1,21 @@
-//! Tokens, keys and what people decide about them.
+//! Tokens, keys, hosts, and what people decide about them.
 //!
 //! **Invariant:** what becomes of a claim is decided by bowline-fleet; here it is only kept.
 
 use bowline_api::enrolment::KeyState;
 use bowline_api::page::Waiting;
-use bowline_fleet::claim::{self, Claim, Denied, Known, Token};
+use bowline_fleet::claim::{self, Claim, Denied, Known, Standing, Token};
+use bowline_model::digest::Sha256;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::super::failure::{StoreFailure, doing};
-use super::super::{Claimant, Decided, Decision, HostKey, NewToken, Note};
-use super::words::{column, key_state, moment_of};
+use super::super::{
+    Claimant, Decided, Decision, Gone, HostKey, NewToken, Note, Person, Resumed, Warrant,
+};
+use super::account::{self, Deed};
+use super::alarms::gap_of;
+use super::wording;
+use super::words::{column, key_state, moment_of, signed};
 
 /// How long a token's row is kept after its end: long enough to answer a lost answer again.
 const AFTER_TOKEN: i64 = 30 * 86_400;
@@ -28,36 +34,69 @@ pub(super) fn claim(
     it: &Claimant,
     now: i64,
 ) -> Result<Result<KeyState, Denied>, StoreFailure> {
-    let token = token_of(db, it)?;
     let known = known_keys(db, it)?;
-    let judged = claim::claim(&it.host, &it.public, token.as_ref(), &known, now);
+    let standing = Standing { keys: &known, is_retired: is_retired(db, &it.host)? };
+    let judged = match it.warrant {
+        Warrant::Token(digest) => {
+            let token = token_of(db, digest)?;
+            claim::by_token(&it.host, &it.public, token.as_ref(), &standing, now)
+        }
+        Warrant::Merged => claim::by_merge(&it.host, &it.public, &standing),
+    };
     let claim = match judged {
         Ok(claim) => claim,
         Err(denied) => return Ok(Err(denied)),
     };
     let fail = doing("keep a claim");
-    let used = "UPDATE enrol_token SET used_by = ?2 WHERE digest = ?1";
-    db.execute(used, params![it.token.as_bytes(), it.public]).map_err(&fail)?;
-    match claim {
-        Claim::Known(state) => Ok(Ok(state)),
-        Claim::New(state) => {
-            let host = "INSERT INTO host (name) VALUES (?1) ON CONFLICT DO NOTHING";
-            db.execute(host, [&it.host]).map_err(&fail)?;
-            let key = "INSERT INTO host_key (host, fingerprint, public, state, since)
-                       SELECT id, ?2, ?3, ?4, ?5 FROM host WHERE name = ?1";
-            let values = params![it.host, it.fingerprint, it.public, state.word(), now];
-            db.execute(key, values).map_err(&fail)?;
-            Ok(Ok(state))
-        }
+    if let Warrant::Token(digest) = it.warrant {
+        let used = "UPDATE enrol_token SET used_by = ?2 WHERE digest = ?1";
+        db.execute(used, params![digest.as_bytes(), it.public]).map_err(&fail)?;
     }
+    let state = match claim {
+        Claim::Known(state) => return Ok(Ok(state)),
+        Claim::New(state) => state,
+    };
+    let host = "INSERT INTO host (name) VALUES (?1) ON CONFLICT DO NOTHING";
+    db.execute(host, [&it.host]).map_err(&fail)?;
+    if state == KeyState::Enrolled {
+        make_room(db, &it.host, now)?;
+    }
+    let key = "INSERT INTO host_key (host, fingerprint, public, state, since)
+               SELECT id, ?2, ?3, ?4, ?5 FROM host WHERE name = ?1
+               ON CONFLICT (fingerprint) DO UPDATE SET state = excluded.state, since = excluded.since";
+    let values = params![it.host, it.fingerprint, it.public, state.word(), now];
+    db.execute(key, values).map_err(&fail)?;
+    Ok(Ok(state))
 }
 
-fn token_of(db: &Connection, it: &Claimant) -> Result<Option<Token>, StoreFailure> {
+/// Retires the key that has the name now.
+fn make_room(db: &Connection, host: &str, now: i64) -> Result<(), StoreFailure> {
+    let sql = "UPDATE host_key SET state = ?2, since = ?3
+               WHERE state = ?4 AND host = (SELECT id FROM host WHERE name = ?1)";
+    let [retired, enrolled] = [KeyState::Retired, KeyState::Enrolled].map(KeyState::word);
+    let done = db.execute(sql, params![host, retired, now, enrolled]);
+    done.map(drop).map_err(doing("retire a key"))
+}
+
+fn is_retired(db: &Connection, host: &str) -> Result<bool, StoreFailure> {
+    let sql = "SELECT count(*) FROM host WHERE name = ?1 AND retired IS NOT NULL";
+    let found = db.query_row(sql, [host], |row| row.get::<_, i64>(0));
+    Ok(found.map_err(doing("look for a host"))? > 0)
+}
+
+/// A host's number.
+pub(super) fn host_of(db: &Connection, name: &str) -> Result<Option<i64>, StoreFailure> {
+    let found = db.query_row("SELECT id FROM host WHERE name = ?1", [name], |row| row.get(0));
+    found.optional().map_err(doing("look for a host"))
+}
+
+fn token_of(db: &Connection, digest: Sha256) -> Result<Option<Token>, StoreFailure> {
     let sql = "SELECT host, until, used_by FROM enrol_token WHERE digest = ?1";
     let read = |row: &rusqlite::Row<'_>| {
         Ok(Token { host: row.get(0)?, until: row.get(1)?, used_by: row.get(2)? })
     };
-    db.query_row(sql, [it.token.as_bytes()], read).optional().map_err(doing("look for a token"))
+    let found = db.query_row(sql, [digest.as_bytes()], read).optional();
+    found.map_err(doing("look for a token"))
 }
 
 /// Keys of the host, and the claiming key wherever it is known.
@@ -80,28 +119,77 @@ pub(super) fn decide(
     host: &str,
     fingerprint: &str,
     decision: Decision,
-    now: i64,
+    by: &Person,
 ) -> Result<Decided, StoreFailure> {
-    let Some(key) = key(db, fingerprint)?.filter(|it| it.host == host) else {
+    let known = key(db, fingerprint)?.filter(|it| it.host == host);
+    let (Some(key), Some(host_id)) = (known, host_of(db, host)?) else {
         return Ok(Decided::NoSuchKey);
     };
     if key.state != KeyState::Pending {
         return Ok(Decided::NotPending(key.state));
     }
     let fail = doing("keep a decision");
-    let state = match decision {
-        Decision::Refuse => KeyState::Refused,
+    let (state, verb) = match decision {
+        Decision::Refuse => (KeyState::Refused, "refuse"),
         Decision::Approve => {
-            let retire = "UPDATE host_key SET state = ?2, since = ?3
-                          WHERE state = ?4 AND host = (SELECT id FROM host WHERE name = ?1)";
-            let [retired, enrolled] = [KeyState::Retired, KeyState::Enrolled].map(KeyState::word);
-            db.execute(retire, params![host, retired, now, enrolled]).map_err(&fail)?;
-            KeyState::Enrolled
+            make_room(db, host, by.at)?;
+            // A host that was gone is back with its new key.
+            if is_retired(db, host)? {
+                let sql = "UPDATE host SET retired = NULL WHERE id = ?1";
+                db.execute(sql, [host_id]).map_err(&fail)?;
+                wording::count_by(db, host_id, 1)?;
+            }
+            (KeyState::Enrolled, "approve")
         }
     };
     let sql = "UPDATE host_key SET state = ?2, since = ?3 WHERE id = ?1";
-    db.execute(sql, params![key.id, state.word(), now]).map_err(&fail)?;
+    db.execute(sql, params![key.id, state.word(), by.at]).map_err(&fail)?;
+    account::keep(db, host_id, by, &Deed { verb, what: fingerprint, note: None })?;
     Ok(Decided::Done(state))
+}
+
+pub(super) fn retire(db: &Connection, host: &str, note: &Note) -> Result<Gone, StoreFailure> {
+    let Some(id) = host_of(db, host)? else {
+        return Ok(Gone::NoSuchHost);
+    };
+    if is_retired(db, host)? {
+        return Ok(Gone::Already);
+    }
+    let fail = doing("retire a host");
+    let Note { by, text } = note;
+    make_room(db, host, by.at)?;
+    db.execute("UPDATE host SET retired = ?2 WHERE id = ?1", [id, by.at]).map_err(fail)?;
+    wording::count_by(db, id, -1)?;
+    account::keep(db, id, by, &Deed { verb: "retire", what: "the host", note: Some(text) })?;
+    Ok(Gone::Now)
+}
+
+pub(super) fn resume(
+    db: &Connection,
+    host: &str,
+    from: u64,
+    note: &Note,
+) -> Result<Resumed, StoreFailure> {
+    let Some(id) = host_of(db, host)? else {
+        return Ok(Resumed::NoSuchHost);
+    };
+    let fail = doing("let a chain go on");
+    let sql = "SELECT id FROM host_key WHERE host = ?1 AND state = 'enrolled'";
+    let key: Option<i64> = db.query_row(sql, [id], |row| row.get(0)).optional().map_err(&fail)?;
+    let Some(key) = key else {
+        return Ok(Resumed::NoGap);
+    };
+    match gap_of(db, key)? {
+        None => return Ok(Resumed::NoGap),
+        Some(sent) if sent != from => return Ok(Resumed::Elsewhere(sent)),
+        Some(_) => {}
+    }
+    let sql = "UPDATE host_key SET resume = ?2 WHERE id = ?1";
+    db.execute(sql, [key, signed(from)]).map_err(&fail)?;
+    let what = format!("its records from {from} on");
+    let text = Some(note.text.as_str());
+    account::keep(db, id, &note.by, &Deed { verb: "continue", what: &what, note: text })?;
+    Ok(Resumed::From)
 }
 
 pub(super) fn waiting(db: &Connection, limit: u32) -> Result<Vec<Waiting>, StoreFailure> {
@@ -123,25 +211,6 @@ pub(super) fn waiting(db: &Connection, limit: u32) -> Result<Vec<Waiting>, Store
         found.push(Waiting { host, fingerprint, since, holder, approve, refuse });
     }
     Ok(found)
-}
-
-pub(super) fn acknowledge(
-    db: &Connection,
-    host: &str,
-    note: &Note,
-) -> Result<Option<u64>, StoreFailure> {
-    let fail = doing("keep that a fault was looked after");
-    let known = db.query_row("SELECT id FROM host WHERE name = ?1", [host], |row| row.get(0));
-    let Some(id) = known.optional().map_err(&fail)? else {
-        return Ok(None);
-    };
-    let id: i64 = id;
-    let sql = "UPDATE alarm SET acknowledged = ?2, acknowledged_by = ?3, note = ?4
-               WHERE acknowledged IS NULL AND id IN
-                 (SELECT a.id FROM alarm a JOIN host_key k ON k.id = a.host_key
-                  WHERE k.host = ?1 AND (a.kind = 'fork' OR a.expected = k.seq + 1))";
-    let number = db.execute(sql, params![id, note.at, note.by, note.text]).map_err(fail)?;
-    Ok(Some(number as u64))
 }
 
 pub(super) fn key(db: &Connection, fingerprint: &str) -> Result<Option<HostKey>, StoreFailure> {

@@ -6,10 +6,10 @@ use bowline_api::record::PAYLOAD_TYPE;
 use bowline_model::digest::Sha256;
 use bowline_model::envelope::{Envelope, EnvelopeSignature};
 use bowline_trust::dsse;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::super::failure::{StoreFailure, doing};
-use super::super::{Kept, Which};
+use super::super::{Kept, Place, Which};
 use super::intake::id_of;
 use super::words::{column, digest, key_state, number, signed};
 
@@ -49,25 +49,28 @@ pub(super) fn kept(
     limit: u32,
 ) -> Result<Vec<Kept>, StoreFailure> {
     let fail = doing("read records of a host");
-    // A sequence is looked for under each of the host's keys: each has a chain of its own.
-    let chosen = match which {
-        Which::Deployment(_) => {
+    let Some(key) = key_meant(db, host, which)? else {
+        return Ok(Vec::new());
+    };
+    let chosen = match which.place {
+        Place::Deployment(_) => {
             "r.id IN (SELECT d.record FROM deployment d
-                      WHERE d.host = h.id AND d.deployment = ?2 ORDER BY d.id LIMIT ?3)"
+                      WHERE d.host = k.host AND d.deployment = ?2 AND d.record >> 40 = ?1
+                      ORDER BY d.id LIMIT ?3)"
         }
-        Which::Seq(_) => "r.id = (k.id << 40 | ?2)",
+        Place::Seq(_) => "r.id = (?1 << 40 | ?2)",
     };
     let sql = format!(
         "SELECT r.id & ((1 << 40) - 1) AS seq, k.seq AS newest, r.digest, r.payload, r.signature,
            r.received, k.fingerprint, k.public, k.state,
            (SELECT b.digest FROM record b WHERE b.id = r.id - 1) AS before
-         FROM host h JOIN host_key k ON k.host = h.id JOIN record r ON r.id >> 40 = k.id
-         WHERE h.name = ?1 AND {chosen} ORDER BY r.id LIMIT ?3"
+         FROM host_key k JOIN record r ON r.id >> 40 = k.id
+         WHERE k.id = ?1 AND {chosen} ORDER BY r.id LIMIT ?3"
     );
     let mut statement = db.prepare_cached(&sql).map_err(&fail)?;
-    let mut rows = match which {
-        Which::Deployment(id) => statement.query(params![host, id, limit]),
-        Which::Seq(seq) => statement.query(params![host, signed(*seq), limit]),
+    let mut rows = match &which.place {
+        Place::Deployment(id) => statement.query(params![key, id, limit]),
+        Place::Seq(seq) => statement.query(params![key, signed(*seq), limit]),
     }
     .map_err(&fail)?;
     let mut found = Vec::new();
@@ -75,6 +78,31 @@ pub(super) fn kept(
         found.push(one(row)?);
     }
     Ok(found)
+}
+
+/// The key whose records are meant: each of a host's keys has a chain of its own, and the same sequences and
+/// ids may stand in several.
+fn key_meant(db: &Connection, host: &str, which: &Which) -> Result<Option<i64>, StoreFailure> {
+    let fail = doing("look for the key of a record");
+    let has = match which.place {
+        Place::Deployment(_) => {
+            "EXISTS (SELECT 1 FROM deployment d
+                     WHERE d.host = k.host AND d.deployment = ?2 AND d.record >> 40 = k.id)"
+        }
+        Place::Seq(_) => "EXISTS (SELECT 1 FROM record r WHERE r.id = (k.id << 40 | ?2))",
+    };
+    let sql = format!(
+        "SELECT k.id FROM host_key k JOIN host h ON h.id = k.host
+         WHERE h.name = ?1 AND (?3 IS NULL OR k.fingerprint = ?3) AND {has}
+         ORDER BY k.state = 'enrolled' DESC, k.since DESC, k.id DESC LIMIT 1"
+    );
+    let mut statement = db.prepare_cached(&sql).map_err(&fail)?;
+    let read = |row: &Row<'_>| row.get(0);
+    let found = match &which.place {
+        Place::Deployment(id) => statement.query_row(params![host, id, which.key], read),
+        Place::Seq(seq) => statement.query_row(params![host, signed(*seq), which.key], read),
+    };
+    found.optional().map_err(fail)
 }
 
 fn one(row: &Row<'_>) -> Result<Kept, StoreFailure> {

@@ -1,33 +1,35 @@
-//! Reads hosts, their keys and what went wrong with their records.
+//! Reads hosts, their keys, and figures of all of them.
 //!
 //! **Invariant:** reads only, and never more than was asked for.
 
 use bowline_api::enrolment::KeyState;
-use bowline_api::fleet::{Acknowledged, Fault, Health, Host, HostDetail, Key, Page};
+use bowline_api::fleet::{Health, Host, HostDetail, Key, Page};
 use bowline_api::outcome::Outcome;
 use rusqlite::{Connection, Row, params};
 
 use super::super::failure::{StoreFailure, doing};
-use super::super::{Break, Census, Named, Picked};
+use super::super::{Break, Census, Named, Newest, Picked};
+use super::account;
+use super::alarms::{OPEN, faults};
 use super::words::{
     column, damaged, digest, health, key_state, moment, moment_of, number, outcome,
 };
 
-/// Faults shown of one host: a chain that breaks at more places is no accident of a host.
-const FAULTS_MAX: u32 = 100;
+/// Faults shown with a host; the list of its faults goes on.
+const FAULTS_SHOWN: u32 = 100;
 
 /// Environments offered to choose from; a fleet that names more of them names something else.
 const ENVIRONMENTS_MAX: u32 = 50;
 
-/// One line of a host; `?1` is the name behind which it begins, or its own.
+/// One line of a host. Its words are its own; its newest record is that of the key that spoke last.
 const HOST: &str = "SELECT h.name, h.outcome, h.at, h.seen, h.environment, h.reason,
-    h.since, h.health, v.name AS revision, v.subject,
-    coalesce((SELECT k.seq FROM host_key k WHERE k.host = h.id AND k.state = 'enrolled'), 0) AS seq,
-    (SELECT count(*) FROM host_key k WHERE k.host = h.id AND k.state = 'pending') AS pending,
-    (SELECT count(*) FROM alarm a JOIN host_key k ON k.id = a.host_key
-     WHERE k.host = h.id AND a.acknowledged IS NULL
-     AND (a.kind = 'fork' OR a.expected = k.seq + 1)) AS alarms
-  FROM host h LEFT JOIN revision v ON v.id = h.revision";
+    h.since, h.health, h.retired, coalesce(w.name, v.sha) AS revision, nullif(w.subject, '') AS subject,
+    coalesce(n.seq, 0) AS seq, iif(n.state = 'enrolled', NULL, n.fingerprint) AS key,
+    (SELECT count(*) FROM host_key k WHERE k.host = h.id AND k.state = 'pending') AS pending,";
+
+/// What a host's line is made of.
+const HOST_FROM: &str = "FROM host h LEFT JOIN revision v ON v.id = h.revision
+    LEFT JOIN wording w ON w.id = h.wording LEFT JOIN host_key n ON n.id = h.spoke";
 
 pub(super) fn hosts(
     db: &Connection,
@@ -37,7 +39,8 @@ pub(super) fn hosts(
     let fail = doing("read hosts");
     let alarmed = if picked.alarmed { "AND alarms > 0" } else { "" };
     let sql = format!(
-        "{HOST} WHERE h.name > ?1 AND (?3 IS NULL OR h.outcome = ?3)
+        "{HOST} {OPEN} AS alarms {HOST_FROM}
+         WHERE h.name > ?1 AND (?3 IS NULL OR h.outcome = ?3)
            AND (?4 IS NULL OR h.environment = ?4) AND (?5 IS NULL OR h.health = ?5)
            AND (?6 IS NULL OR instr(h.name, ?6) > 0) {alarmed} ORDER BY h.name LIMIT ?2"
     );
@@ -81,6 +84,8 @@ fn host_line(row: &Row<'_>) -> Result<Host, StoreFailure> {
         health: probed.as_deref().map(health).transpose()?,
         seen: column::<Option<i64>>(row, "seen")?.map(moment),
         seq: number(row, "seq")?,
+        key: column(row, "key")?,
+        retired: column::<Option<i64>>(row, "retired")?.map(moment),
         pending_keys: number(row, "pending")?,
         alarms: number(row, "alarms")?,
     })
@@ -88,13 +93,34 @@ fn host_line(row: &Row<'_>) -> Result<Host, StoreFailure> {
 
 pub(super) fn host(db: &Connection, name: &str) -> Result<Option<HostDetail>, StoreFailure> {
     let fail = doing("read a host");
-    let mut statement = db.prepare_cached(&format!("{HOST} WHERE h.name = ?1")).map_err(&fail)?;
+    let mut statement = db
+        .prepare_cached(&format!("{HOST} {OPEN} AS alarms {HOST_FROM} WHERE h.name = ?1"))
+        .map_err(&fail)?;
     let mut rows = statement.query([name]).map_err(&fail)?;
     let Some(row) = rows.next().map_err(&fail)? else {
         return Ok(None);
     };
     let host = host_line(row)?;
-    Ok(Some(HostDetail { host, keys: keys(db, name)?, faults: faults(db, name)? }))
+    let newest = Newest { limit: FAULTS_SHOWN, after: None };
+    let faults = faults(db, name, newest)?.unwrap_or(Page { items: Vec::new(), next: None });
+    Ok(Some(HostDetail {
+        host,
+        keys: keys(db, name)?,
+        faults: faults.items,
+        faults_next: faults.next,
+        more_faults: more_faults(db, name)?,
+        decisions: account::of(db, name)?,
+    }))
+}
+
+/// Gaps and forks that were only counted.
+fn more_faults(db: &Connection, name: &str) -> Result<u64, StoreFailure> {
+    let fail = doing("count a host's faults");
+    let sql = "SELECT coalesce(sum(k.more), 0) AS more FROM host_key k
+               JOIN host h ON h.id = k.host WHERE h.name = ?1";
+    let mut statement = db.prepare_cached(sql).map_err(&fail)?;
+    let mut rows = statement.query([name]).map_err(&fail)?;
+    rows.next().map_err(&fail)?.map_or(Ok(0), |row| number(row, "more"))
 }
 
 fn keys(db: &Connection, name: &str) -> Result<Vec<Key>, StoreFailure> {
@@ -116,40 +142,6 @@ fn keys(db: &Connection, name: &str) -> Result<Vec<Key>, StoreFailure> {
     Ok(keys)
 }
 
-fn faults(db: &Connection, name: &str) -> Result<Vec<Fault>, StoreFailure> {
-    let fail = doing("read a host's faults");
-    let sql = "SELECT a.kind, a.seq, a.expected, a.count, a.first, a.last, k.fingerprint,
-                 a.acknowledged, a.acknowledged_by, a.note,
-                 (a.kind = 'fork' OR a.expected = k.seq + 1) AS open
-               FROM alarm a JOIN host_key k ON k.id = a.host_key JOIN host h ON h.id = k.host
-               WHERE h.name = ?1 ORDER BY a.id DESC LIMIT ?2";
-    let mut statement = db.prepare_cached(sql).map_err(&fail)?;
-    let mut rows = statement.query(params![name, FAULTS_MAX]).map_err(&fail)?;
-    let mut faults = Vec::new();
-    while let Some(row) = rows.next().map_err(&fail)? {
-        faults.push(Fault {
-            kind: column(row, "kind")?,
-            open: column(row, "open")?,
-            key: column(row, "fingerprint")?,
-            seq: number(row, "seq")?,
-            expected: number(row, "expected")?,
-            count: number(row, "count")?,
-            first: moment_of(row, "first")?,
-            last: moment_of(row, "last")?,
-            acknowledged: acknowledged(row)?,
-        });
-    }
-    Ok(faults)
-}
-
-fn acknowledged(row: &Row<'_>) -> Result<Option<Acknowledged>, StoreFailure> {
-    let Some(at) = column::<Option<i64>>(row, "acknowledged")? else {
-        return Ok(None);
-    };
-    let (by, note) = (column(row, "acknowledged_by")?, column(row, "note")?);
-    Ok(Some(Acknowledged { at: moment(at), by, note }))
-}
-
 pub(super) fn census(db: &Connection) -> Result<Census, StoreFailure> {
     let counts = |sql: &str| -> Result<Vec<(String, u64)>, StoreFailure> {
         let fail = doing("count");
@@ -164,14 +156,16 @@ pub(super) fn census(db: &Connection) -> Result<Census, StoreFailure> {
     let of = |found: &[(String, u64)], word: &str| {
         found.iter().find(|(it, _)| it == word).map_or(0, |(_, number)| *number)
     };
-    let hosts = counts("SELECT 'all' AS word, count(*) AS number FROM host")?;
+    let hosts = "SELECT 'all' AS word, count(*) AS number FROM host WHERE retired IS NULL";
+    let hosts = counts(hosts)?;
     let outcomes = "SELECT outcome AS word, count(*) AS number FROM host
-                    WHERE outcome IS NOT NULL GROUP BY outcome";
+                    WHERE outcome IS NOT NULL AND retired IS NULL GROUP BY outcome";
     let outcomes = counts(outcomes)?;
     let keys = counts("SELECT state AS word, count(*) AS number FROM host_key GROUP BY state")?;
-    let alarms = "SELECT a.kind AS word, count(*) AS number FROM alarm a
-                  JOIN host_key k ON k.id = a.host_key
+    let alarms = "SELECT a.kind AS word, count(*) AS number FROM fault a
+                  JOIN host_key k ON k.id = a.host_key JOIN host h ON h.id = k.host
                   WHERE a.acknowledged IS NULL AND (a.kind = 'fork' OR a.expected = k.seq + 1)
+                    AND h.retired IS NULL
                   GROUP BY a.kind";
     let alarms = counts(alarms)?;
     if let Some((word, _)) = keys.iter().find(|(it, _)| key_state(it).is_err()) {
@@ -188,7 +182,8 @@ pub(super) fn census(db: &Connection) -> Result<Census, StoreFailure> {
 
 fn environments(db: &Connection) -> Result<Vec<String>, StoreFailure> {
     let fail = doing("read environments");
-    let sql = "SELECT DISTINCT environment FROM host WHERE environment IS NOT NULL
+    let sql = "SELECT DISTINCT environment FROM host
+               WHERE environment IS NOT NULL AND retired IS NULL
                ORDER BY environment LIMIT ?1";
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
     let found = statement.query_map([ENVIRONMENTS_MAX], |row| row.get(0)).map_err(&fail)?;

@@ -3,53 +3,81 @@
 //! **Invariant:** a file that was released is never edited; the next change is the next file.
 //! **Invariant:** a database of a newer program, or of another one, is left as it is.
 
+use std::cmp::Ordering;
 use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::super::failure::{StoreFailure, doing};
+use super::reread;
 
 /// Every step, in order: the first one makes schema 1.
-const STEPS: &[&str] = &[include_str!("0001.sql"), include_str!("0002.sql")];
+const STEPS: &[&str] =
+    &[include_str!("0001.sql"), include_str!("0002.sql"), include_str!("0003.sql")];
 
 /// `BWLC`, which tells `SQLite`'s tools and us whose file it is.
 const APPLICATION: i64 = 0x4257_4c43;
 
 /// The schema that this program writes.
-pub(super) const SCHEMA: i64 = 2;
+pub(super) const SCHEMA: i64 = 3;
+
+/// How a database stands to the schema of this program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stand {
+    /// It has none yet: the file is empty.
+    New,
+    /// It has an older one.
+    Older(i64),
+    /// It has this one.
+    Newest,
+}
+
+/// How a database stands; an error for one that is not ours, or newer. Reads only.
+pub(super) fn stand(db: &Connection, path: &Path) -> Result<Stand, StoreFailure> {
+    let fail = doing("read the database's schema");
+    let number = |pragma: &str| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    let application = number("application_id").map_err(&fail)?;
+    let found = number("user_version").map_err(&fail)?;
+    let tables = "SELECT count(*) FROM sqlite_schema";
+    let tables: i64 = db.query_row(tables, [], |row| row.get(0)).map_err(&fail)?;
+    if application == 0 && found == 0 && tables == 0 {
+        return Ok(Stand::New);
+    }
+    if application != APPLICATION {
+        return Err(StoreFailure::NotOurs { path: path.to_owned() });
+    }
+    match found.cmp(&SCHEMA) {
+        Ordering::Equal => Ok(Stand::Newest),
+        Ordering::Less => Ok(Stand::Older(found)),
+        Ordering::Greater => {
+            Err(StoreFailure::Newer { path: path.to_owned(), found, known: SCHEMA })
+        }
+    }
+}
 
 /// Brings a database to the newest schema.
 pub(super) fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreFailure> {
     let fail = doing("bring the database to its schema");
-    if is_newest(db).map_err(&fail)? {
+    // Most starts have nothing to do: they write nothing, and wait for nobody's lock.
+    if stand(db, path)? == Stand::Newest {
         return Ok(());
     }
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&fail)?;
-    let number = |pragma: &str| tx.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
-    let application = number("application_id").map_err(&fail)?;
-    let found = number("user_version").map_err(&fail)?;
-    let tables = "SELECT count(*) FROM sqlite_schema";
-    let tables: i64 = tx.query_row(tables, [], |row| row.get(0)).map_err(&fail)?;
-    let is_new = application == 0 && found == 0 && tables == 0;
-    if application != APPLICATION && !is_new {
-        return Err(StoreFailure::NotOurs { path: path.to_owned() });
-    }
-    if found > SCHEMA {
-        return Err(StoreFailure::Newer { path: path.to_owned(), found, known: SCHEMA });
-    }
-    let done = usize::try_from(found).unwrap_or_default();
+    let done = match stand(&tx, path)? {
+        Stand::New => 0,
+        Stand::Older(found) => usize::try_from(found).unwrap_or_default(),
+        Stand::Newest => return Ok(()),
+    };
     for step in STEPS.iter().skip(done) {
         tx.execute_batch(step).map_err(&fail)?;
+    }
+    if done > 0 {
+        // What earlier schemas did not read out of records is read now.
+        reread::hosts(&tx)?;
     }
     tx.pragma_update(None, "application_id", APPLICATION).map_err(&fail)?;
     tx.pragma_update(None, "user_version", SCHEMA).map_err(&fail)?;
     tx.commit().map_err(&fail)
-}
-
-/// Most starts have nothing to do: they write nothing, and wait for nobody's lock.
-fn is_newest(db: &Connection) -> Result<bool, rusqlite::Error> {
-    let number = |pragma: &str| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
-    Ok(number("application_id")? == APPLICATION && number("user_version")? == SCHEMA)
 }
 
 #[cfg(test)]
@@ -89,7 +117,7 @@ mod tests {
         migrate(&mut db, Path::new("x")).unwrap();
         db.pragma_update(None, "user_version", SCHEMA + 1).unwrap();
         let found = migrate(&mut db, Path::new("x")).unwrap_err();
-        assert!(matches!(found, StoreFailure::Newer { found: 3, known: 2, .. }), "{found}");
+        assert!(matches!(found, StoreFailure::Newer { found: 4, known: 3, .. }), "{found}");
         let mut db = open();
         db.execute_batch("CREATE TABLE t (a)").unwrap();
         let found = migrate(&mut db, Path::new("x")).unwrap_err();

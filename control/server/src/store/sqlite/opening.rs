@@ -1,0 +1,141 @@
+//! Opens the database: to serve from it, or for a person's command.
+//!
+//! **Invariant:** only the service makes a database or brings it to a newer schema; a command opens what is
+//! there and fits, or nothing.
+//! **Invariant:** a file that is not ours is not written, not even its head.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::super::failure::{StoreFailure, doing};
+use super::Sqlite;
+use super::readers::{INTAKE, Lane, PEOPLE, Readers, WAIT_TIME};
+use super::schema::{self, Stand};
+use crate::door;
+
+/// How long a lock of another program is waited for: a person's command, a backup's last step.
+const LOCK_TIME: Duration = Duration::from_secs(5);
+
+impl Sqlite {
+    /// Opens a database to serve from it: makes it when there is none, and brings an older one to this schema
+    /// after a copy of it was put beside it.
+    pub fn open(path: &Path) -> Result<Self, StoreFailure> {
+        door::make_private(path).map_err(|it| not_opened(path, it))?;
+        let mut db = connect(path)?;
+        let stand = schema::stand(&db, path).map_err(|failure| not_ours(failure, path))?;
+        prepare(&db)?;
+        if let Stand::Older(found) = stand {
+            let copy = beside(path, found);
+            keep_copy(&db, &copy)?;
+            tracing::info!("the database has schema {found}; a copy of it is {}", copy.display());
+        }
+        schema::migrate(&mut db, path)?;
+        let lane = |number: usize| {
+            let connections = (0..number).map(|_| reader(path)).collect::<Result<Vec<_>, _>>()?;
+            Ok::<_, StoreFailure>(Lane::of(connections, WAIT_TIME))
+        };
+        let readers = Readers { people: lane(PEOPLE)?, intake: lane(INTAKE)? };
+        Self::over(db, Some(readers), path)
+    }
+
+    /// Opens the database of a service for a person's command.
+    pub fn open_existing(path: &Path) -> Result<Self, StoreFailure> {
+        if !door::is_there(path) {
+            return Err(StoreFailure::Absent { path: path.to_owned() });
+        }
+        let db = connect(path)?;
+        let stand = schema::stand(&db, path).map_err(|failure| not_ours(failure, path))?;
+        match stand {
+            Stand::New => return Err(StoreFailure::Absent { path: path.to_owned() }),
+            Stand::Older(found) => {
+                let path = path.to_owned();
+                return Err(StoreFailure::Older { path, found, known: schema::SCHEMA });
+            }
+            Stand::Newest => prepare(&db)?,
+        }
+        Self::over(db, None, path)
+    }
+
+    /// A database that is gone when it is dropped.
+    pub fn in_memory() -> Result<Self, StoreFailure> {
+        let path = Path::new(":memory:");
+        let mut db = Connection::open_in_memory().map_err(|it| not_opened(path, it))?;
+        prepare(&db)?;
+        schema::migrate(&mut db, path)?;
+        // Nobody else can see such a database: the writer reads as well.
+        Self::over(db, None, path)
+    }
+}
+
+fn not_opened(
+    path: &Path,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> StoreFailure {
+    StoreFailure::Open { path: path.to_owned(), source: source.into() }
+}
+
+fn connect(path: &Path) -> Result<Connection, StoreFailure> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags).map_err(|it| not_opened(path, it))?;
+    db.busy_timeout(LOCK_TIME).map_err(doing("open the database"))?;
+    Ok(db)
+}
+
+fn reader(path: &Path) -> Result<Connection, StoreFailure> {
+    let reader = connect(path)?;
+    prepare(&reader)?;
+    reader.pragma_update(None, "query_only", true).map_err(doing("open a reader"))?;
+    Ok(reader)
+}
+
+/// What every connection is told.
+fn prepare(db: &Connection) -> Result<(), StoreFailure> {
+    let fail = doing("open the database");
+    db.set_prepared_statement_cache_capacity(64);
+    for (pragma, value) in [
+        ("journal_mode", "WAL"),
+        ("synchronous", "FULL"),
+        ("foreign_keys", "ON"),
+        ("temp_store", "MEMORY"),
+        // A log that grew is cut back to this at a checkpoint.
+        ("journal_size_limit", "67108864"),
+        ("wal_autocheckpoint", "4000"),
+        ("cache_size", "-16384"),
+    ] {
+        db.pragma_update(None, pragma, value).map_err(&fail)?;
+    }
+    Ok(())
+}
+
+/// A file that is no database at all is not ours.
+fn not_ours(failure: StoreFailure, path: &Path) -> StoreFailure {
+    match failure {
+        StoreFailure::Other { source: rusqlite::Error::SqliteFailure(error, _), .. }
+            if error.code == ErrorCode::NotADatabase =>
+        {
+            StoreFailure::NotOurs { path: path.to_owned() }
+        }
+        other => other,
+    }
+}
+
+/// Where the copy of an older schema lies.
+fn beside(path: &Path, schema: i64) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".schema-{schema}"));
+    PathBuf::from(name)
+}
+
+/// Copies the database as it stands. What an earlier try left is replaced: the database is still as old.
+fn keep_copy(db: &Connection, copy: &Path) -> Result<(), StoreFailure> {
+    let mut part = copy.as_os_str().to_owned();
+    part.push(".part");
+    let part = PathBuf::from(part);
+    let fail = |it| not_opened(copy, it);
+    door::begin_anew(&part).map_err(fail)?;
+    let shown = part.to_string_lossy();
+    db.execute("VACUUM INTO ?1", [&shown]).map_err(doing("copy the database beside it"))?;
+    door::settle(&part, copy).map_err(fail)
+}
