@@ -44,6 +44,7 @@ mod strangers;
 mod own_files;
 mod notified;
 mod reloaded;
+mod hinted;
 mod remotes;
 mod ordered;
 mod spoken;

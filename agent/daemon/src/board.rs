@@ -11,7 +11,7 @@ use bowline_api::status::{Control, Status};
 use bowline_host::door::clock;
 use bowline_host::pause::Pause;
 
-use crate::errand::{Asked, Busy, Errand, Glance};
+use crate::errand::{Asked, Busy, Errand, Glance, Look};
 use crate::events::Events;
 use crate::herald::Herald;
 use crate::meters::Meters;
@@ -114,7 +114,7 @@ impl Board {
     /// Asks for a cycle now. Gives the number of the cycle that answers it.
     pub fn ask_sync(&self) -> u64 {
         let mut queue = lock(&self.asked);
-        queue.asked.sync = true;
+        queue.asked.look = Look::Thorough;
         queue.asked.knocked = true;
         self.bell.notify_all();
         queue.begun + 1
@@ -155,6 +155,13 @@ impl Board {
     fn glance(&self, glance: Glance) {
         let mut queue = lock(&self.asked);
         queue.asked.glance = queue.asked.glance.max(glance);
+        self.bell.notify_all();
+    }
+
+    /// Something on the host may have changed: asks for a look.
+    pub fn hint(&self) {
+        let mut queue = lock(&self.asked);
+        queue.asked.look = queue.asked.look.max(Look::Hint);
         self.bell.notify_all();
     }
 
@@ -233,7 +240,7 @@ mod tests {
     fn a_request_is_taken_once_and_an_end_stays() {
         let board = Board::default();
         board.ask_sync();
-        assert!(board.wait(None).sync);
+        assert_eq!(board.wait(None).look, Look::Thorough);
         assert!(board.wait(Some(Duration::ZERO)).is_quiet());
         board.ask_stop();
         assert!(board.wait(None).stop && board.wait(None).stop);
@@ -250,6 +257,16 @@ mod tests {
         assert_eq!(board.wait(None).errand.map(|it| it.want), Some(Want::Retry));
         board.ask_stop();
         assert!(board.tarry(Duration::from_hours(1)));
+    }
+
+    #[test]
+    fn a_hint_wakes_a_loop_that_rests_and_no_other() {
+        let board = Board::default();
+        board.hint();
+        assert!(!board.tarry(Duration::ZERO));
+        let asked = board.wait(None);
+        assert!(asked.look == Look::Hint && asked.is_hint_at_most());
+        assert!(board.wait(Some(Duration::ZERO)).is_quiet());
     }
 
     #[test]

@@ -32,7 +32,8 @@ use crate::board::Board;
 use crate::cannot_start::{CannotStart, damaged, opening};
 use crate::durations::Durations;
 use crate::gear::{self, Gear};
-use crate::hands::{Host, Run};
+use crate::hands::{Agenda, Host, Run};
+use crate::lookout::Lookout;
 use crate::reload::Loaded;
 use crate::report::Post;
 
@@ -114,6 +115,8 @@ pub fn compose(
         ending: None,
         shown: None,
         rehearsal: None,
+        lookout: if once { Lookout::default() } else { Lookout::open() },
+        agenda: Agenda::default(),
     };
     Ok(Agent { first: recover(memory, left, quest), host, lock })
 }

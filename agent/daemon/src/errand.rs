@@ -10,8 +10,8 @@ use tokio::sync::oneshot;
 /// What was asked of the loop.
 #[derive(Debug, Default)]
 pub struct Asked {
-    /// A cycle now.
-    pub sync: bool,
+    /// A cycle now, or a look.
+    pub look: Look,
     /// The end.
     pub stop: bool,
     /// Something new since a loop that does not listen was woken last: each thing wakes it once.
@@ -20,6 +20,18 @@ pub struct Asked {
     pub glance: Glance,
     /// Something else than the newest revision, or only a plan.
     pub errand: Option<Errand>,
+}
+
+/// How the host is looked at without an errand; the later includes the earlier.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Look {
+    /// Not before it is time.
+    #[default]
+    None,
+    /// At once: something may have changed there.
+    Hint,
+    /// At once and in full, and the remote is asked.
+    Thorough,
 }
 
 /// What was changed from outside; the later includes the earlier.
@@ -73,7 +85,13 @@ pub struct Busy;
 impl Asked {
     /// Whether the loop goes on resting.
     pub(crate) fn is_quiet(&self) -> bool {
-        !self.sync && !self.stop && self.glance == Glance::None && self.errand.is_none()
+        self.look == Look::None && self.is_hint_at_most()
+    }
+
+    /// Whether nothing was asked but a look at the host, if that.
+    pub(crate) fn is_hint_at_most(&self) -> bool {
+        let little = self.look < Look::Thorough && self.glance == Glance::None;
+        little && !self.stop && self.errand.is_none()
     }
 
     /// Takes everything but the end, which stays.

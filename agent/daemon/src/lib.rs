@@ -13,6 +13,7 @@ pub mod meters;
 mod durations;
 mod patience;
 pub mod reload;
+mod lookout;
 pub mod driver;
 pub mod hands;
 pub mod cannot_start;

@@ -20,6 +20,7 @@ use crate::cannot_start::CannotStart;
 use crate::compose::{Agent, compose};
 use crate::driver::{self, Halt};
 use crate::herald::{Herald, Summons};
+use crate::lookout;
 use crate::reload::{self, Loaded};
 use crate::report::{self, Reporter};
 use crate::signals::{NoRuntime, Signals, runtime};
@@ -113,6 +114,7 @@ pub fn always(loaded: Loaded, signals: Signals, summons: &Summons) -> Result<End
     let post = report::post(&first);
     let agent = compose(loaded, Arc::clone(&board), Arc::clone(&post), Arc::clone(&stop), false)?;
     let reporter = Reporter::of(&first, &board, &post, Arc::clone(&stop));
+    let watch = agent.host.lookout.watch();
     let Signals { runtime, mut terminate, mut interrupt, mut hang_up } = signals;
     runtime.block_on(async {
         let doors = api::open(first.socket.as_deref(), first.listen.as_deref(), &board).await?;
@@ -143,7 +145,8 @@ pub fn always(loaded: Loaded, signals: Signals, summons: &Summons) -> Result<End
                 None => pending().await,
             }
         };
-        tokio::pin!(serving, reporting);
+        let watching = lookout::run(watch, &board);
+        tokio::pin!(serving, reporting, watching);
         loop {
             tokio::select! {
                 ended = &mut over => {
@@ -155,6 +158,7 @@ pub fn always(loaded: Loaded, signals: Signals, summons: &Summons) -> Result<End
                 _ = interrupt.recv() => ask_stop(&board, &stop),
                 _ = hang_up.recv() => ask_reload(&board, &first),
                 () = &mut serving => {}
+                () = &mut watching => {}
                 halt = &mut reporting => return Err(Fell::Halt(halt)),
             }
         }

@@ -10,6 +10,8 @@ use bowline_model::revision::Revision;
 pub struct Wish {
     /// Whether every file is to be read.
     pub thorough: bool,
+    /// Something on the host may have changed: every path is looked at, and the remote is not asked.
+    pub hint: bool,
     /// Only the plan is wanted: nothing is staged, nothing told of.
     pub dry: bool,
     /// Who paused the agent and why, in one line: the host is looked at and not changed.

@@ -26,6 +26,7 @@ pub mod journal;
 pub mod facts;
 pub mod observe;
 pub mod stat_cache;
+pub mod watch;
 pub mod mounts;
 mod xattrs;
 pub mod stage;

@@ -41,10 +41,12 @@ use crate::cannot_start::CannotStart;
 use crate::driver::{Halt, Hands};
 use crate::durations::Durations;
 use crate::gear::Gear;
+use crate::lookout::Lookout;
 use crate::patience::allowance;
 use crate::reload::Watched;
 use crate::report::Post;
 use failures::{fatal, told};
+pub(crate) use rest::Agenda;
 pub(crate) use tell::paused;
 
 /// Phases of a host that is being changed: each is told in the log as it begins.
@@ -78,6 +80,8 @@ pub struct Host {
     pub(crate) ending: Option<Box<Ending>>,
     pub(crate) shown: Option<PlanView>,
     pub(crate) rehearsal: Option<Sender<Rehearsal>>,
+    pub(crate) lookout: Lookout,
+    pub(crate) agenda: Agenda,
 }
 
 /// How long the loop runs.
@@ -166,7 +170,14 @@ impl Hands for Host {
         if matches!(effect, Effect::Rest { ear: Ear::Open, .. }) {
             self.durations.begin();
         }
+        let ignoring = self.lookout.ignores(&effect);
+        if let Some(watch) = &ignoring {
+            watch.close_ears();
+        }
         let done = if stops { Err(Halt::Stop) } else { self.carry_out(effect) };
+        if let Some(watch) = &ignoring {
+            watch.open_ears();
+        }
         if rests {
             self.durations.skip(clock::since_boot());
         } else {

@@ -16,7 +16,16 @@ use bowline_host::failure::chain;
 use super::{Host, Run};
 use crate::cannot_start::opening;
 use crate::driver::Halt;
-use crate::errand::{self, Asked, Errand, Glance, Want};
+use crate::errand::{self, Asked, Errand, Glance, Look, Want};
+
+/// What the loop is up to between two cycles.
+#[derive(Debug, Default)]
+pub(crate) struct Agenda {
+    /// When the remote is asked next, since boot.
+    next_poll: Option<Duration>,
+    /// Whether the cycle is a look that something on the host gave cause for.
+    hinted: bool,
+}
 
 impl Host {
     pub(super) fn rest(
@@ -28,8 +37,12 @@ impl Host {
         let is_end = ending.is_some();
         let stranded = ending.as_ref().is_some_and(|it| it.cycle.outcome == Outcome::Stranded);
         let again = ending.as_ref().is_some_and(|it| it.again);
+        // Nothing was asked of the remote and nothing found: what was told before still holds.
+        let hinted = std::mem::take(&mut self.agenda.hinted);
+        let ending = ending.filter(|it| !hinted || it.cycle.outcome != Outcome::Unchanged);
         // Before anybody hears that it is over: who asks then is told what stands.
         self.tell_standing();
+        self.lookout.follow(&self.root, self.standing.as_ref(), self.settings.watches);
         match (ending, self.rehearsal.take()) {
             (Some(ending), Some(asker)) => {
                 // Who asked may have gone meanwhile; nobody else hears of it.
@@ -56,16 +69,17 @@ impl Host {
             Run::Once { recovering: true } if !stranded => {
                 self.run = Run::Once { recovering: false };
                 self.ending = None;
-                return self.wake(Asked { sync: true, ..Asked::default() });
+                return self.wake(Asked { look: Look::Thorough, ..Asked::default() });
             }
             Run::Once { .. } if is_end => return Err(Halt::Stop),
             Run::Always if is_end => {}
-            _ => return self.wake(Asked { sync: true, ..Asked::default() }),
+            _ => return self.wake(Asked { look: Look::Thorough, ..Asked::default() }),
         }
         let time = match (again || stranded, self.settings.interval.is_zero()) {
             (false, true) => None,
             _ => Some(jittered(wait)),
         };
+        let time = self.until_poll(time, hinted && !again);
         let asked = self.wait(time, stranded);
         if asked.stop {
             return Err(Halt::Stop);
@@ -73,6 +87,17 @@ impl Host {
         self.board.tell(|status| status.waiting_for = None);
         self.refresh(asked.glance == Glance::Settings);
         self.wake(asked)
+    }
+
+    /// How long until the remote is asked: a look in between puts that off for nobody.
+    fn until_poll(&mut self, time: Option<Duration>, goes_on: bool) -> Option<Duration> {
+        let now = clock::since_boot();
+        let fresh = time.map(|it| now.saturating_add(it));
+        self.agenda.next_poll = match self.agenda.next_poll {
+            Some(planned) if goes_on => Some(planned),
+            _ => fresh,
+        };
+        self.agenda.next_poll.map(|it| it.saturating_sub(now))
     }
 
     /// Waits to finish what is decided; nobody is heard before that.
@@ -125,9 +150,13 @@ impl Host {
     /// What people ask of the next cycle.
     fn wish(&mut self, asked: Asked) -> Wish {
         let paused = self.board.pause(clock::wall()).map(|it| it.line());
+        let hint = asked.look == Look::Hint && asked.is_hint_at_most();
         let errand = asked.errand.filter(|it| !it.is_forsaken());
         let Some(Errand { want, rehearsal }) = errand else {
-            return Wish { thorough: asked.sync, paused, ..Wish::default() };
+            self.agenda.hinted = hint;
+            // New settings may ask for something else: that is more than a look.
+            let thorough = !hint && asked.look != Look::None;
+            return Wish { thorough, hint, paused, ..Wish::default() };
         };
         let dry = rehearsal.is_some();
         self.rehearsal = rehearsal;
@@ -143,7 +172,7 @@ impl Host {
             }
         };
         let paused = paused.filter(|_| want != Want::Resume);
-        Wish { thorough: true, dry, paused, order }
+        Wish { thorough: true, dry, paused, order, hint: false }
     }
 
     fn wake(&mut self, asked: Asked) -> Result<Event, Halt> {

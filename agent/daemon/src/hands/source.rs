@@ -126,6 +126,7 @@ impl Host {
     }
 
     pub(super) fn observe(&mut self, survey: &Survey) -> Result<Event, Halt> {
+        self.lookout.renew(&self.root);
         let mut observer = Observer::of(&self.root, &mut self.stat_cache);
         let beat = || self.board.herald().beat(of_survey(survey));
         let forms =

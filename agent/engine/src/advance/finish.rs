@@ -272,6 +272,14 @@ pub(super) fn adopted(
     after(memory, Box::new(kept), ending, true)
 }
 
+/// The cycle is over, and failures before it count on.
+pub(super) fn rest_on(memory: Memory, ending: Ending) -> Turn {
+    let failures = memory.failures;
+    let mut turn = rest(memory, ending);
+    turn.state.memory.failures = failures;
+    turn
+}
+
 /// The cycle is over.
 pub(super) fn rest(mut memory: Memory, mut ending: Ending) -> Turn {
     if !ending.again {

@@ -43,8 +43,9 @@ pub(super) fn begin(mut memory: Memory, mut quest: Quest) -> Turn {
     if quest.wish.is_retry() && !quest.wish.dry {
         memory = order::forget_failures(memory);
     }
-    // Everything that going back needs is here.
-    let means = if quest.wish.is_revert() { Means::Local } else { Means::Remote };
+    // Everything that going back and a look need is here.
+    let local = quest.wish.is_revert() || quest.wish.hint;
+    let means = if local { Means::Local } else { Means::Remote };
     fetch(memory, quest, means)
 }
 
@@ -272,7 +273,7 @@ fn observe(mut memory: Memory, quest: Quest, compiled: Arc<compile::Compiled>) -
     let stands = memory.generation.as_ref().is_some_and(|it| it.revision == *revision);
     let due = |last: Option<Duration>, every| last.is_none_or(|it| quest.now >= it + every);
     let full = quest.wish.thorough || !stands || due(memory.last_full, READ_EVERY);
-    if stands && !full && !due(memory.last_look, LOOK_EVERY) {
+    if stands && !full && !quest.wish.hint && !due(memory.last_look, LOOK_EVERY) {
         return conclude(memory, quest);
     }
     memory.last_look = Some(quest.now);
@@ -322,6 +323,10 @@ pub(super) fn conclude(memory: Memory, mut quest: Quest) -> Turn {
         let cycle = plain_cycle(Outcome::Unchanged, revision.clone(), revision, why);
         Ending { cycle, again: false }
     });
+    if quest.wish.hint && ending.cycle.outcome == Outcome::Unchanged {
+        // The remote was not asked: what is known of it stays known.
+        return finish::rest_on(memory, ending);
+    }
     if quest.wish.dry || quest.wish.order.is_some() {
         return order::end_quietly(memory, ending);
     }

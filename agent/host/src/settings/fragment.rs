@@ -64,6 +64,7 @@ pub(super) struct Host {
     pub(super) labels: Option<BTreeMap<String, String>>,
     pub(super) key: Option<String>,
     pub(super) service_manager: Option<String>,
+    pub(super) watches: Option<u32>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -133,6 +134,7 @@ impl Fragment {
                 labels: mine.host.labels.clone().or_else(|| other.host.labels.clone()),
                 key: or(&mine.host.key, &other.host.key),
                 service_manager: or(&mine.host.service_manager, &other.host.service_manager),
+                watches: mine.host.watches.or(other.host.watches),
             },
             state: State { dir: or(&mine.state.dir, &other.state.dir) },
             trust: Trust { file: or(&mine.trust.file, &other.trust.file) },

@@ -54,6 +54,8 @@ pub struct Settings {
     pub key: PathBuf,
     /// `systemd`, or a program.
     pub service_manager: String,
+    /// How many folders are watched for changes at most.
+    pub watches: usize,
     /// The state folder.
     pub state: PathBuf,
     /// The root of trust.
@@ -187,6 +189,7 @@ impl Place<'_> {
             labels: labels.map(|(key, value)| self.label(key, value)).collect::<Result<_, _>>()?,
             key: self.path(given.host.key.as_ref(), defaults.host.key.as_ref()),
             service_manager: self.program(&text(host.service_manager.as_ref())),
+            watches: host.watches.and_then(|it| usize::try_from(it).ok()).unwrap_or_default(),
             state: self.path(given.state.dir.as_ref(), defaults.state.dir.as_ref()),
             trust: self.path(given.trust.file.as_ref(), defaults.trust.file.as_ref()),
             socket: Some(self.path(given.api.socket.as_ref(), defaults.api.socket.as_ref()))
