@@ -235,6 +235,11 @@ impl Service<'_> {
         status.unwrap().code()
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.running.child.as_ref().unwrap().id()
+    }
+
     /// Whether it answers that it lives.
     pub fn answers(&self) -> bool {
         self.ask("GET", "/healthz").is_some()

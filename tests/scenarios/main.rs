@@ -45,6 +45,7 @@ mod own_files;
 mod notified;
 mod reloaded;
 mod hinted;
+mod resting;
 mod remotes;
 mod ordered;
 mod spoken;

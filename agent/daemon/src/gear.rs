@@ -32,6 +32,8 @@ pub(crate) struct Gear {
     pub(crate) remotes: Remotes,
     /// What was fetched.
     pub(crate) repository: Repository,
+    /// Whether a whole revision was read of it since the last rest.
+    pub(crate) was_read: bool,
     /// What happened on this host.
     pub(crate) records: RecordLog,
 }
@@ -56,7 +58,20 @@ impl Gear {
         let objects = state.folder().join("objects.git");
         let repository =
             Repository::open(&objects).map_err(opening("open the fetched repository"))?;
-        Ok(Self { known, remotes: Remotes::of(settings), repository, records })
+        let remotes = Remotes::of(settings);
+        Ok(Self { known, remotes, repository, was_read: false, records })
+    }
+
+    /// Gives back the memory that reading a revision took: the next one may be days away. `None`: all is
+    /// to be opened anew.
+    pub(crate) fn let_go(mut self) -> Option<Self> {
+        if std::mem::take(&mut self.was_read)
+            && let Err(error) = self.repository.let_go()
+        {
+            tracing::warn!(error = %chain(&error), "the fetched repository is opened anew");
+            return None;
+        }
+        Some(self)
     }
 
     /// What is open already, or is opened now.

@@ -17,6 +17,7 @@ use super::{Host, Run};
 use crate::cannot_start::opening;
 use crate::driver::Halt;
 use crate::errand::{self, Asked, Errand, Glance, Look, Want};
+use crate::gear::Gear;
 
 /// What the loop is up to between two cycles.
 #[derive(Debug, Default)]
@@ -79,6 +80,7 @@ impl Host {
             (false, true) => None,
             _ => Some(jittered(wait)),
         };
+        self.gear = self.gear.take().and_then(Gear::let_go);
         let time = self.until_poll(time, hinted && !again);
         let asked = self.wait(time, stranded);
         if asked.stop {

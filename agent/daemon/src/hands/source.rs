@@ -113,7 +113,9 @@ impl Host {
     fn export(&mut self, commit: &ObjectId) -> Result<Event, Halt> {
         // Known for one listing only: there may be ten thousands, and the next may be hours away.
         let mut blobs = BlobCache::open(&self.blobs);
-        let tree = or_tell!(self.gear()?.repository.tree(commit, &mut blobs));
+        let gear = self.gear()?;
+        gear.was_read = true;
+        let tree = or_tell!(gear.repository.tree(commit, &mut blobs));
         if let Err(error) = blobs.save() {
             // The cache only saves work; its loss is no failure of the cycle.
             tracing::warn!(error = %bowline_host::failure::chain(&error), "the blob cache is not kept");

@@ -162,6 +162,17 @@ impl Repository {
         Ok(files::replace(&self.folder.join(name), line.as_bytes(), 0o600)?)
     }
 
+    /// Lets go of packs that were read: libgit2 keeps them mapped for as long as anybody knows them, so the
+    /// one goes before the other comes. After a failure nothing is found any more: it is to be opened anew.
+    pub fn let_go(&mut self) -> Result<(), RepositoryFailure> {
+        let opened = Odb::new().and_then(|empty| {
+            self.odb = empty;
+            objects_in(&[self.folder.join("objects")])
+        });
+        self.odb = opened.map_err(|source| self.failure("open the objects", source))?;
+        Ok(())
+    }
+
     /// Where packs lie.
     fn packs(&self) -> PathBuf {
         self.folder.join("objects/pack")

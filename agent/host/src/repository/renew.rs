@@ -101,9 +101,7 @@ impl Repository {
         for name in old.iter().filter(|it| !new.contains(it)) {
             files::remove(&folder.join(name))?;
         }
-        let odb = objects_in(&[self.folder.join("objects")]);
-        self.odb = odb.map_err(|source| self.failure("open the objects", source))?;
-        Ok(())
+        self.let_go()
     }
 }
 
