@@ -9,6 +9,7 @@ use bowline_model::form::Form;
 use bowline_model::generation::{Generation, Ledger};
 use bowline_model::high_water::HighWater;
 use bowline_model::mark::Mark;
+use bowline_model::release::Archive;
 
 use crate::sim_units::SimUnits;
 
@@ -50,6 +51,8 @@ pub struct Disk {
     pub high_water: Option<HighWater>,
     /// What was recorded.
     pub records: Vec<Record>,
+    /// Archives that were fetched.
+    pub archives: BTreeSet<Archive>,
     next_number: u64,
 }
 

@@ -40,7 +40,11 @@ pub fn no_outside_on_the_way_back(host: &mut SimHost, effect: &Effect) {
     let on_the_way = host.disk.journal.iter().any(decided) && !host.disk.journal.iter().any(ended);
     let outside = matches!(
         effect,
-        Effect::Fetch { .. } | Effect::Export(_) | Effect::Read { .. } | Effect::Stage(_)
+        Effect::Fetch { .. }
+            | Effect::Export(_)
+            | Effect::Read { .. }
+            | Effect::Obtain(_)
+            | Effect::Stage(_)
     );
     if on_the_way && outside {
         host.broken.push(format!("the way back asks for {effect:?}"));

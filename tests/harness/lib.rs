@@ -20,6 +20,7 @@ pub mod village;
 pub mod disk;
 pub mod sim_units;
 pub mod sim_host;
+pub mod sim_depot;
 pub mod sim_steps;
 pub mod sim_hands;
 pub mod history;

@@ -48,6 +48,8 @@ pub struct SimHost {
     pub fingerprint: String,
     /// Whether the remote answers.
     pub reachable: bool,
+    /// Whether archives can be fetched.
+    pub has_depot: bool,
     /// What probes answer, in turn; the last answer stays.
     pub probes: Vec<bool>,
     /// Faults, each at the effect of its number, from 1.
@@ -86,6 +88,7 @@ impl SimHost {
             village,
             fingerprint: "SHA256:none".to_owned(),
             reachable: true,
+            has_depot: true,
             probes: vec![true],
             faults: Vec::new(),
             effects: 0,
@@ -153,6 +156,7 @@ impl SimHost {
             Effect::Read { commit, paths } => {
                 Event::Contents(self.village.contents(commit, &paths))
             }
+            Effect::Obtain(wanted) => self.obtain(&wanted.archive),
             Effect::Observe(survey) => Event::Seen(self.look(&survey)),
             Effect::Stage(staging) => self.stage(&staging, survives),
             Effect::Apply { deployment, steps, .. } => {

@@ -19,6 +19,13 @@ impl SimHost {
                     matches!(step.post(), Some(Form::File { size, .. }) if *size == bytes.len() as u64)
                 );
             }
+            if let Content::Member { archive, .. } = content
+                && !self.disk.archives.iter().any(|it| it.sha256 == *archive)
+            {
+                let (code, detail) = ("artifact-away".to_owned(), "it is gone".to_owned());
+                return Event::Failed(Failure { weight: Weight::Transient, code, detail });
+            }
+            assert_ne!(*content, Content::Away, "what cannot be had is staged");
             if let Deed::Place { post, .. } = &step.deed
                 && *post != Form::Absent
                 && survives(at)

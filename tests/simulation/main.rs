@@ -9,3 +9,4 @@ mod orders;
 mod withdrawn;
 mod random;
 mod units;
+mod artifacts;

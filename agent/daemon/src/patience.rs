@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use bowline_engine::phase::Effect;
+use bowline_host::artifact::UNPACK_TIME;
 use bowline_host::command::CHECK_TIMEOUT;
 use bowline_host::service;
 use bowline_host::settings::Settings;
@@ -21,6 +22,7 @@ const PER_STEP: Duration = Duration::from_secs(3);
 pub(crate) fn allowance(effect: &Effect, settings: &Settings) -> Duration {
     match effect {
         Effect::Fetch { .. } => each(settings.fetch_timeout, settings.remotes.len()),
+        Effect::Obtain(_) => settings.artifacts.timeout + UNPACK_TIME,
         Effect::Observe(survey) => of_survey(survey),
         Effect::Prove { paths, units } => of_proof(paths.len(), units.len()),
         Effect::Stage(staging) => {

@@ -3,6 +3,7 @@
 //! **Invariant:** nothing of a repository is parsed here before its revision is verified.
 //! **Invariant:** compiled objects hold everything a plan needs: forms, contents, conduct, order.
 
+pub mod artifact;
 mod gather;
 mod objects;
 mod unit;
@@ -18,9 +19,11 @@ use bowline_model::manifest::{Manifest, Spec};
 use bowline_model::name::{Key, Label};
 use bowline_model::policy::LabelSource;
 use bowline_model::read::Faults;
+use bowline_model::release::{HeldRelease, Wanted};
 use bowline_model::tree::{Content, Contents, Tree};
 use thiserror::Error;
 
+use self::artifact::Obtained;
 use crate::gate::{self, Cleared, Hold};
 use crate::settings::Settings;
 use crate::verify::Verified;
@@ -40,6 +43,10 @@ pub struct Compiled {
     pub objects: Vec<Object>,
     /// Resources in order, with those that are no objects at paths.
     pub resources: Vec<Resource>,
+    /// The release that each artifact asks for.
+    pub releases: Vec<HeldRelease>,
+    /// Whether an archive could not be had: it may be there at the next poll.
+    pub is_short: bool,
     /// SHA-256 over the tree's paths, modes, types and contents.
     pub tree_sha256: Sha256,
     /// What a person should know.
@@ -70,11 +77,22 @@ pub struct Object {
     pub content: Content,
 }
 
+/// What compiling has at hand beside the tree.
+#[derive(Debug, Clone, Default)]
+pub struct Material {
+    /// Contents of files of the tree.
+    pub contents: Contents,
+    /// What archives hold.
+    pub obtained: Obtained,
+}
+
 /// What compiling needs next.
 #[derive(Debug)]
 pub enum Step {
     /// These files of the tree.
     Read(Vec<String>),
+    /// This archive.
+    Obtain(Box<Wanted>),
     /// Nothing: here it is.
     Done(Box<Compiled>),
 }
@@ -109,14 +127,15 @@ impl CompileFailure {
     }
 }
 
-/// Compiles as far as the contents at hand allow.
+/// Compiles as far as the material at hand allows.
 pub fn compile(
     settings: &Settings,
     verified: &Verified,
     tree: &Tree,
-    contents: &Contents,
+    material: &Material,
     facts: &Facts,
 ) -> Result<Step, CompileFailure> {
+    let contents = &material.contents;
     let desired = match gather::gather(&settings.folder, tree, contents)? {
         gather::Gathered::Read(paths) => return Ok(Step::Read(paths)),
         gather::Gathered::Desired(desired) => desired,
@@ -129,6 +148,9 @@ pub fn compile(
     if !templates.is_empty() {
         return Ok(Step::Read(templates));
     }
+    if let Some(wanted) = artifact::missing(chosen.resources(), &material.obtained)? {
+        return Ok(Step::Obtain(Box::new(wanted)));
+    }
     let mut compiled = Compiled {
         cleared,
         host,
@@ -136,17 +158,23 @@ pub fn compile(
         facts: facts_digest(facts),
         objects: Vec::new(),
         resources: Vec::new(),
+        releases: Vec::new(),
+        is_short: false,
         tree_sha256: tree.sha256,
         warnings: warning.into_iter().collect(),
     };
     for manifest in chosen.resources() {
         let number = u32::try_from(compiled.resources.len()).unwrap_or(u32::MAX);
-        let at = objects::Place { settings, tree, contents, facts, manifest, number };
+        let at = objects::Place { settings, tree, material, facts, manifest, number };
         at.compile(&mut compiled.objects, &mut compiled.warnings)?;
+        if let Spec::Artifact(spec) = &manifest.spec {
+            compiled.releases.push(at.release(spec));
+        }
         let id = manifest.id().to_string().into();
         let unrendered = at.unrendered();
         compiled.resources.push(Resource { id, manifest: Arc::clone(manifest), unrendered });
     }
+    compiled.is_short = compiled.objects.iter().any(|it| it.content == Content::Away);
     for object in &mut compiled.objects {
         object.path = facts.resolve(&object.path);
     }
@@ -158,7 +186,8 @@ pub fn compile(
 impl Compiled {
     /// Whether it still holds for these facts.
     pub fn is_for(&self, verified: &Verified, facts: &Facts) -> bool {
-        self.cleared.verified().revision() == verified.revision()
+        !self.is_short
+            && self.cleared.verified().revision() == verified.revision()
             && self.facts == facts_digest(facts)
     }
 

@@ -18,11 +18,13 @@ use bowline_model::manifest::ProbeMeans;
 use bowline_model::mark::Mark;
 use bowline_model::object_id::ObjectId;
 use bowline_model::probe_call::Answer;
+use bowline_model::release::{Listing, Wanted};
 use bowline_model::step::{Check, Handler, Step};
 use bowline_model::survey::{Seen, Sight, Survey};
 use bowline_model::tree::{Content, Contents, Tree};
 use bowline_model::unit::UnitState;
 
+use crate::compile::Material;
 use crate::ending::Ending;
 use crate::memory::Memory;
 use crate::plan::{Plan, Validation};
@@ -81,7 +83,9 @@ pub enum Phase {
     /// Waits for the listed tree.
     Exporting(Quest, Box<Verified>),
     /// Waits for contents of files.
-    Reading(Quest, Box<Verified>, Box<Tree>, Contents, u32),
+    Reading(Quest, Box<Verified>, Box<Tree>, Material, u32),
+    /// Waits for an archive.
+    Obtaining(Quest, Box<Verified>, Box<Tree>, (Material, u32), Box<Wanted>),
     /// Waits to hear how the host stands.
     Observing(Quest, Arc<crate::compile::Compiled>, Box<Survey>),
     /// Waits to hear whether the host is well before it is changed; counts looks.
@@ -150,6 +154,8 @@ pub enum Event {
     Exported(Box<Tree>),
     /// Contents of files.
     Contents(Contents),
+    /// What an archive holds; its files can be staged from now on.
+    Obtained(Box<Listing>),
     /// The host as it stands.
     Seen(Sight),
     /// Everything is staged: stage roots, and which of them holds each step's slot.
@@ -243,6 +249,8 @@ pub enum Effect {
         /// The files.
         paths: Vec<String>,
     },
+    /// Fetch an archive, unless it is here, and say what it holds.
+    Obtain(Box<Wanted>),
     /// Look at the host.
     Observe(Box<Survey>),
     /// Prepare everything new.

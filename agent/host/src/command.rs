@@ -150,7 +150,15 @@ impl<'a> Commands<'a> {
     /// Runs programs that judge what was applied, until one is not content.
     pub fn check(&self, checks: &[Check]) -> Result<(), CommandFailure> {
         checks.iter().try_for_each(|check| {
-            self.run_well(&check.resource, &check.argv, CHECK_TIMEOUT, None).map(drop)
+            let file = check.file.as_ref().map(|it| self.root.outside(it.as_str()));
+            let argv: Vec<String> = match file {
+                Some(file) => {
+                    let file = file.display().to_string();
+                    check.argv.iter().map(|word| word.replace("%s", &file)).collect()
+                }
+                None => check.argv.clone(),
+            };
+            self.run_well(&check.resource, &argv, CHECK_TIMEOUT, None).map(drop)
         })
     }
 

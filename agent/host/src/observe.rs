@@ -22,14 +22,14 @@ use crate::door::root::{Folders, NoFolder, Root};
 use crate::failure::OsFailure;
 use crate::stat_cache::{Held, StatCache};
 
-/// No managed file is larger, and no blob of a revision.
-pub const FILE_BYTES_MAX: u64 = 64 << 20;
-
 /// Bytes read at once: most managed files fit, and the buffer is made once.
 const BUFFER: usize = 128 << 10;
 
 /// Said before a stamp, so that no content is taken for one.
 const UNREAD: &[u8] = b"bowline: not read, known by inode, size and time\0";
+
+/// Largest file that is managed: one binary of a release. Larger ones are not read.
+pub(crate) const MANAGED_BYTES_MAX: u64 = 512 << 20;
 
 /// No file's extended attributes are larger on common filesystems.
 const XATTR_BYTES_MAX: usize = 64 << 10;
@@ -208,7 +208,7 @@ fn link_target(folder: impl AsFd, name: &str) -> Result<String, Errno> {
 /// The size of a file that is read in full; `None` for one that is larger than any wanted one, and thus
 /// different from it whatever it holds.
 fn readable(stat: &FileStat) -> Option<u64> {
-    u64::try_from(stat.st_size).ok().filter(|it| *it <= FILE_BYTES_MAX)
+    u64::try_from(stat.st_size).ok().filter(|it| *it <= MANAGED_BYTES_MAX)
 }
 
 fn read_held(
@@ -239,7 +239,7 @@ fn read_held(
         }
         bytes = bytes.saturating_add(more);
         // It grows while it is read; how it stands now is another form already.
-        if u64::try_from(bytes).is_ok_and(|it| it > FILE_BYTES_MAX) {
+        if u64::try_from(bytes).is_ok_and(|it| it > MANAGED_BYTES_MAX) {
             return Ok(Held { sha256: stamp_of(&fstat(&fd)?), xattrs });
         }
         stream.update(buffer.get(..more).unwrap_or_default());

@@ -116,6 +116,7 @@ mod tests {
             units: Vec::new(),
             commands: Vec::new(),
             templates: Vec::new(),
+            releases: Vec::new(),
             probes: Vec::new(),
             host: None,
         }

@@ -12,6 +12,7 @@ use bowline_model::digest::Sha256;
 use bowline_model::form::Form;
 use bowline_model::host_path::HostPath;
 use bowline_model::object_id::ObjectId;
+use bowline_model::release::Extract;
 use bowline_model::step::{Deed, Step};
 use bowline_model::tree::Content;
 use nix::errno::Errno;
@@ -39,6 +40,16 @@ pub const MANIFEST: &str = "manifest";
 pub trait Source {
     /// The content of a blob of the verified revision.
     fn blob(&self, id: &ObjectId) -> Result<Vec<u8>, OsFailure>;
+
+    /// Copies a file of an archive, known by its digest.
+    fn copy_member(
+        &self,
+        (archive, _): (Sha256, Extract),
+        file: Sha256,
+        _into: &OwnedFd,
+    ) -> Result<(), StageFailure> {
+        Err(StageFailure::Away { archive: archive.to_string(), file: file.to_string() })
+    }
 }
 
 /// What was staged where.
@@ -96,6 +107,14 @@ pub enum StageFailure {
         /// Needed bytes.
         needed: u64,
     },
+    /// A file of an archive is not here, or not what it was.
+    #[error("the file with SHA-256 {file} of the archive {archive} is not here any more")]
+    Away {
+        /// The archive.
+        archive: String,
+        /// The file.
+        file: String,
+    },
     /// What was read back is not what was written.
     #[error("{path} reads back as {found}, not as {expected}")]
     Mismatch {
@@ -114,7 +133,7 @@ impl StageFailure {
         match self {
             Self::Os(failure) => failure.kind,
             Self::Unsafe { .. } => Kind::Refused,
-            Self::NoRoom { .. } | Self::Mismatch { .. } => Kind::Transient,
+            Self::NoRoom { .. } | Self::Mismatch { .. } | Self::Away { .. } => Kind::Transient,
         }
     }
 
@@ -125,6 +144,7 @@ impl StageFailure {
             Self::Unsafe { .. } => "unsafe-path",
             Self::NoRoom { .. } => "no-room",
             Self::Mismatch { .. } => "stage-mismatch",
+            Self::Away { .. } => "artifact-away",
         }
     }
 }
@@ -259,11 +279,18 @@ fn fill(
             let fd = openat(folder, slot.as_str(), flags, Mode::empty()).map_err(fail)?;
             dress(&fd, *mode, *uid, *gid).map_err(fail)?;
         }
-        Form::File { mode, uid, gid, .. } => {
+        Form::File { mode, uid, gid, sha256, .. } => {
             let fd = new_file(folder, &slot).map_err(fail)?;
             match content {
                 Content::Blob(id) => write_all(&fd, &source.blob(id)?).map_err(fail)?,
                 Content::Bytes(bytes) => write_all(&fd, bytes).map_err(fail)?,
+                Content::Member { archive, extract } => {
+                    source.copy_member((*archive, *extract), *sha256, &fd)?;
+                }
+                Content::Away => {
+                    let (archive, file) = ("that it comes from".to_owned(), sha256.to_string());
+                    return Err(StageFailure::Away { archive, file });
+                }
                 Content::Nothing => {}
             }
             let dressed = matches!(pre, Form::File { xattrs: Some(_), .. });

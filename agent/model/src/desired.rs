@@ -152,10 +152,10 @@ fn check_ids(manifests: &[Arc<Manifest>], faults: &mut Faults) {
 
 fn check_dependencies(manifests: &[Arc<Manifest>], faults: &mut Faults) {
     for manifest in manifests {
-        let no_target = manifest.claim().and_then(|it| reserved(it.path, &[]));
-        if let Some(holder) = no_target {
+        for claim in manifest.claims() {
+            let Some(holder) = reserved(claim.path, &[]) else { continue };
             let message = format!("a path below {holder}, which no manifest may change");
-            faults.push(manifest.origin.fault("spec.path", message, "a path elsewhere"));
+            faults.push(manifest.origin.fault(claim.field, message, "a path elsewhere"));
         }
         for (index, needed) in manifest.depends_on.iter().enumerate() {
             let found = manifests.binary_search_by(|it| {

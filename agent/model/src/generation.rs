@@ -12,6 +12,7 @@ use crate::digest::Sha256;
 use crate::form::Form;
 use crate::host_path::HostPath;
 use crate::manifest::ProbeSpec;
+use crate::release::HeldRelease;
 use crate::revision::Revision;
 use crate::unit::{UnitWish, Verb};
 
@@ -37,6 +38,9 @@ pub struct Generation {
     /// Templates among its files, each with the digest of its text before facts came in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub templates: Vec<Change>,
+    /// Releases of artifacts, the newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub releases: Vec<HeldRelease>,
     /// Its probes: asked once more after a later change was taken back, without Git.
     #[serde(default)]
     pub probes: Vec<KnownProbe>,

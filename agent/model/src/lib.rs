@@ -33,4 +33,5 @@ pub mod generation;
 pub mod facts;
 pub mod survey;
 pub mod tree;
+pub mod release;
 pub mod probe_call;

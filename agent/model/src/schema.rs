@@ -6,6 +6,7 @@ use schemars::{JsonSchema as _, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::manifest::Kind;
+use crate::manifest::artifact::ArtifactFields;
 use crate::manifest::command::CommandFields;
 use crate::manifest::directory::DirectoryFields;
 use crate::manifest::file::FileFields;
@@ -72,6 +73,7 @@ fn object(kind: Kind, generator: &mut SchemaGenerator) -> Map<String, Value> {
 
 fn spec(kind: Kind, generator: &mut SchemaGenerator) -> Schema {
     match kind {
+        Kind::Artifact => generator.subschema_for::<ArtifactFields>(),
         Kind::Command => generator.subschema_for::<CommandFields>(),
         Kind::Directory => generator.subschema_for::<DirectoryFields>(),
         Kind::File => generator.subschema_for::<FileFields>(),
@@ -86,6 +88,9 @@ fn spec(kind: Kind, generator: &mut SchemaGenerator) -> Schema {
 
 fn describe(kind: Kind) -> &'static str {
     match kind {
+        Kind::Artifact => {
+            "A release: fetched by its digest, unpacked into a folder of its own, linked to."
+        }
         Kind::Command => "A program that is run when its guard says so.",
         Kind::Directory => "A directory, or with source a whole tree of the repository.",
         Kind::File => "A file with content that stands in the repository.",

@@ -190,4 +190,7 @@ pub struct Check {
     pub resource: Arc<str>,
     /// The program and its arguments.
     pub argv: Vec<String>,
+    /// The file for which `%s` stands in them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<HostPath>,
 }

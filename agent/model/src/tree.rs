@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::digest::Sha256;
 use crate::object_id::ObjectId;
+use crate::release::Extract;
 
 /// The listed tree of one commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +49,15 @@ pub type Contents = BTreeMap<String, Arc<[u8]>>;
 pub enum Content {
     /// A blob of the repository.
     Blob(ObjectId),
+    /// A file of a release: one with the digest that its form has.
+    Member {
+        /// SHA-256 of the archive.
+        archive: Sha256,
+        /// What was done with it.
+        extract: Extract,
+    },
+    /// A file of a release whose archive cannot be had: it cannot be staged.
+    Away,
     /// Bytes at hand: written in the manifest, or rendered.
     Bytes(Arc<[u8]>),
     /// None: a directory, a link, or a removal.

@@ -212,6 +212,39 @@ pub const HINTS: &[(&str, &str)] = &[
         "check caFile, the certificates of both sides and their dates; it is tried again by itself",
     ),
     ("server-late", "look after the server or the line to it; it is tried again by itself"),
+    (
+        "artifact-status",
+        "look whether the release is there, and whether anybody may fetch it; it is tried again by itself",
+    ),
+    ("artifact-redirect", "name the address that it leads to in the manifest, over https"),
+    ("artifact-missing", "put the file there; it is looked for again by itself"),
+    (
+        "artifact-digest",
+        "find out who is right: let the manifest say the release's own SHA-256, or look after the server",
+    ),
+    ("artifact-too-large", "make the release smaller, or split it into several artifacts"),
+    ("artifact-no-room", "raise [artifacts] cache, or let fewer and smaller releases be wanted"),
+    (
+        "artifact-damaged",
+        "make the archive anew, with tar and gzip or zstd, or with zip, and look at it with the same program",
+    ),
+    (
+        "artifact-path",
+        "make the archive anew: plain relative names, each once, in UTF-8, that differ by more than their case",
+    ),
+    (
+        "artifact-link",
+        "make the archive anew: links in it must lead to something in it, hard links to a file before them",
+    ),
+    (
+        "artifact-member",
+        "make the archive anew of plain files, folders and links; let a Command or unit give privileges",
+    ),
+    ("artifact-late", "look after the disk of state.dir, or make the release smaller"),
+    (
+        "artifact-away",
+        "look after the server of the release; the archive is fetched again by itself",
+    ),
     ("answer-too-large", "find out what answers there: no such server sends that much"),
     ("bad-answer", "find out what answers at that address; it is tried again by itself"),
     ("missing-object", "run git fsck on the remote; the agent fetches everything again by itself"),

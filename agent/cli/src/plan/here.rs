@@ -3,11 +3,15 @@
 //! **Invariant:** what is not there yet, such as the host's key, is not made.
 
 use std::collections::BTreeSet;
-use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::{env, process};
 
+use bowline_api::hint;
+use bowline_engine::compile::artifact::Supply;
 use bowline_engine::settings::Settings as Known;
+use bowline_host::artifact::Store;
 use bowline_host::command::Commands;
 use bowline_host::door::files;
 use bowline_host::door::root::Root;
@@ -21,6 +25,7 @@ use bowline_host::{facts, trust_file};
 use bowline_model::facts::Facts;
 use bowline_model::generation::{Generation, Ledger};
 use bowline_model::high_water::HighWater;
+use bowline_model::release::Wanted;
 use bowline_model::survey::{Condition, Guard, Sight, Survey};
 use bowline_trust::ssh_key::SshKey;
 
@@ -78,6 +83,29 @@ impl Here {
             settings,
             facts,
             root,
+        })
+    }
+
+    /// What an archive holds: as the agent knows it, else as it is fetched now, to be forgotten again.
+    pub(super) fn obtain(&self, wanted: &Wanted) -> Result<Supply, Failure> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let kept = Store::of(&self.settings, &stop);
+        if let Some(listing) = kept.known(&wanted.archive) {
+            return Ok(Supply::here(listing));
+        }
+        if let Some(supply) = self.generation.as_ref().and_then(|it| Supply::standing(wanted, it)) {
+            return Ok(Supply { is_here: true, ..supply });
+        }
+        let folder = env::temp_dir().join(format!("bowline-plan-{}", process::id()));
+        files::make_folder(&folder).map_err(Failure::failed)?;
+        let obtained =
+            Store::at(folder.clone(), &self.settings, &stop).obtain(&self.root, wanted, &[]);
+        files::remove_folder(&folder).map_err(Failure::failed)?;
+        obtained.map(Supply::here).map_err(|failure| {
+            let code = failure.code();
+            Failure::failed(failure)
+                .of(format!("{code}: {} is not planned", wanted.resource))
+                .hint(hint::of(code).unwrap_or_default())
         })
     }
 

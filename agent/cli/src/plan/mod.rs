@@ -1,7 +1,8 @@
 //! `bowline plan`: what the agent would do on this host.
 //!
 //! **Invariant:** nothing is written, fetched into the state, or run: of commands' guards only `creates`
-//! is looked at; a command whose guard is a program is shown as `run?`. The service manager is only asked.
+//! is looked at; a command whose guard is a program is shown as `run?`. The service manager is only asked, and
+//! an archive that is not in the state is fetched into a folder that goes with it.
 //! **Invariant:** what is planned is verified first, exactly as the agent would.
 
 mod here;
@@ -14,12 +15,11 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use bowline_api::cycle::PlanView;
 use bowline_api::hint;
-use bowline_engine::compile::{CompileFailure, Compiled, Step, compile};
+use bowline_engine::compile::{CompileFailure, Compiled, Material, Step, compile};
 use bowline_engine::plan::{Given, NoPlan, plan as make, survey};
 use bowline_engine::verify::Verified;
 use bowline_host::settings;
 use bowline_model::survey::Depth;
-use bowline_model::tree::Contents;
 
 use crate::arguments::Plan;
 use crate::failure::Failure;
@@ -65,11 +65,20 @@ fn read_and_compile(
 ) -> Result<Arc<Compiled>, Failure> {
     let commit = verified.revision().commit;
     let tree = source.tree(&commit)?;
-    let mut contents = Contents::new();
-    for _ in 0..ROUNDS_MAX {
-        match compile(&here.known, verified, &tree, &contents, &here.facts) {
+    let mut material = Material::default();
+    let mut rounds = 0;
+    while rounds < ROUNDS_MAX {
+        match compile(&here.known, verified, &tree, &material, &here.facts) {
             Ok(Step::Done(compiled)) => return Ok(Arc::from(compiled)),
-            Ok(Step::Read(paths)) => contents.extend(source.contents(&commit, &paths)?),
+            Ok(Step::Read(paths)) => {
+                rounds += 1;
+                material.contents.extend(source.contents(&commit, &paths)?);
+            }
+            // Each is another one, and their number is limited.
+            Ok(Step::Obtain(wanted)) => {
+                let supply = here.obtain(&wanted)?;
+                material.obtained.insert(wanted.archive, supply);
+            }
             Err(failure) => return Err(uncompiled(failure, verified)),
         }
     }

@@ -9,6 +9,7 @@ use bowline_api::ask::event;
 use bowline_api::record::{Conflict, Record};
 use bowline_engine::phase::{Call, Event, Failure, Settlement, Slots, Staging, Weight};
 use bowline_engine::plan::Validation;
+use bowline_host::artifact::{Sources, Store};
 use bowline_host::clean::Ended;
 use bowline_host::command::{CHECK_TIMEOUT, Commands};
 use bowline_host::door::clock;
@@ -42,8 +43,9 @@ impl Host {
         }
         let steps: Vec<_> = staging.steps.iter().zip(&staging.contents).collect();
         let gear = Gear::of(&mut self.gear, &self.settings, &self.root, &self.state, &self.post)?;
-        let staged =
-            or_tell!(stage::stage(&self.root, &staging.deployment, &steps, &gear.repository));
+        let artifacts = Store::of(&self.settings, &self.stop);
+        let sources = Sources { repository: &gear.repository, artifacts: &artifacts };
+        let staged = or_tell!(stage::stage(&self.root, &staging.deployment, &steps, &sources));
         if let Some(failure) = self.validate(staging, &staged)? {
             return Ok(Event::Failed(failure));
         }

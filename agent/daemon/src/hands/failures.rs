@@ -7,6 +7,7 @@ use std::error::Error;
 
 use bowline_engine::phase::{Event, Failure, Weight};
 use bowline_host::apply::ApplyFailure;
+use bowline_host::artifact::ArtifactFailure;
 use bowline_host::command::CommandFailure;
 use bowline_host::failure::{Kind, OsFailure, chain};
 use bowline_host::journal::JournalFailure;
@@ -99,6 +100,12 @@ impl Sorted for StageFailure {
 }
 
 impl Sorted for ApplyFailure {
+    fn sort(&self) -> (Kind, String) {
+        (self.kind(), self.code().to_owned())
+    }
+}
+
+impl Sorted for ArtifactFailure {
     fn sort(&self) -> (Kind, String) {
         (self.kind(), self.code().to_owned())
     }

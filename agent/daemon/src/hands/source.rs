@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_engine::phase::{Effect, Event, Means};
+use bowline_host::artifact::Store;
 use bowline_host::command::Commands;
 use bowline_host::failure::OsFailure;
 use bowline_host::observe::Observer;
@@ -13,6 +14,7 @@ use bowline_host::repository::blobs::BlobCache;
 use bowline_host::repository::fetch::{FetchFailure, FetchLimits};
 use bowline_model::host_path::HostPath;
 use bowline_model::object_id::ObjectId;
+use bowline_model::release::{Archive, Wanted};
 use bowline_model::survey::{Depth, Seen, Sight, Survey};
 
 use super::Host;
@@ -125,6 +127,25 @@ impl Host {
 
     fn read(&mut self, commit: &ObjectId, paths: &[String]) -> Result<Event, Halt> {
         told(self.gear()?.repository.contents(commit, paths).map(Event::Contents))
+    }
+
+    /// Fetches an archive, unless it is here.
+    pub(super) fn obtain(&mut self, wanted: &Wanted) -> Result<Event, Halt> {
+        let store = Store::of(&self.settings, &self.stop);
+        if let Some(listing) = store.known(&wanted.archive) {
+            return Ok(Event::Obtained(Box::new(listing)));
+        }
+        let before = or_tell!(self.state.generation_before());
+        let standing = self.standing.iter().map(AsRef::as_ref).chain(&before);
+        let current = standing.flat_map(|it| &it.releases).filter(|it| !it.is_earlier());
+        let needed: Vec<Archive> =
+            current.map(|it| &it.archive).chain(&wanted.beside).cloned().collect();
+        tracing::info!(url = wanted.url.shown(), "an archive is fetched");
+        let obtained = store.obtain(&self.root, wanted, &needed);
+        if self.board.is_stopping() {
+            return Err(Halt::Stop);
+        }
+        told(obtained.map(|it| Event::Obtained(Box::new(it))))
     }
 
     pub(super) fn observe(&mut self, survey: &Survey) -> Result<Event, Halt> {

@@ -14,9 +14,10 @@ mod order;
 
 use std::sync::Arc;
 
-use bowline_model::tree::Contents;
 use thiserror::Error;
 
+use crate::compile::Material;
+use crate::compile::artifact::Supply;
 use crate::memory::Memory;
 use crate::phase::{Effect, Event, Phase, Quest, State, Turn};
 pub(crate) use backward::{decide_revert, undo_next};
@@ -54,23 +55,12 @@ pub fn advance(state: State, event: Event) -> Result<Turn, OutOfTurn> {
         (Phase::Marking(quest, verified, bundle), Event::Marked) => {
             source::choose(memory, quest, verified, &bundle)
         }
-        (Phase::Exporting(quest, verified), Event::Exported(tree)) => {
-            source::compile(memory, quest, verified, tree, (Contents::new(), 0))
-        }
-        (Phase::Reading(quest, verified, tree, mut have, rounds), Event::Contents(more)) => {
-            have.extend(more);
-            source::compile(memory, quest, verified, tree, (have, rounds))
-        }
         (Phase::Observing(quest, compiled, survey), Event::Seen(sight)) => {
             prepare::planned(memory, quest, &compiled, &survey, &sight)
         }
         (Phase::Baselining(quest, plan, looks), Event::Probed { answers, now }) => {
             prepare::baselined(memory, quest, (plan, looks), &answers, now)
         }
-        (
-            Phase::Exporting(quest, verified) | Phase::Reading(quest, verified, ..),
-            Event::Failed(failure),
-        ) => source::unreadable(memory, quest, &verified, &failure),
         (
             Phase::Marking(quest, ..)
             | Phase::Observing(quest, ..)
@@ -86,9 +76,40 @@ pub fn advance(state: State, event: Event) -> Result<Turn, OutOfTurn> {
             Event::Failed(failure) => prepare::stage_failed(memory, quest, tx, &failure),
             _ => return Err(unexpected),
         },
-        (phase, event) => return changing(State { phase, memory }, event, unexpected),
+        (phase, event) => return compiling(State { phase, memory }, event, unexpected),
     };
     Ok(turn)
+}
+
+/// The part of the machine between a verified revision and a compiled one.
+fn compiling(state: State, event: Event, unexpected: OutOfTurn) -> Result<Turn, OutOfTurn> {
+    let State { phase, memory } = state;
+    Ok(match (phase, event) {
+        (Phase::Exporting(quest, verified), Event::Exported(tree)) => {
+            source::compile(memory, quest, verified, tree, (Material::default(), 0))
+        }
+        (Phase::Reading(quest, verified, tree, mut have, rounds), Event::Contents(more)) => {
+            have.contents.extend(more);
+            source::compile(memory, quest, verified, tree, (have, rounds))
+        }
+        (Phase::Obtaining(quest, verified, tree, (mut have, rounds), wanted), event) => match event
+        {
+            Event::Obtained(listing) => {
+                have.obtained.insert(wanted.archive, Supply::here(*listing));
+                source::compile(memory, quest, verified, tree, (have, rounds))
+            }
+            Event::Failed(failure) => {
+                let at = (verified, tree, (have, rounds));
+                source::unobtained(memory, quest, at, *wanted, &failure)
+            }
+            _ => return Err(unexpected),
+        },
+        (
+            Phase::Exporting(quest, verified) | Phase::Reading(quest, verified, ..),
+            Event::Failed(failure),
+        ) => source::unreadable(memory, quest, &verified, &failure),
+        (phase, event) => return changing(State { phase, memory }, event, unexpected),
+    })
 }
 
 /// The part of the machine between a staged plan and the decision.
@@ -191,6 +212,7 @@ fn word(event: &Event) -> &'static str {
         Event::Marked => "Marked",
         Event::Exported(_) => "Exported",
         Event::Contents(_) => "Contents",
+        Event::Obtained(_) => "Obtained",
         Event::Seen(_) => "Seen",
         Event::Staged { .. } => "Staged",
         Event::Applied => "Applied",
@@ -212,7 +234,7 @@ impl Phase {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Resting => "rest",
-            Self::Fetching(_) => "fetch",
+            Self::Fetching(_) | Self::Obtaining(..) => "fetch",
             Self::Marking(..) => "verify",
             Self::Exporting(..) | Self::Reading(..) => "gate",
             Self::Observing(..) | Self::Showing(_) => "plan",

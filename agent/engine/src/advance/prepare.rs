@@ -26,6 +26,9 @@ const JOURNAL_BASE: u64 = 256 << 10;
 /// Journal bytes for one step beside its intent: frames, and a conflict met on its way back.
 const JOURNAL_STEP: u64 = 500;
 
+/// The code of a file whose archive is no longer here.
+const ARTIFACT_AWAY: &str = "artifact-away";
+
 pub(super) fn planned(
     mut memory: Memory,
     quest: Quest,
@@ -223,7 +226,7 @@ pub(super) fn staged(
 
 /// Nothing was touched: the revision is refused, or tried again.
 pub(super) fn stage_failed(
-    memory: Memory,
+    mut memory: Memory,
     quest: Quest,
     mut tx: Box<Transaction>,
     failure: &Failure,
@@ -232,6 +235,10 @@ pub(super) fn stage_failed(
         Weight::Transient => Outcome::Failed,
         Weight::Guilty => Outcome::Refused,
     };
+    if failure.code == ARTIFACT_AWAY {
+        // What was thought to be here is asked for again.
+        memory.compiled = None;
+    }
     let reason = if outcome == Outcome::Failed { "StagingFailed" } else { "Refused" };
     let blame = if outcome == Outcome::Failed { Blame::World } else { Blame::Change };
     let why = Why {

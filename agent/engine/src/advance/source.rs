@@ -10,12 +10,14 @@ use std::time::Duration;
 use bowline_api::outcome::Outcome;
 use bowline_model::bundle::Bundle;
 use bowline_model::object_id::ObjectId;
+use bowline_model::release::Wanted;
 use bowline_model::revision::Revision;
 use bowline_model::survey::Depth;
-use bowline_model::tree::{Contents, Tree};
+use bowline_model::tree::Tree;
 
 use super::{finish, order, turn};
-use crate::compile::{self, CompileFailure, Step};
+use crate::compile::artifact::Supply;
+use crate::compile::{self, CompileFailure, Material, Step};
 use crate::ending::Ending;
 use crate::memory::{LOOK_EVERY, Memory, Parked, READ_EVERY};
 use crate::phase::{Effect, Failure, Means, Phase, Quest, Turn, Weight};
@@ -177,7 +179,7 @@ pub(super) fn compile(
     quest: Quest,
     verified: Box<Verified>,
     tree: Box<Tree>,
-    (have, rounds): (Contents, u32),
+    (have, rounds): (Material, u32),
 ) -> Turn {
     let Some(settings) = memory.settings.clone() else { return untold(memory, quest) };
     let step = compile::compile(&settings, &verified, &tree, &have, &memory.facts);
@@ -192,6 +194,10 @@ pub(super) fn compile(
             let detail = "it is named, but cannot be read".to_owned();
             uncompilable(memory, quest, &verified, &CompileFailure::Unresolved { at, detail })
         }
+        Ok(Step::Obtain(wanted)) => {
+            let phase = Phase::Obtaining(quest, verified, tree, (have, rounds), wanted.clone());
+            turn(memory, phase, Effect::Obtain(wanted))
+        }
         Ok(Step::Done(compiled)) => {
             let compiled = Arc::new(*compiled);
             memory.compiled = Some(Arc::clone(&compiled));
@@ -199,6 +205,21 @@ pub(super) fn compile(
         }
         Err(failure) => uncompilable(memory, quest, &verified, &failure),
     }
+}
+
+/// An archive cannot be had: a release that stands is looked after by what is known of it.
+pub(super) fn unobtained(
+    mut memory: Memory,
+    quest: Quest,
+    (verified, tree, (mut have, rounds)): (Box<Verified>, Box<Tree>, (Material, u32)),
+    wanted: Wanted,
+    failure: &Failure,
+) -> Turn {
+    let standing = memory.generation.as_deref().and_then(|it| Supply::standing(&wanted, it));
+    let Some(supply) = standing else { return unreadable(memory, quest, &verified, failure) };
+    memory.warnings.push(format!("{}: {}", failure.code, failure.detail));
+    have.obtained.insert(wanted.archive, supply);
+    compile(memory, quest, verified, tree, (have, rounds))
 }
 
 fn uncompilable(

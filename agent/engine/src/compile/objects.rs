@@ -14,10 +14,10 @@ use bowline_model::manifest::{
     TemplateSpec,
 };
 use bowline_model::name::Account;
-use bowline_model::tree::{Content, Contents, Entry, Tree};
+use bowline_model::tree::{Content, Entry, Tree};
 
 use super::gather::{locate, of_fault};
-use super::{CompileFailure, Compiled, Object};
+use super::{CompileFailure, Compiled, Material, Object};
 use crate::render::render;
 use crate::settings::Settings;
 
@@ -28,7 +28,7 @@ const OBJECTS_MAX: usize = 250_000;
 pub(super) struct Place<'a> {
     pub(super) settings: &'a Settings,
     pub(super) tree: &'a Tree,
-    pub(super) contents: &'a Contents,
+    pub(super) material: &'a Material,
     pub(super) facts: &'a Facts,
     pub(super) manifest: &'a Arc<Manifest>,
     pub(super) number: u32,
@@ -46,6 +46,7 @@ impl Place<'_> {
             Spec::Template(spec) => objects.push(self.template(spec, warnings)?),
             Spec::Directory(spec) => self.directory(spec, objects, warnings)?,
             Spec::Symlink(spec) => objects.push(self.symlink(spec)),
+            Spec::Artifact(spec) => self.artifact(spec, objects, warnings)?,
             Spec::Unit(spec) => self.unit(spec, objects, warnings)?,
             Spec::Command(_) | Spec::Probe(_) | Spec::Host(_) | Spec::Repository(_) => {}
         }
@@ -58,7 +59,7 @@ impl Place<'_> {
     /// What a template is before facts come in.
     pub(super) fn unrendered(&self) -> Option<Sha256> {
         let Spec::Template(spec) = &self.manifest.spec else { return None };
-        let text = self.contents.get(&self.locate(&spec.source)?)?;
+        let text = self.material.contents.get(&self.locate(&spec.source)?)?;
         Sha256::of_value(&(self.manifest.spec_digest().ok()?, Sha256::of(text))).ok()
     }
 
@@ -109,7 +110,7 @@ impl Place<'_> {
             return Ok(self.object(&spec.path, Form::Absent, Content::Nothing));
         }
         let source = self.locate(&spec.source).unwrap_or_default();
-        let Some(bytes) = self.contents.get(&source) else {
+        let Some(bytes) = self.material.contents.get(&source) else {
             return Err(self.no_such_file("spec.source", &spec.source));
         };
         let Ok(text) = std::str::from_utf8(bytes) else {

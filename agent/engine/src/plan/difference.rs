@@ -169,12 +169,28 @@ impl<'a> Compared<'a> {
             Drift::Ignore if drifted => return Ok(()),
             Drift::Detect | Drift::Ignore => {}
         }
+        if self.object.content == Content::Away {
+            return self.do_without(found);
+        }
         self.check_place(made)?;
         let stands_as_folder = matches!(live, Form::Directory { .. });
         if matches!(wanted, Form::Directory { .. }) && !stands_as_folder {
             made.insert(&self.object.path);
         }
         self.push_step(found);
+        Ok(())
+    }
+
+    /// A file that cannot be staged: where only it drifted, the rest goes on being looked after.
+    fn do_without(&self, found: &mut Found) -> Result<(), NoPlan> {
+        let path = &self.object.path;
+        let detail = format!("{path} differs, and the archive that holds it cannot be had for now");
+        if self.given.is_new() {
+            let (reason, code) = ("ArtifactAway", "artifact-away");
+            return Err(NoPlan::Held { reason, code, detail });
+        }
+        found.drifted.push(path.to_string());
+        found.warnings.push(detail);
         Ok(())
     }
 

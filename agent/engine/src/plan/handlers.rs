@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use bowline_model::host_path::HostPath;
 use bowline_model::manifest::{Action, Manifest, Spec};
 use bowline_model::step::{Check, Handler};
 use bowline_model::unit::Verb;
@@ -42,21 +43,34 @@ pub(super) fn handlers(actions: Actions) -> Vec<Handler> {
     actions.into_iter().map(told).collect()
 }
 
-/// Programs that judge changed files in place: those that do not ask for the staged file.
+/// Programs that judge changed files in place: those that do not ask for the staged file, and those that
+/// only come with this change.
 pub(super) fn checks(given: &Given<'_>, changed: &BTreeSet<Arc<str>>) -> Vec<Check> {
     let resources = given.compiled.resources.iter().filter(|it| changed.contains(&it.id));
     resources
         .filter_map(|it| {
-            let validation = match &it.manifest.spec {
-                Spec::File(spec) => spec.validate.as_ref(),
-                Spec::Template(spec) => spec.validate.as_ref(),
-                _ => None,
+            let (validation, path) = match &it.manifest.spec {
+                Spec::File(spec) => (spec.validate.as_ref()?, &spec.path),
+                Spec::Template(spec) => (spec.validate.as_ref()?, &spec.path),
+                _ => return None,
             };
-            let validation = validation.filter(|it| !it.is_staged())?;
             let argv = validation.argv().words().to_vec();
-            Some(Check { resource: Arc::clone(&it.id), argv })
+            let is_late = !validation.is_staged() || arrives(given, changed, &argv);
+            let file = validation.is_staged().then(|| path.clone());
+            is_late.then(|| Check { resource: Arc::clone(&it.id), argv, file })
         })
         .collect()
+}
+
+/// Whether a program comes with a release that only stands once files are in place.
+pub(super) fn arrives(given: &Given<'_>, changed: &BTreeSet<Arc<str>>, argv: &[String]) -> bool {
+    let program: Option<HostPath> = argv.first().and_then(|it| it.parse().ok());
+    let Some(program) = program else { return false };
+    let mut resources = given.compiled.resources.iter().filter(|it| changed.contains(&it.id));
+    resources.any(|it| match &it.manifest.spec {
+        Spec::Artifact(spec) => program.is_within(&spec.link) || program.is_within(spec.folder()),
+        _ => false,
+    })
 }
 
 fn strength(action: Verb) -> u8 {

@@ -6,12 +6,12 @@
 mod survey;
 mod difference;
 mod prune;
+mod releases;
 mod handlers;
 mod delta;
 mod holds;
 mod units;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bowline_api::cycle::{PlanView, StepLine};
@@ -21,6 +21,7 @@ use bowline_model::generation::{Generation, Held, HeldUnit, KnownProbe, Ledger};
 use bowline_model::host_path::HostPath;
 use bowline_model::manifest::{ProbeSpec, Spec};
 use bowline_model::mark::Cause;
+use bowline_model::release::HeldRelease;
 use bowline_model::revision::Revision;
 use bowline_model::step::{Check, Deed, Handler, Step};
 use bowline_model::survey::{Seen, Sight, Survey};
@@ -50,6 +51,7 @@ pub struct Plan {
     delta: Vec<Change>,
     inventory: Vec<Held>,
     units: Vec<HeldUnit>,
+    releases: Vec<HeldRelease>,
     checked_at: usize,
     commands: Vec<Change>,
     cause: Cause,
@@ -126,14 +128,15 @@ impl<'a> Given<'a> {
 
 /// Plans the way.
 pub fn plan(given: &Given<'_>) -> Result<Plan, NoPlan> {
-    let held: BTreeMap<&HostPath, &Held> =
-        given.generation.iter().flat_map(|it| &it.inventory).map(|it| (&it.path, it)).collect();
+    let held = releases::held(given.generation);
+    let releases = releases::sort(given.compiled, given.generation);
     holds::check_identity(given)?;
     let mut found = difference::differences(given, &held)?;
-    prune::prune(given, &held, &mut found)?;
+    prune::prune(given, (&held, &releases.kept), &mut found)?;
     let changed = found.changed();
     let mut actions = handlers::actions(given, &changed);
     let checks = handlers::checks(given, &changed);
+    found.validations.retain(|it| !handlers::arrives(given, &changed, &it.argv));
     let around = units::units(given, &mut found, &mut actions)?;
     let checked_at = found.enclose(around.early, around.late);
     let handlers = handlers::handlers(actions);
@@ -156,6 +159,7 @@ pub fn plan(given: &Given<'_>) -> Result<Plan, NoPlan> {
         delta,
         inventory: found.inventory,
         units: around.held,
+        releases: releases.kept,
         checked_at,
         commands,
         cause,
@@ -278,6 +282,7 @@ impl Plan {
             at: wall,
             inventory: self.inventory.clone(),
             units: self.units.clone(),
+            releases: self.releases.clone(),
             commands: self.commands.clone(),
             templates: delta::templates(&self.compiled),
             probes: self.probes.iter().map(known).collect(),

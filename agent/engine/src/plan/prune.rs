@@ -10,6 +10,7 @@ use bowline_model::form::Form;
 use bowline_model::generation::Held;
 use bowline_model::host_path::HostPath;
 use bowline_model::manifest::{Manifest, Spec};
+use bowline_model::release::HeldRelease;
 use bowline_model::step::{Class, Deed};
 use bowline_model::tree::Content;
 
@@ -25,16 +26,19 @@ const SHARE_MAX: usize = 20;
 /// Adds removals to what was found.
 pub(super) fn prune(
     given: &Given<'_>,
-    held: &BTreeMap<&HostPath, &Held>,
+    (held, kept_releases): (&BTreeMap<&HostPath, &Held>, &[HeldRelease]),
     found: &mut Found,
 ) -> Result<(), NoPlan> {
     let wanted: BTreeSet<&HostPath> = given.compiled.objects.iter().map(|it| &it.path).collect();
+    let stays: BTreeSet<&HostPath> =
+        kept_releases.iter().flat_map(|it| &it.lines).map(|it| &it.path).collect();
+    let is_surplus = |it: &&&Held| !wanted.contains(&it.path) && !stays.contains(&it.path);
     // Deeper paths first, so that a folder is empty when its turn comes.
-    let surplus: Vec<&Held> =
-        held.values().rev().filter(|it| !wanted.contains(&it.path)).copied().collect();
+    let surplus: Vec<&Held> = held.values().rev().filter(is_surplus).copied().collect();
     let kept: BTreeSet<&str> = given.compiled.resources.iter().map(|it| &*it.id).collect();
     let mut removals = 0;
     let mut removed: BTreeSet<&str> = BTreeSet::new();
+    let mut artifacts: BTreeSet<&str> = BTreeSet::new();
     for line in surplus {
         let Some(seen) = given.seen(&line.path) else {
             continue;
@@ -64,8 +68,10 @@ pub(super) fn prune(
             continue;
         }
         removed.insert(line.path.as_str());
-        // What a tree that is still wanted no longer holds is a change of that one resource.
-        removals += usize::from(!kept.contains(&*line.resource));
+        // What a tree that is still wanted no longer holds is a change of that one resource; an
+        // artifact that goes is one thing to a person, however much it unpacked.
+        let is_told = line.resource.starts_with("Artifact/") && !artifacts.insert(&*line.resource);
+        removals += usize::from(!kept.contains(&*line.resource) && !is_told);
         push(found, &line.resource, &line.path, &seen.form, seen.inode);
     }
     if !given.ordered {

@@ -10,6 +10,7 @@ use bowline_model::host_path::HostPath;
 use bowline_model::manifest::{CommandSpec, Guard as Written, Spec, State};
 use bowline_model::survey::{Condition, Depth, Guard, Survey};
 
+use super::releases;
 use crate::compile::Compiled;
 
 /// What to look at for a compiled revision, beside what the host last committed.
@@ -19,6 +20,8 @@ pub fn survey(compiled: &Compiled, generation: Option<&Generation>, depth: Depth
     let parents: BTreeSet<HostPath> =
         compiled.objects.iter().filter_map(|it| it.path.parent()).collect();
     paths.extend(parents);
+    let surplus = releases::sort(compiled, generation).surplus;
+    paths.extend(surplus.iter().map(|it| it.path.clone()));
     paths.sort_unstable();
     paths.dedup();
     let mut listings = Vec::new();
@@ -34,9 +37,10 @@ pub fn survey(compiled: &Compiled, generation: Option<&Generation>, depth: Depth
     }
     // Folders that may be pruned: only an empty one is taken away.
     let wanted: BTreeSet<&HostPath> = compiled.objects.iter().map(|it| &it.path).collect();
-    let folders = generation.iter().flat_map(|it| &it.inventory);
+    let folders = generation.iter().flat_map(|it| &it.inventory).chain(surplus);
     let folders = folders.filter(|it| matches!(it.form, Form::Directory { .. }));
-    listings.extend(folders.map(|it| &it.path).filter(|it| !wanted.contains(it)).cloned());
+    let gone: BTreeSet<_> = folders.map(|it| &it.path).filter(|it| !wanted.contains(it)).collect();
+    listings.extend(gone.into_iter().cloned());
     Survey { paths, listings, guards, units: units(compiled, generation), depth }
 }
 

@@ -182,6 +182,25 @@ pub fn rename(from: &Path, to: &Path) -> Result<bool, OsFailure> {
     Ok(true)
 }
 
+/// Moves a file that may be lost to another name in the same folder: no barrier.
+pub fn rename_cheaply(from: &Path, to: &Path) -> Result<(), OsFailure> {
+    fs::rename(from, to).map_err(|source| OsFailure::new("rename", from, source))
+}
+
+/// Makes a folder that may be lost, in one that is there: no barrier.
+pub fn make_folder_cheaply(path: &Path) -> Result<(), OsFailure> {
+    match nix::unistd::mkdir(path, Mode::from_bits_truncate(0o700)) {
+        Ok(()) => Ok(()),
+        Err(Errno::EEXIST) if path.is_dir() => Ok(()),
+        Err(source) => Err(OsFailure::new("make the folder", path, source)),
+    }
+}
+
+/// When a file was last changed, in a form that can be compared; `None` when there is none.
+pub fn changed(path: &Path) -> Option<(i64, i64)> {
+    stamp(path).map(|it| it.changed)
+}
+
 /// Removes a folder of the agent's own, with everything in it.
 pub fn remove_folder(path: &Path) -> Result<(), OsFailure> {
     match fs::remove_dir_all(path) {

@@ -17,13 +17,15 @@ use super::blobs::BlobCache;
 use super::objects::{Mode, NoObject, RawEntry, entries, read, read_tree};
 use super::{Repository, RepositoryFailure, object_id, oid, symlink};
 use crate::failure::Kind;
-use crate::observe::FILE_BYTES_MAX;
 
 /// Deeper than any sensible tree, and far from a path's longest length.
 const DEPTH_MAX: u64 = 64;
 
 /// Files, links and folders of one tree.
 const ENTRIES_MAX: u64 = 100_000;
+
+/// No blob of a revision is larger.
+const BLOB_BYTES_MAX: u64 = 64 << 20;
 
 /// All files of one tree together.
 const TOTAL_BYTES_MAX: u64 = 1 << 30;
@@ -211,7 +213,7 @@ impl Scan<'_> {
         if let Some(known) = self.cache.look(id) {
             return Ok(known);
         }
-        let limit = FILE_BYTES_MAX;
+        let limit = BLOB_BYTES_MAX;
         let object = match read(self.odb, id, ObjectType::Blob, limit) {
             Ok(object) => object,
             Err(NoObject::TooLarge(size)) => {

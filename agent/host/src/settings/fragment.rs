@@ -11,6 +11,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Fragment {
     pub(super) source: Source,
+    pub(super) artifacts: Artifacts,
     pub(super) host: Host,
     pub(super) state: State,
     pub(super) trust: Trust,
@@ -38,6 +39,13 @@ pub(super) struct Source {
     pub(super) ssh_key_file: Option<String>,
     pub(super) known_hosts_file: Option<String>,
     pub(super) ssh_agent: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Artifacts {
+    pub(super) timeout: Option<String>,
+    pub(super) cache: Option<String>,
 }
 
 /// One remote, or several.
@@ -128,6 +136,10 @@ impl Fragment {
                 ssh_key_file: or(&mine.source.ssh_key_file, &other.source.ssh_key_file),
                 known_hosts_file: or(&mine.source.known_hosts_file, &other.source.known_hosts_file),
                 ssh_agent: or(&mine.source.ssh_agent, &other.source.ssh_agent),
+            },
+            artifacts: Artifacts {
+                timeout: or(&mine.artifacts.timeout, &other.artifacts.timeout),
+                cache: or(&mine.artifacts.cache, &other.artifacts.cache),
             },
             host: Host {
                 name: or(&mine.host.name, &other.host.name),

@@ -3,6 +3,7 @@
 //! **Invariant:** settings are values: no live client, no open file.
 //! **Invariant:** an unknown key is an error; packaging/default.toml holds every key.
 
+mod artifacts;
 mod control;
 mod fragment;
 mod access;
@@ -20,6 +21,7 @@ use bowline_model::name::{Key, Label};
 use thiserror::Error;
 
 pub use access::Access;
+pub use artifacts::Artifacts;
 pub use control::Control;
 use fragment::Fragment;
 
@@ -46,6 +48,8 @@ pub struct Settings {
     pub interval: Duration,
     /// How long one fetch may take.
     pub fetch_timeout: Duration,
+    /// How archives of releases are fetched and kept.
+    pub artifacts: Artifacts,
     /// The host's name; empty: the system's.
     pub host: String,
     /// Labels that count where the policy says so.
@@ -185,6 +189,7 @@ impl Place<'_> {
             folder: text(source.path.as_ref()),
             interval: self.span("source.interval", source.interval.as_ref())?,
             fetch_timeout: self.span("source.timeout", source.timeout.as_ref())?,
+            artifacts: self.artifacts(&merged.artifacts)?,
             host: text(host.name.as_ref()),
             labels: labels.map(|(key, value)| self.label(key, value)).collect::<Result<_, _>>()?,
             key: self.path(given.host.key.as_ref(), defaults.host.key.as_ref()),
@@ -347,6 +352,8 @@ mod tests {
                 "[source]\nurl = \"a\"\n[control]\nurl = \"http://c\"\nproxy = \"http://me:pw@p\"\n",
                 "proxyLoginFile",
             ),
+            ("[source]\nurl = \"a\"\n[artifacts]\ncache = \"1KiB\"\n", "artifacts.cache"),
+            ("[source]\nurl = \"a\"\n[artifacts]\ntimeout = \"0s\"\n", "artifacts.timeout"),
             ("[source]\n", "source.url"),
             ("[source]\nurl = \"a\"\n[control]\nurl = \"control:9480\"\n", "control.url"),
             ("[source]\nurl = \"a\"\n[control]\nspool = \"1MiB\"\n", "control.spool"),

@@ -25,7 +25,7 @@ pub(super) fn check(
 ) {
     let mut places = Places::new();
     for (index, manifest) in resources.iter().enumerate() {
-        if let Some(claim) = manifest.claim() {
+        for claim in manifest.claims() {
             places.entry(claim.path).or_default().push((index, claim));
         }
     }
@@ -44,19 +44,20 @@ fn check_rivals(
     together: Together,
     faults: &mut Faults,
 ) {
-    let manifests: Vec<_> = rivals.iter().filter_map(|(index, _)| resources.get(*index)).collect();
-    if let Some(over) = manifests.get(MAX_RIVALS) {
+    let held = |(index, claim): &(usize, Claim<'_>)| Some((resources.get(*index)?, claim.field));
+    let manifests: Vec<_> = rivals.iter().filter_map(held).collect();
+    if let Some((over, field)) = manifests.get(MAX_RIVALS) {
         let message = format!("a path that more than {MAX_RIVALS} manifests claim");
-        faults.push(over.origin.fault("spec.path", message, "fewer manifests"));
+        faults.push(over.origin.fault(field, message, "fewer manifests"));
         return;
     }
-    for (position, second) in manifests.iter().enumerate() {
+    for (position, (second, field)) in manifests.iter().enumerate() {
         let mut earlier = manifests.iter().take(position);
-        if let Some(first) = earlier.find(|it| together(&it.target, &second.target)) {
+        if let Some((first, _)) = earlier.find(|(it, _)| together(&it.target, &second.target)) {
             let (id, origin) = (first.id(), &first.origin);
             let message = format!("a path that {id} claims already (at {origin})");
             let expected = "one manifest for one path, or targets that no host has both of";
-            faults.push(second.origin.fault("spec.path", message, expected));
+            faults.push(second.origin.fault(field, message, expected));
         }
     }
 }
@@ -99,7 +100,7 @@ fn check_parent(
             };
             let (id, origin) = (other.id(), &other.origin);
             let message = format!("a path below {path}, which {what} for {id} (at {origin})");
-            faults.push(manifest.origin.fault("spec.path", message, "a path elsewhere"));
+            faults.push(manifest.origin.fault(claim.field, message, "a path elsewhere"));
         }
         above = if found { None } else { path.parent() };
     }

@@ -6,6 +6,7 @@
 use serde::de::DeserializeOwned;
 use serde_yaml::Value;
 
+use super::artifact::ArtifactFields;
 use super::command::CommandFields;
 use super::directory::DirectoryFields;
 use super::file::FileFields;
@@ -140,6 +141,7 @@ fn spec_of(document: &Document, kind: Kind, value: Value, faults: &mut Vec<Fault
         return None;
     }
     match kind {
+        Kind::Artifact => resolve::<ArtifactFields>(document, value, faults).map(Spec::Artifact),
         Kind::File => resolve::<FileFields>(document, value, faults).map(Spec::File),
         Kind::Template => resolve::<TemplateSpec>(document, value, faults).map(Spec::Template),
         Kind::Directory => resolve::<DirectoryFields>(document, value, faults).map(Spec::Directory),

@@ -88,7 +88,7 @@ fn every_example_parses_and_fits_together() {
         names.push(root.file_name().unwrap().to_owned());
     }
     names.sort();
-    assert_eq!(names, ["first-host", "shop", "web"]);
+    assert_eq!(names, ["first-host", "release", "shop", "web"]);
 }
 
 #[test]

@@ -15,6 +15,8 @@ use crate::word::{self, NotAWord, Word};
 /// What a manifest describes; sorted as people sort them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
+    /// A release that is fetched, unpacked and linked to.
+    Artifact,
     /// A command that is run when its guard says so.
     Command,
     /// A directory, or a whole tree of the repository.
@@ -37,7 +39,8 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind of this version.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
+        Self::Artifact,
         Self::Command,
         Self::Directory,
         Self::File,
@@ -50,8 +53,7 @@ impl Kind {
     ];
 
     /// Kinds of the language that this version does not carry out.
-    pub const UNSUPPORTED: [&'static str; 13] = [
-        "Artifact",
+    pub const UNSUPPORTED: [&'static str; 12] = [
         "Group",
         "Migration",
         "Package",
@@ -69,6 +71,7 @@ impl Kind {
     /// How it is written.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Artifact => "Artifact",
             Self::Command => "Command",
             Self::Directory => "Directory",
             Self::File => "File",
@@ -170,7 +173,7 @@ impl JsonSchema for ResourceId {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "pattern": "^(Command|Directory|File|Probe|Symlink|Template|Unit)/[a-z0-9]([a-z0-9._-]*[a-z0-9])?$",
+            "pattern": "^(Artifact|Command|Directory|File|Probe|Symlink|Template|Unit)/[a-z0-9]([a-z0-9._-]*[a-z0-9])?$",
             "description": Self::EXPECTED
         })
     }

@@ -17,6 +17,7 @@ pub mod symlink;
 pub mod command;
 pub mod probe;
 pub mod unit;
+pub mod artifact;
 pub mod http;
 pub mod host;
 pub mod repository;
@@ -29,6 +30,7 @@ mod tests;
 use serde::{Serialize, Serializer};
 
 pub use self::argv::{Argv, Validation};
+pub use self::artifact::{ArtifactSpec, ArtifactUrl};
 pub use self::command::{CommandSpec, Guard};
 pub use self::directory::{DirectorySpec, Planting};
 pub use self::file::{FileContent, FileSpec, State};
@@ -75,6 +77,8 @@ pub struct Manifest {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Spec {
+    /// A release that is fetched.
+    Artifact(ArtifactSpec),
     /// A file with given content.
     File(FileSpec),
     /// A file rendered from a template.
@@ -100,6 +104,8 @@ pub enum Spec {
 pub struct Claim<'a> {
     /// The path.
     pub path: &'a HostPath,
+    /// The field that says so.
+    pub field: &'static str,
     /// How far the claim reaches.
     pub reach: Reach,
     /// Whether the path should be there.
@@ -123,22 +129,20 @@ impl Manifest {
         ResourceId { kind: self.kind, name: self.metadata.name.clone() }
     }
 
-    /// The path that it claims, if its kind has one.
-    pub fn claim(&self) -> Option<Claim<'_>> {
+    /// The paths that it claims, if its kind has any.
+    pub fn claims(&self) -> Vec<Claim<'_>> {
+        let claim = |path, reach, state| vec![Claim { path, field: "spec.path", reach, state }];
         match &self.spec {
-            Spec::File(it) => Some(Claim { path: &it.path, reach: Reach::Leaf, state: it.state }),
-            Spec::Template(it) => {
-                Some(Claim { path: &it.path, reach: Reach::Leaf, state: it.state })
-            }
-            Spec::Symlink(it) => {
-                Some(Claim { path: &it.path, reach: Reach::Leaf, state: it.state })
-            }
+            Spec::File(it) => claim(&it.path, Reach::Leaf, it.state),
+            Spec::Template(it) => claim(&it.path, Reach::Leaf, it.state),
+            Spec::Symlink(it) => claim(&it.path, Reach::Leaf, it.state),
             Spec::Directory(it) => {
                 let reach = if it.planting.is_some() { Reach::Tree } else { Reach::Directory };
-                Some(Claim { path: &it.path, reach, state: it.state })
+                claim(&it.path, reach, it.state)
             }
-            Spec::Unit(it) => it.claim(),
-            Spec::Command(_) | Spec::Probe(_) | Spec::Host(_) | Spec::Repository(_) => None,
+            Spec::Unit(it) => it.claim().into_iter().collect(),
+            Spec::Artifact(it) => it.claims().into(),
+            Spec::Command(_) | Spec::Probe(_) | Spec::Host(_) | Spec::Repository(_) => Vec::new(),
         }
     }
 

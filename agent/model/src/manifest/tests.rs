@@ -171,7 +171,7 @@ fn a_unit_is_called_as_its_manifest_and_started_unless_something_else_is_said() 
     let Spec::Unit(unit) = &found[0].spec else { panic!("{found:?}") };
     assert_eq!((unit.name.as_str(), unit.wish().up), ("shop.service", Some(true)));
     assert_eq!(unit.file().as_str(), "/etc/systemd/system/shop.service");
-    assert!(found[0].claim().is_none(), "a unit that something else brings");
+    assert!(found[0].claims().is_empty(), "a unit that something else brings");
     for (spec, up, on_change) in [
         ("{name: a.service, masked: true}", Some(false), OnChange::Restart),
         ("{name: a@.service, contents: x}", None, OnChange::None),
@@ -190,11 +190,11 @@ fn means_guards_and_reasons_are_typed() {
     assert!(matches!(&probe.spec, Spec::Probe(it) if matches!(it.means, ProbeMeans::Tcp(_))));
     let command = read("Command", "spec: {argv: [/bin/x], creates: /made}").unwrap();
     assert!(matches!(&command.spec, Spec::Command(it) if matches!(it.guard, Guard::Creates(_))));
-    assert!(command.claim().is_none());
+    assert!(command.claims().is_empty());
     let tree = read("Directory", "policy: {rollback: {none: why}}\nspec: {path: /a, source: s}");
     let tree = tree.unwrap();
     assert_eq!(tree.policy.rollback, Rollback::None("why".to_owned()));
-    assert_eq!(tree.claim().unwrap().reach, Reach::Tree);
+    assert_eq!(tree.claims()[0].reach, Reach::Tree);
     assert_eq!(tree.id().to_string(), "Directory/a");
 }
 

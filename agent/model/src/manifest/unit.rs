@@ -238,9 +238,15 @@ impl UnitSpec {
     pub(super) fn claim(&self) -> Option<Claim<'_>> {
         let state = State::Present;
         if self.contents.is_some() {
-            return Some(Claim { path: self.file(), reach: Reach::Leaf, state });
+            return Some(Claim {
+                path: self.file(),
+                field: "spec.path",
+                reach: Reach::Leaf,
+                state,
+            });
         }
-        let folder = Claim { path: self.folder(), reach: Reach::Tree, state };
+        let path = self.folder();
+        let folder = Claim { path, field: "spec.path", reach: Reach::Tree, state };
         (!self.drop_ins.is_empty()).then_some(folder)
     }
 }
