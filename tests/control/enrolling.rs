@@ -2,8 +2,11 @@
 
 use bowline_api::enrolment::Request;
 
+use bowline_api::status::Reporting;
+
 use crate::host::Host;
 use crate::service::Service;
+use crate::site::{Site, until_all_is_there, until_it_is};
 
 #[test]
 fn a_key_with_a_fresh_token_is_enrolled_and_the_same_request_again_changes_nothing() {
@@ -147,4 +150,84 @@ fn one_key_is_not_two_hosts() {
     clone.name = "web-2".to_owned();
     assert!(clone.enrol(&service).problem(403).contains("copied"));
     assert!(host.key_file().exists());
+}
+
+/// Merges a Host into the folder that the service was told of.
+fn merge(service: &Service, name: &str, fingerprint: &str) {
+    let folder = service.folder.path().join("hosts");
+    std::fs::create_dir_all(&folder).unwrap();
+    let text = format!(
+        "apiVersion: bowline/v1\nkind: Host\nmetadata: {{name: {name}}}\nspec:\n  keyFingerprint: \
+         {fingerprint}\n  environment: production\n"
+    );
+    std::fs::write(folder.join(format!("{name}.yaml")), text).unwrap();
+}
+
+#[test]
+fn a_key_that_was_merged_needs_no_token() {
+    let service = Service::with("[enrol]\nhosts = \"hosts\"\n");
+    let [first, second, stranger] = [Host::new("web-1"), Host::new("web-1"), Host::new("web-1")];
+    let ask = |host: &Host| service.post("/agent/v1/enrol", host.request(""));
+    assert!(ask(&first).problem(403).contains("no merged Host"), "nothing was merged yet");
+    merge(&service, "web-1", &first.key.fingerprint());
+    for _ in 0..2 {
+        assert_eq!((ask(&first).status, &ask(&first).json()["state"]), (200, &"enrolled".into()));
+    }
+    assert!(ask(&stranger).problem(403).contains("no merged Host"));
+    assert_eq!(stranger.enrol(&service).status, 202, "a token alone takes nobody's place");
+    // A new key for the same host is merged: it takes the place of the one before.
+    merge(&service, "web-1", &second.key.fingerprint());
+    assert_eq!(ask(&second).status, 200);
+    let keys = service.get("/api/v1/hosts/web-1").json()["keys"].clone();
+    let states: Vec<_> = keys.as_array().unwrap().iter().map(|it| it["state"].clone()).collect();
+    assert_eq!(states, ["retired", "pending", "enrolled"]);
+    merge(&service, "web-1", &first.key.fingerprint());
+    assert!(ask(&first).problem(403).contains("retired"), "what was retired does not come back");
+    // A retired host comes back by a person at the command line only.
+    assert!(service.verb(&["host", "retire", "web-1"]).status.success());
+    let third = Host::new("web-1");
+    merge(&service, "web-1", &third.key.fingerprint());
+    assert_eq!(ask(&third).status, 202);
+}
+
+#[test]
+fn what_stands_in_the_folder_of_hosts_and_is_no_host_lets_nobody_in() {
+    let service = Service::with("[enrol]\nhosts = \"hosts\"\n");
+    let host = Host::new("web-1");
+    merge(&service, "web-1", &host.key.fingerprint());
+    let file = service.folder.path().join("hosts/web-1.yaml");
+    let good = std::fs::read_to_string(&file).unwrap();
+    let ask = || service.post("/agent/v1/enrol", host.request("")).status;
+    for bad in [
+        good.replace("kind: Host", "kind: File"),
+        good.replace("name: web-1", "name: web-2"),
+        format!("{good}  more: field\n"),
+        format!("{good}---\n{good}"),
+        format!("{good}---\n&anchor a: b\n"),
+        format!("# {}\n{good}", "x".repeat(1 << 20)),
+    ] {
+        std::fs::write(&file, bad).unwrap();
+        assert_eq!(ask(), 403);
+    }
+    let elsewhere = service.folder.path().join("web-1.yaml");
+    std::fs::write(&elsewhere, &good).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &file).unwrap();
+    assert_eq!(ask(), 403, "a link leads out of the folder");
+    std::fs::remove_file(&file).unwrap();
+    nix::unistd::mkfifo(&file, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    assert_eq!(ask(), 403, "a pipe holds nobody up");
+    std::fs::remove_file(&file).unwrap();
+    std::fs::write(&file, &good).unwrap();
+    assert_eq!(ask(), 200);
+}
+
+#[test]
+fn an_agent_without_a_token_is_let_in_once_its_key_is_merged() {
+    let service = Service::with("[enrol]\nhosts = \"hosts\"\n");
+    let site = Site::told(&service, "");
+    let agent = site.shop.serve();
+    until_it_is(&agent, Reporting::Unenrolled);
+    merge(&service, "web-1", &site.fingerprint());
+    assert!(until_all_is_there(&agent, &service) > 0);
 }

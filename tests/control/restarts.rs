@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
+use bowline_api::outcome::Outcome;
+use bowline_api::record::ProbeWord;
 use nix::sys::signal::Signal;
 use rusqlite::Connection;
 use serde_json::json;
@@ -183,6 +185,87 @@ fn the_service_keeps_a_copy_of_an_older_database_before_it_brings_it_to_its_sche
     let version: i64 = kept.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     let name: String = kept.query_row("SELECT name FROM host", [], |row| row.get(0)).unwrap();
     assert_eq!((version, name.as_str()), (1, "web-1"));
+}
+
+#[test]
+fn what_an_earlier_schema_left_out_is_read_out_of_the_records() {
+    let mut service = Service::new();
+    let mut host = Host::enrolled(&service, "web-1");
+    let mut whole = Host::enrolled(&service, "web-2");
+    let say = |host: &mut Host, number: usize, environment: Option<&str>| {
+        for _ in 0..number {
+            host.tell_as(&"0a".repeat(20), |it| {
+                it.subject = Some("its own words".to_owned());
+                it.environment = environment.map(str::to_owned);
+                it.probes =
+                    vec![ProbeWord { name: "p".into(), passed: false, detail: String::new() }];
+            });
+        }
+    };
+    say(&mut host, 150, None);
+    say(&mut host, 1, Some("production"));
+    say(&mut whole, 20, Some("staging"));
+    for it in [&host, &whole] {
+        assert_eq!(service.send(&it.all()).status, 200);
+    }
+    let before = service.get("/api/v1/hosts/web-2").json();
+    service.stop();
+    let file = service.folder.path().join("store/control.db");
+    let old = service.folder.path().join("store/old.db");
+    let db = Connection::open(&old).unwrap();
+    db.execute_batch(include_str!("../../control/server/src/store/sqlite/0001.sql")).unwrap();
+    db.execute_batch(include_str!("../../control/server/src/store/sqlite/0002.sql")).unwrap();
+    db.pragma_update(None, "application_id", 0x4257_4c43).unwrap();
+    db.pragma_update(None, "user_version", 2).unwrap();
+    // As the program of schema 2 left it when it came from schema 1: no environment, no health, and since when
+    // it is so by the record that came next.
+    let sql = format!(
+        "ATTACH '{}' AS new;
+         INSERT INTO revision (id, sha, name, first, subject)
+           SELECT id, sha, 'pwned@sha1:' || sha, first, 'PWNED' FROM new.revision;
+         INSERT INTO host (id, name, revision, outcome, at, seen, reason, since)
+           SELECT id, name, revision, outcome, at, seen, reason, '2031-01-01T00:00:00Z' FROM new.host;
+         INSERT INTO host_key (id, host, fingerprint, public, state, since, seq, digest)
+           SELECT id, host, fingerprint, public, state, since, seq, digest FROM new.host_key;
+         INSERT INTO record SELECT * FROM new.record;
+         INSERT INTO deployment (id, record, host, revision, kind, deployment, outcome, reason, at)
+           SELECT id, record, host, revision, kind, deployment, outcome, reason, at FROM new.deployment;
+         INSERT INTO landing (revision, host, outcome, seq, at)
+           SELECT revision, host, outcome, seq, at FROM new.landing;
+         INSERT INTO alarm (host_key, kind, place, seq, expected, first, last)
+           VALUES (1, 'fork', 1, 1, 2, 7, 8);",
+        file.display()
+    );
+    db.execute_batch(&sql).unwrap();
+    drop(db);
+    for suffix in ["", "-wal", "-shm"] {
+        let from = old.with_file_name(format!("old.db{suffix}"));
+        let to = file.with_file_name(format!("control.db{suffix}"));
+        drop(std::fs::remove_file(&to));
+        drop(std::fs::rename(from, to));
+    }
+    service.start();
+    let after = service.get("/api/v1/hosts/web-2").json();
+    for field in ["environment", "health", "since", "subject", "revision", "seq"] {
+        assert_eq!(after[field], before[field], "{field}");
+    }
+    assert!(before["since"].is_string() && before["environment"] == "staging", "{before}");
+    let long = service.get("/api/v1/hosts/web-1").json();
+    assert_eq!((&long["environment"], &long["since"]), (&json!("production"), &json!(null)));
+    assert_eq!((&long["alarms"], &long["faults"][0]["kept"]), (&json!(1), &json!(false)));
+    assert_eq!(
+        service.get("/board.json?environment=staging&health=unwell").json()["items"][0]["name"],
+        "web-2"
+    );
+    say(&mut host, 1, None);
+    assert_eq!(service.send(&host.after(151, 1)).status, 200);
+    let long = service.get("/api/v1/hosts/web-1").json();
+    assert_eq!(long["since"], json!(null), "that it goes on says not since when");
+    host.tell(&"0a".repeat(20), None, Outcome::Failed);
+    assert_eq!(service.send(&host.after(152, 1)).status, 200);
+    assert!(service.get("/api/v1/hosts/web-1").json()["since"].is_string());
+    let commits = service.get("/api/v1/commits").json();
+    assert_eq!(commits["items"][0]["subject"], json!("its own words"));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::fs;
 use bowline_api::cycle::Cycle;
 use bowline_api::outcome::Outcome;
 use bowline_api::status::{Reporting, Status};
+use serde_json::json;
 
 use tests::agent::until;
 
@@ -103,4 +104,21 @@ fn beyond_the_limit_the_oldest_go_and_log_status_and_control_tell_it() {
     assert_eq!(service.get("/api/v1/hosts/web-1").json()["faults"][0]["kind"], "gap");
     let status: Status = agent.tell("/v1/status");
     assert_eq!(status.last.unwrap().outcome, Outcome::Unchanged, "the host goes on");
+    assert_eq!(agent.stop(), Some(0));
+    // A person says that what is missing is lost: the chain goes on with what the host has, and only there.
+    let oldest = service.get("/api/v1/hosts/web-1").json()["faults"][0]["seq"].as_u64().unwrap();
+    let go_on = |from: u64| {
+        let words = ["host", "continue", "web-1", "--from", &from.to_string(), "--note", "OPS-8"];
+        service.verb(&words).status.code()
+    };
+    assert_eq!([go_on(oldest + 1), go_on(oldest)], [Some(1), Some(0)]);
+    let agent = site.shop.serve();
+    assert_eq!(until_all_is_there(&agent, &service), site.written());
+    let shown = service.get("/api/v1/hosts/web-1").json();
+    assert_eq!((&shown["alarms"], &shown["faults"][0]["open"]), (&json!(0), &json!(false)));
+    assert_eq!(shown["decisions"][0]["what"], json!(format!("its records from {oldest} on")));
+    let told = service.get(&format!("/deployments/web-1/@{oldest}.json")).json();
+    let proof = json!({"signature": true, "digest": true, "predecessor": false});
+    assert_eq!(told["records"][0]["proof"], proof, "what was before it nobody can show");
+    assert_eq!(go_on(oldest), Some(1), "no record is missing any more");
 }

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** every answer but an acknowledgement ends in a wait, or in fewer or earlier records.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use bowline_api::enrolment::KeyState;
@@ -21,19 +22,22 @@ use crate::driver::Halt;
 const TOKEN_BYTES_MAX: u64 = 4 << 10;
 
 impl Reporter {
-    /// Makes the key known by the token, if there is one. `None`: records may be sent.
+    /// Makes the key known by the token, if there is one; by the host's merged manifest, if the service said
+    /// that it does not know the key. `None`: records may be sent.
     pub(super) async fn enrol(&mut self, letters: &Letters) -> Option<Next> {
-        let path = self.control.token_file.clone()?;
-        let token = match secret_file::read(&path, TOKEN_BYTES_MAX) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).trim().to_owned(),
-            // It may have been removed after it was used: sending shows.
-            Err(BadSecret::Missing { .. }) => return None,
-            Err(error) => {
+        let read = |path: &Path| secret_file::read(path, TOKEN_BYTES_MAX);
+        let token = match self.control.token_file.as_deref().map(read) {
+            Some(Ok(bytes)) => String::from_utf8_lossy(&bytes).trim().to_owned(),
+            Some(Err(error)) if !matches!(error, BadSecret::Missing { .. }) => {
                 let why = format!("the token cannot be used: {}", chain(&error));
                 self.standing.tell(Reporting::Unenrolled, Some(why));
                 return Some(Next::Later(None));
             }
+            // It may have been removed after it was used: sending shows.
+            Some(Err(_)) | None if !self.is_strange => return None,
+            Some(Err(_)) | None => String::new(),
         };
+        self.is_strange = false;
         match self.link.enrol(&letters.key, &self.host, &token).await {
             Ok(Claimed::Stands(KeyState::Enrolled)) => {
                 tracing::info!(host = self.host, "the control service knows this host's key");
@@ -49,6 +53,8 @@ impl Reporter {
                 );
                 Some(self.stands(state, why))
             }
+            // What sending says is of more use to a person.
+            Ok(Claimed::Denied(_)) if token.is_empty() => None,
             Ok(Claimed::Denied(why)) => {
                 self.standing.tell(Reporting::Unenrolled, Some(why));
                 Some(Next::Later(None))
@@ -122,6 +128,7 @@ impl Reporter {
     }
 
     pub(super) fn unknown(&mut self, why: String) -> Next {
+        self.is_strange = true;
         if self.is_known && self.control.token_file.is_some() {
             // It was known, or was thought to be: a token may make it known.
             self.is_known = false;

@@ -79,6 +79,8 @@ pub struct Reporter {
     most: Most,
     /// Whether the service took the key, as far as is known.
     is_known: bool,
+    /// Whether the service just said that it does not know the key.
+    is_strange: bool,
     /// Whether the log's end is known to be durable.
     is_settled: bool,
 }
@@ -108,6 +110,7 @@ impl Reporter {
             acked: known.unwrap_or_default(),
             most: if known.is_some() { MOST } else { FIRST_MOST },
             is_known: known.is_some(),
+            is_strange: false,
             is_settled: false,
             control,
         })
