@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bowline_agent::driver::Halt;
 use bowline_api::cycle::PlanView;
-use bowline_api::record::Record;
+use bowline_api::record::{Kind, Record};
 use bowline_engine::ending::Ending;
 use bowline_engine::phase::{Ear, Effect, Event, Failure, Settlement, Weight};
 use bowline_engine::settings::Settings;
@@ -76,6 +76,8 @@ pub struct SimHost {
     pub asked_after: usize,
     /// The last plan that was shown.
     pub shown: Option<PlanView>,
+    /// What the agent was told last.
+    pub told: Option<Arc<Settings>>,
     /// What no invariant allows, as it was seen.
     pub broken: Vec<String>,
 }
@@ -102,6 +104,7 @@ impl SimHost {
             wish: None,
             asked_after: 0,
             shown: None,
+            told: None,
             broken: Vec::new(),
         }
     }
@@ -145,7 +148,8 @@ impl SimHost {
         Ok(match effect {
             Effect::Rest { ending, ear, .. } => return self.rest(ending, ear),
             Effect::Fetch { from, .. } if self.reachable => {
-                Event::Fetched(Box::new(self.village.bundle(from)))
+                let offered = self.village.own_bundle().map(Box::new);
+                Event::Fetched(Box::new(self.village.bundle(from)), offered)
             }
             Effect::Fetch { .. } => failed("the remote does not answer"),
             Effect::Mark(marks) => {
@@ -192,11 +196,15 @@ impl SimHost {
                     !it.deployment.is_empty()
                         && (&it.deployment, it.outcome) == (&record.deployment, record.outcome)
                 };
+                let kind = record.kind;
                 if self.disk.records.iter().find(same).is_none() {
                     self.disk.records.push(*record);
                 }
-                self.disk.journal.clear();
-                self.disk.candidate = None;
+                // A state that is told of is not the end of its deployment.
+                if kind != Kind::State {
+                    self.disk.journal.clear();
+                    self.disk.candidate = None;
+                }
                 Event::Recorded
             }
         })
@@ -220,8 +228,14 @@ impl SimHost {
             trust_sha256,
             reserved: Vec::new(),
         };
+        // The same as long as it says the same, as in the daemon.
+        let same = |it: &Arc<Settings>| {
+            (&it.fingerprint, it.trust_sha256) == (&settings.fingerprint, settings.trust_sha256)
+        };
+        let told = self.told.take().filter(same).unwrap_or_else(|| Arc::new(settings.clone()));
+        self.told = Some(Arc::clone(&told));
         Ok(Event::Woke {
-            settings: Arc::new(settings),
+            settings: told,
             now: self.clock,
             wall: self.wall,
             facts: self.facts(),

@@ -31,6 +31,8 @@ pub struct Village {
     trust: Arc<TrustRoot>,
     trust_sha256: Sha256,
     commits: Vec<CommitEvidence>,
+    /// What is offered to one host alone.
+    offered: Option<CommitEvidence>,
     trees: BTreeMap<ObjectId, Files>,
     policy: [PathEvidence; 2],
 }
@@ -55,6 +57,7 @@ impl Village {
             trust_sha256: Sha256::of(yaml.as_bytes()),
             trees: BTreeMap::from([(tree, files.clone())]),
             commits: vec![anchor],
+            offered: None,
             policy,
         }
     }
@@ -66,6 +69,27 @@ impl Village {
         let (next, tree) = commit(Some(parent.id), files, &self.policy, seed, age);
         self.trees.insert(tree, files.clone());
         self.commits.push(next);
+    }
+
+    /// Offers files to one host alone, on top of the newest commit, signed by the key of a seed.
+    pub fn offer(&mut self, files: &Files, seed: u8) {
+        let age = i64::try_from(self.commits.len()).unwrap() * 60;
+        let (own, tree) = commit(Some(self.tip()), files, &self.policy, seed, age);
+        self.trees.insert(tree, files.clone());
+        self.offered = Some(own);
+    }
+
+    /// Offers nothing any more.
+    pub fn withdraw(&mut self) {
+        self.offered = None;
+    }
+
+    /// What is offered, as a fetch brings it: the walk ends where the branch stood.
+    pub fn own_bundle(&self) -> Option<Bundle> {
+        let own = self.offered.as_ref()?;
+        let start = self.commits.last().cloned();
+        let commits = vec![own.clone()];
+        Some(Bundle { format: ObjectFormat::Sha1, tip: own.id, start, commits, cut_short: false })
     }
 
     /// A policy from the next merge on that revokes a commit.
@@ -127,7 +151,7 @@ impl Village {
     }
 
     fn files(&self, id: ObjectId) -> &Files {
-        let evidence = self.commits.iter().find(|it| it.id == id).unwrap();
+        let evidence = self.commits.iter().chain(&self.offered).find(|it| it.id == id).unwrap();
         let commit =
             bowline_trust::commit::Commit::parse(&evidence.raw, ObjectFormat::Sha1).unwrap();
         &self.trees[&commit.tree]

@@ -30,6 +30,7 @@ mod attacks;
 mod full_disk;
 mod clocks;
 mod durations;
+mod testing;
 mod orphans;
 mod health;
 mod losses;

@@ -8,5 +8,6 @@ mod quarantine;
 mod orders;
 mod withdrawn;
 mod random;
+mod testing;
 mod units;
 mod artifacts;

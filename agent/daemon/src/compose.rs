@@ -80,16 +80,13 @@ pub fn compose(
     };
     let facts = facts_of(&root, recovering)?;
     let name = name_of(&settings, facts.as_ref());
-    let memory = Memory::at_start(
-        name.clone(),
-        settings.interval,
-        durable,
-        facts.clone().unwrap_or_default(),
-    );
+    let known = facts.clone().unwrap_or_default();
+    let memory = Memory::at_start(name.clone(), settings.interval, durable, known);
     let quest = Quest { now: clock::since_boot(), wall: clock::wall(), ..Quest::default() };
     board.remember(state.pause().map_err(damaged("read the pause"))?);
-    introduce(&board, name);
+    introduce(&board, name.clone());
     let host = Host {
+        name,
         blobs: state.folder().join("cache/blobs"),
         stat_cache: if once { StatCache::of_nothing() } else { StatCache::default() },
         services: ServiceManager::named(&settings.service_manager),
@@ -112,6 +109,7 @@ pub fn compose(
         allowed: Duration::ZERO,
         durations: Durations::default(),
         run: if once { Run::Once { recovering } } else { Run::Always },
+        is_testing: false,
         ending: None,
         shown: None,
         rehearsal: None,

@@ -29,6 +29,7 @@ use crate::ending::Ending;
 use crate::memory::Memory;
 use crate::plan::{Plan, Validation};
 use crate::settings::Settings;
+use crate::testing::{Tested, Testing};
 use crate::transaction::Transaction;
 use crate::trial::Trial;
 use crate::verify::{Judged, Verified};
@@ -59,6 +60,10 @@ pub struct Turn {
 pub struct Quest {
     /// What people ask of it.
     pub wish: Wish,
+    /// What the branch of this host's own holds above the branch, if there is one.
+    pub offered: Option<Box<Bundle>>,
+    /// What is tried out of it.
+    pub testing: Option<Testing>,
     /// The change that is left when an earlier generation is gone back to.
     pub leaving: Option<Vec<Change>>,
     /// Now, since boot.
@@ -102,6 +107,10 @@ pub enum Phase {
     Notifying(Quest, Box<Plan>, Box<Transaction>),
     /// Waits for probes.
     Probing(Quest, Box<Transaction>, Box<Trial>),
+    /// Every probe is content, and nothing is decided: stays so until something moves.
+    Testing(Box<Transaction>, Box<Tested>),
+    /// The same; waits to hear whether something moved.
+    Asking(Quest, Box<Transaction>, Box<Tested>),
     /// Decided to keep; waits until the generation is durable.
     Keeping(Quest, Box<Transaction>),
     /// On the way back; counts failed tries.
@@ -146,8 +155,8 @@ pub enum Event {
         /// What people ask of it.
         wish: Wish,
     },
-    /// The repository answered.
-    Fetched(Box<Bundle>),
+    /// The repository answered; and what a branch of this host's own holds above it.
+    Fetched(Box<Bundle>, Option<Box<Bundle>>),
     /// The marks are durable.
     Marked,
     /// The tree of a commit.

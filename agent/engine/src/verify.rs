@@ -108,6 +108,29 @@ pub fn verify(
     }
 }
 
+/// Judges the branch that is tried out on one host, by the same walk from the verified head on.
+///
+/// Nothing of that is kept: marks stay those of the branch. A policy binds every host, so it changes by a
+/// merge and never here.
+pub(crate) fn on_top(
+    settings: &Settings,
+    walked: &Walked,
+    (offered, branch): (&Bundle, &str),
+    wall: i64,
+) -> Result<Verified, (String, String)> {
+    let judged = verify(settings, Some(&walked.high_water), offered, wall);
+    let Some(verified) = judged.verified.filter(|_| judged.code.is_empty()) else {
+        let at = judged.commit.map(|it| format!("at {}: ", it.short())).unwrap_or_default();
+        return Err((judged.code, format!("{at}{}", judged.detail)));
+    };
+    let policy = judged.walked.map(|it| it.high_water.policy_sha256);
+    if policy != Some(walked.high_water.policy_sha256) {
+        return Err(("testing-policy".to_owned(), "it changes the policy".to_owned()));
+    }
+    let revision = Revision { branch: branch.to_owned(), ..verified.revision };
+    Ok(Verified { revision, ..verified })
+}
+
 fn prove(
     settings: &Settings,
     bundle: &Bundle,

@@ -137,6 +137,17 @@ pub const HINTS: &[(&str, &str)] = &[
         "leave enabled and masked out, or let [host] serviceManager answer is-enabled",
     ),
     ("service", "look at [host] serviceManager in the agent's settings, and whether it answers"),
+    ("testing", "merge the branch, or delete it: until then the host tries it out"),
+    (
+        "testing-runs",
+        "delete the branch testing-NAME, or set [source] testing = false, then order again",
+    ),
+    ("testing-over", "nothing: what was tried out is taken back"),
+    (
+        "testing-irreversible",
+        "give each command of it an undo; what cannot be taken back is not tried out",
+    ),
+    ("testing-policy", "merge the changed policy first; a policy binds every host"),
     (
         "probe-failed",
         "look at what the probe saw, correct the change, and merge again: it is not tried again as it is",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_api::ask::event;
-use bowline_api::record::{Conflict, Record};
+use bowline_api::record::{Conflict, Kind, Record};
 use bowline_engine::phase::{Call, Event, Failure, Settlement, Slots, Staging, Weight};
 use bowline_engine::plan::Validation;
 use bowline_host::artifact::{Sources, Store};
@@ -225,7 +225,8 @@ impl Host {
     /// Keeps a record; the journal of a recorded transaction is no longer needed.
     pub(super) fn keep_record(&mut self, mut record: Record) -> Result<Event, Halt> {
         record.durations = self.durations.so_far(clock::since_boot());
-        let is_deployment = !record.deployment.is_empty();
+        // A state that is told of is not the end of its deployment.
+        let is_deployment = !record.deployment.is_empty() && record.kind != Kind::State;
         let stranded = record.outcome == bowline_api::outcome::Outcome::Stranded;
         let kept = or_tell!(self.gear()?.records.append(record));
         self.post.add(kept.seq);

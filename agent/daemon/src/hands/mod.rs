@@ -18,7 +18,7 @@ use std::time::Duration;
 use bowline_api::ask::{Rehearsal, event};
 use bowline_api::cycle::PlanView;
 use bowline_engine::ending::Ending;
-use bowline_engine::phase::{Ear, Effect, Event, Failure, Turn, Weight};
+use bowline_engine::phase::{Ear, Effect, Event, Failure, Phase, Turn, Weight};
 use bowline_host::clean::{self, Ended};
 use bowline_host::door::clock;
 use bowline_host::door::root::Root;
@@ -55,6 +55,7 @@ const CHANGING: [&str; 4] = ["stage", "apply", "commit", "revert"];
 /// The real host.
 #[derive(Debug)]
 pub struct Host {
+    pub(crate) name: String,
     pub(crate) settings: Settings,
     pub(crate) watched: Watched,
     pub(crate) root: Root,
@@ -75,6 +76,7 @@ pub struct Host {
     pub(crate) post: Arc<Post>,
     pub(crate) stop: Arc<AtomicBool>,
     pub(crate) run: Run,
+    pub(crate) is_testing: bool,
     pub(crate) allowed: Duration,
     pub(crate) durations: Durations,
     pub(crate) ending: Option<Box<Ending>>,
@@ -183,7 +185,8 @@ impl Hands for Host {
         } else {
             self.durations.spend(clock::since_boot());
         }
-        if let (Err(Halt::Stop), false, Some(journal)) = (&done, rests, &mut self.journal) {
+        let is_over = rests && !self.is_testing;
+        if let (Err(Halt::Stop), false, Some(journal)) = (&done, is_over, &mut self.journal) {
             // So that the next start does not take it for a crash.
             journal.append(&[Mark::Stopped]).map_err(|error| fatal(&error))?;
         }
@@ -193,6 +196,7 @@ impl Hands for Host {
     fn watch(&mut self, turn: &Turn) {
         let word = turn.state.phase.word();
         self.durations.enter(word, clock::since_boot());
+        self.is_testing = matches!(turn.state.phase, Phase::Testing(..));
         let mut is_new = false;
         self.board.tell(|status| {
             is_new = status.phase != word;

@@ -8,17 +8,17 @@ use std::time::Duration;
 use bowline_engine::phase::{Effect, Event, Means};
 use bowline_host::artifact::Store;
 use bowline_host::command::Commands;
-use bowline_host::failure::OsFailure;
+use bowline_host::failure::{OsFailure, chain};
 use bowline_host::observe::Observer;
 use bowline_host::repository::blobs::BlobCache;
-use bowline_host::repository::fetch::{FetchFailure, FetchLimits};
+use bowline_host::repository::fetch::{Branches, FetchFailure, FetchLimits, Tips};
 use bowline_model::host_path::HostPath;
 use bowline_model::object_id::ObjectId;
 use bowline_model::release::{Archive, Wanted};
 use bowline_model::survey::{Depth, Seen, Sight, Survey};
 
-use super::Host;
 use super::failures::{failure, told};
+use super::{Host, Run};
 use crate::board::Board;
 use crate::driver::Halt;
 use crate::gear::Gear;
@@ -41,6 +41,9 @@ const BYTES_PER_BEAT: u64 = 1 << 30;
 
 /// Packing what is needed takes seconds; a slow disk and a long history have this long.
 const RENEWAL_TIME: Duration = Duration::from_mins(10);
+
+/// Commits that are tried out before they are merged: a person's work of some days.
+const TESTING_COMMITS_MAX: usize = 64;
 
 /// Codes that say that the agent's own copy of the repository is not whole.
 const BROKEN_COPY: [&str; 2] = ["missing-object", "repository"];
@@ -77,6 +80,20 @@ impl Host {
         Ok(self.gear()?.repository.renew(&keep, RENEWAL_TIME, &stop))
     }
 
+    /// The branch that is tried out on this host alone. A single cycle tries nothing out: it ends at once.
+    fn own_branch(&self) -> Option<String> {
+        let is_plain = |it: char| it.is_ascii_alphanumeric() || "-_.".contains(it);
+        let name = &self.name;
+        let is_wanted = self.settings.testing && self.run == Run::Always;
+        // What Git would not have in a name is nobody's branch.
+        let fits = !name.is_empty()
+            && name.chars().all(is_plain)
+            && !name.contains("..")
+            && !name.ends_with('.')
+            && name.strip_suffix(".lock").is_none();
+        (is_wanted && fits).then(|| format!("refs/heads/testing-{name}"))
+    }
+
     fn fetch(&mut self, from: &ObjectId, means: Means) -> Result<Event, Halt> {
         if means == Means::Remote {
             let gear = self.gear()?;
@@ -86,10 +103,11 @@ impl Host {
                 or_tell!(self.renew()?);
             }
         }
+        let testing = self.own_branch();
         let Self { gear, settings, root, state, post, stop, board, .. } = self;
         let Gear { known, remotes, repository, .. } = Gear::of(gear, settings, root, state, post)?;
         let most = usize::try_from(known.trust.limits.commits_per_walk).unwrap_or(usize::MAX);
-        let tip = match means {
+        let tips = match means {
             Means::Remote => {
                 let limits = FetchLimits {
                     bytes: known.trust.limits.pack_bytes.as_bytes(),
@@ -97,9 +115,10 @@ impl Host {
                 };
                 // What cannot be read is replaced by what is fetched.
                 let before = repository.local_tip().ok().flatten();
-                let fetched = repository.fetch(remotes, &settings.ref_name, &limits, stop);
+                let wanted = Branches { branch: &settings.ref_name, testing: testing.as_deref() };
+                let fetched = repository.fetch(remotes, wanted, &limits, stop);
                 let polled = match &fetched {
-                    Ok(tip) if before.as_ref() == Some(tip) => Polled::Unchanged,
+                    Ok(tips) if before == Some(tips.branch) => Polled::Unchanged,
                     Ok(_) => Polled::Changed,
                     Err(_) => Polled::Failed,
                 };
@@ -107,9 +126,22 @@ impl Host {
                 or_tell!(fetched)
             }
             // Without a tip there is only what was verified: the walk begins and ends there.
-            Means::Local => or_tell!(repository.local_tip()).unwrap_or(*from),
+            Means::Local => {
+                Tips { branch: or_tell!(repository.local_tip()).unwrap_or(*from), testing: None }
+            }
         };
-        told(repository.history(&tip, from, most).map(|it| Event::Fetched(Box::new(it))))
+        let bundle = or_tell!(repository.history(&tips.branch, from, most));
+        let above = |tip| repository.history(&tip, &tips.branch, TESTING_COMMITS_MAX);
+        // What is only tried out holds nobody up.
+        let offered = tips.testing.and_then(|tip| match above(tip) {
+            Ok(offered) => Some(Box::new(offered)),
+            Err(error) => {
+                let error = chain(&error);
+                tracing::warn!(error, "the branch of this host's own cannot be read");
+                None
+            }
+        });
+        Ok(Event::Fetched(Box::new(bundle), offered))
     }
 
     fn export(&mut self, commit: &ObjectId) -> Result<Event, Halt> {
@@ -120,7 +152,7 @@ impl Host {
         let tree = or_tell!(gear.repository.tree(commit, &mut blobs));
         if let Err(error) = blobs.save() {
             // The cache only saves work; its loss is no failure of the cycle.
-            tracing::warn!(error = %bowline_host::failure::chain(&error), "the blob cache is not kept");
+            tracing::warn!(error = %chain(&error), "the blob cache is not kept");
         }
         Ok(Event::Exported(Box::new(tree)))
     }

@@ -13,7 +13,7 @@ use bowline_model::generation::Generation;
 use bowline_model::mark::{Blame, Mark, Verdict};
 use bowline_model::probe_call::Answer;
 
-use super::{health, keep, turn, undo_next};
+use super::{health, keep, testing, turn, undo_next};
 use crate::backoff;
 use crate::ending::Ending;
 use crate::memory::Memory;
@@ -148,7 +148,9 @@ fn told(memory: Memory, quest: &Quest, tx: &Transaction) -> Turn {
         cycle = said.cycle.clone();
         (cycle.steps, cycle.conflicts) = (steps, conflicts);
     }
-    let ending = Ending { cycle, again: outcome == Outcome::Failed };
+    // What a test gave way to is looked at next.
+    let again = outcome == Outcome::Failed || cycle.code == testing::OVER;
+    let ending = Ending { cycle, again };
     let went_back = tx.began && outcome != Outcome::Committed;
     after(memory, kept, Box::new(ending), went_back)
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bowline_model::mark::{Blame, Mark, Verdict, Why};
 use bowline_model::probe_call::Answer;
 
-use super::{backward, health, turn};
+use super::{backward, health, testing, turn};
 use crate::memory::Memory;
 use crate::phase::{Effect, Phase, Quest, Settlement, Turn};
 use crate::plan::Plan;
@@ -167,6 +167,9 @@ fn decide_revert(memory: Memory, quest: Quest, tx: Box<Transaction>, why: Why) -
 }
 
 fn keep_decided(memory: Memory, quest: Quest, mut tx: Box<Transaction>, detail: &str) -> Turn {
+    if let Some(testing) = testing::of(&quest, &tx.opening.revision) {
+        return testing::stay(memory, testing, tx);
+    }
     let ordered = tx.opening.withdraws.as_ref().map(|it| it.reason.as_str());
     let (reason, detail) = match ordered {
         Some(because) => ("RevertRequested", because),

@@ -11,6 +11,7 @@ mod backward;
 mod finish;
 mod health;
 mod order;
+mod testing;
 
 use std::sync::Arc;
 
@@ -48,7 +49,9 @@ pub fn advance(state: State, event: Event) -> Result<Turn, OutOfTurn> {
             };
             source::begin(memory, Quest { wish, now, wall, ..Quest::default() })
         }
-        (Phase::Fetching(quest), Event::Fetched(bundle)) => source::judge(memory, quest, bundle),
+        (Phase::Fetching(quest), Event::Fetched(bundle, offered)) => {
+            source::judge(memory, Quest { offered, ..quest }, bundle)
+        }
         (Phase::Fetching(quest), Event::Failed(failure)) => {
             source::fetch_failed(memory, quest, &failure)
         }
@@ -135,6 +138,9 @@ fn changing(state: State, event: Event, unexpected: OutOfTurn) -> Result<Turn, O
             | Phase::Probing(quest, tx, _),
             Event::Failed(failure),
         ) => backward::revert_for(memory, quest, tx, &failure),
+        (phase @ (Phase::Testing(..) | Phase::Asking(..)), event) => {
+            return testing::go_on(State { phase, memory }, event, unexpected);
+        }
         (phase, event) => return ending(State { phase, memory }, event, unexpected),
     })
 }
@@ -208,7 +214,7 @@ pub(crate) fn turn(memory: Memory, phase: Phase, effect: Effect) -> Turn {
 fn word(event: &Event) -> &'static str {
     match event {
         Event::Woke { .. } => "Woke",
-        Event::Fetched(_) => "Fetched",
+        Event::Fetched(..) => "Fetched",
         Event::Marked => "Marked",
         Event::Exported(_) => "Exported",
         Event::Contents(_) => "Contents",
@@ -242,6 +248,7 @@ impl Phase {
             Self::Staging(..) => "stage",
             Self::Applying(..) | Self::Checking(..) | Self::Notifying(..) => "apply",
             Self::Probing(..) => "probe",
+            Self::Testing(..) | Self::Asking(..) => "test",
             Self::Keeping(..) | Self::Adopting(..) => "commit",
             Self::Undoing(..) | Self::Retelling(..) | Self::Proving(..) | Self::Remembering(..) => {
                 "revert"

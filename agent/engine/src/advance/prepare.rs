@@ -10,7 +10,7 @@ use bowline_model::survey::{Sight, Survey};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{finish, forward, health, order, source, turn};
+use super::{finish, forward, health, order, source, testing, turn};
 use crate::compile::Compiled;
 use crate::ending::Ending;
 use crate::memory::Memory;
@@ -66,6 +66,11 @@ pub(super) fn planned(
 
 /// Does what is planned, unless only the plan is wanted, or the agent is paused.
 fn carry_out(memory: Memory, quest: Quest, plan: Plan) -> Turn {
+    if let Some(why) = testing::objection(&quest, &plan) {
+        let (outcome, code, detail) = why;
+        let verified = plan.verified().clone();
+        return source::unplanned(memory, quest, &verified, outcome, ("Testing", code, &detail));
+    }
     if quest.wish.dry {
         return order::show(memory, quest, &plan);
     }

@@ -15,7 +15,7 @@ use bowline_model::revision::Revision;
 use bowline_model::survey::Depth;
 use bowline_model::tree::Tree;
 
-use super::{finish, order, turn};
+use super::{finish, order, testing, turn};
 use crate::compile::artifact::Supply;
 use crate::compile::{self, CompileFailure, Material, Step};
 use crate::ending::Ending;
@@ -146,6 +146,10 @@ pub(super) fn choose(
         proof.map(Box::new)
     };
     match verified.or_else(standing) {
+        Some(verified) if quest.offered.is_some() => {
+            let (memory, quest, verified) = testing::choose(memory, quest, verified);
+            target(memory, quest, verified)
+        }
         Some(verified) => target(memory, quest, verified),
         None => conclude(memory, quest),
     }

@@ -15,19 +15,44 @@ use super::line::Line;
 pub use super::remotes::Remotes;
 pub use super::watch::FetchLimits;
 use super::watch::Watch;
-use super::{CANDIDATE, NOTES, Repository, object_id, oid};
+use super::{CANDIDATE, NOTES, Repository, TESTING, object_id, oid};
 use crate::door::clock;
 use crate::failure::chain;
 
+/// What is brought.
+#[derive(Debug, Clone, Copy)]
+pub struct Branches<'a> {
+    /// The branch.
+    pub branch: &'a str,
+    /// A branch that is tried out on this host, if any is.
+    pub testing: Option<&'a str>,
+}
+
+impl<'a> Branches<'a> {
+    /// A branch and nothing to try out.
+    pub fn only(branch: &'a str) -> Self {
+        Self { branch, testing: None }
+    }
+}
+
+/// The commits that were brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tips {
+    /// The branch's.
+    pub branch: ObjectId,
+    /// That of the branch that is tried out.
+    pub testing: Option<ObjectId>,
+}
+
 impl Repository {
-    /// Brings exactly one reference from the first source that has it. Gives the commit it names.
+    /// Brings exactly what is wanted from the first source that has the branch. Gives what it names.
     pub fn fetch(
         &self,
         sources: &Remotes,
-        reference: &str,
+        wanted: Branches<'_>,
         limits: &FetchLimits,
         stop: &Arc<AtomicBool>,
-    ) -> Result<ObjectId, FetchFailure> {
+    ) -> Result<Tips, FetchFailure> {
         let end = clock::since_boot() + limits.timeout;
         let mut failures = Vec::new();
         for (at, url) in sources.urls().iter().enumerate() {
@@ -36,10 +61,10 @@ impl Repository {
             let now = clock::since_boot();
             let deadline = now + end.saturating_sub(now) / others;
             let watch = Watch::over(shown(url), limits, deadline, stop);
-            let fetched = self.fetch_one(sources, url, reference, &watch);
+            let fetched = self.fetch_one(sources, url, wanted, &watch);
             sources.count(watch.bytes());
             match fetched {
-                Ok(tip) => return Ok(object_id(tip)),
+                Ok(tips) => return Ok(tips),
                 Err(failure) => failures.push(failure),
             }
         }
@@ -57,16 +82,17 @@ impl Repository {
         &self,
         sources: &Remotes,
         url: &str,
-        reference: &str,
+        wanted: Branches<'_>,
         watch: &Watch<'_>,
-    ) -> Result<Oid, FetchFailure> {
+    ) -> Result<Tips, FetchFailure> {
         watch.check()?;
         let mut line = Line::to(sources, url, watch)?;
-        let found = line.look(&[reference, NOTES])?;
-        let [tip, notes] = found;
-        let (url, reference_) = (watch.url.clone(), reference.to_owned());
-        let tip = tip.ok_or(FetchFailure::MissingRef { url, reference: reference_ })?;
-        self.keep_up(&mut line, (CANDIDATE, reference), tip, watch)?;
+        let names: Vec<&str> = [wanted.branch, NOTES].into_iter().chain(wanted.testing).collect();
+        let found = line.look(&names)?;
+        let [tip, notes, testing] = [0, 1, 2].map(|at| found.get(at).copied().flatten());
+        let (url, reference) = (watch.url.clone(), wanted.branch.to_owned());
+        let tip = tip.ok_or(FetchFailure::MissingRef { url, reference })?;
+        self.keep_up(&mut line, (CANDIDATE, wanted.branch), tip, watch)?;
         if let Some(notes) = notes.filter(|it| sources.wants_notes(*it)) {
             // Notes only add evidence: whoever spoils them does not hold up the branch.
             if let Err(failure) = self.keep_up(&mut line, (NOTES, NOTES), notes, watch) {
@@ -74,8 +100,17 @@ impl Repository {
                 sources.leave_notes(notes);
             }
         }
+        let testing = testing.zip(wanted.testing).and_then(|(tip, name)| {
+            let brought = self.keep_up(&mut line, (TESTING, name), tip, watch);
+            let why = brought.as_ref().err().map(|it| chain(it));
+            if let Some(error) = why {
+                // Nor does whoever spoils a branch that is only tried out.
+                tracing::warn!(error, name, "the branch is not tried out");
+            }
+            brought.is_ok().then(|| object_id(tip))
+        });
         line.end();
-        Ok(tip)
+        Ok(Tips { branch: object_id(tip), testing })
     }
 
     /// Lets a name of the agent's own follow one over there.

@@ -48,23 +48,20 @@ impl<'w> Line<'w> {
         }
     }
 
-    /// What a branch and the notes beside it name.
-    pub(super) fn look(
-        &mut self,
-        [branch, notes]: &[&str; 2],
-    ) -> Result<[Option<Oid>; 2], FetchFailure> {
-        let names = [*branch, *notes];
+    /// What references name: the branch, and then those that may be missing.
+    pub(super) fn look(&mut self, names: &[&str]) -> Result<Vec<Option<Oid>>, FetchFailure> {
         let found = match self {
             Self::Local(remote) => {
+                let (branch, others) = names.split_first().unwrap_or((&"", &[]));
                 let tip = remote.resolve(branch)?;
                 // Most repositories have no notes, and nobody needs them to have any.
-                return Ok([Some(tip), remote.resolve(notes).ok()]);
+                let others = others.iter().map(|it| remote.resolve(it).ok());
+                return Ok(std::iter::once(Some(tip)).chain(others).collect());
             }
-            Self::Ssh(session) => session.look(&names)?,
-            Self::Web(session) => session.look(&names)?,
+            Self::Ssh(session) => session.look(names)?,
+            Self::Web(session) => session.look(names)?,
         };
-        let mut found = found.iter().map(|it| it.as_ref().and_then(oid));
-        Ok([found.next().flatten(), found.next().flatten()])
+        Ok(found.iter().map(|it| it.as_ref().and_then(oid)).collect())
     }
 
     /// Brings what lies below a commit into the agent's repository; what lies below `known` is there.

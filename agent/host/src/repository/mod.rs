@@ -42,6 +42,9 @@ const CANDIDATE: &str = "refs/bowline/candidate";
 /// Where the notes are kept that carry attestations: what the branch's commits can show for themselves.
 const NOTES: &str = "refs/notes/attestations";
 
+/// What a branch that is tried out named last.
+const TESTING: &str = "refs/bowline/testing";
+
 /// Where what is on its way in lies: nothing else looks there.
 const ARRIVALS: &str = "arriving/pack";
 

@@ -12,7 +12,7 @@ use bowline_model::object_id::ObjectId;
 use super::fetch_failure::FetchFailure;
 use super::watch::FetchLimits;
 use super::watch::Watch;
-use super::{CANDIDATE, FILES_MAX, NOTES, Repository, RepositoryFailure, objects_in, oid};
+use super::{CANDIDATE, FILES_MAX, NOTES, Repository, RepositoryFailure, TESTING, objects_in, oid};
 use crate::door::{clock, files};
 use crate::failure::chain;
 
@@ -98,6 +98,7 @@ impl Repository {
             None => self.forget_tip()?,
         }
         files::remove(&self.folder.join(NOTES))?;
+        files::remove(&self.folder.join(TESTING))?;
         for name in old.iter().filter(|it| !new.contains(it)) {
             files::remove(&folder.join(name))?;
         }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use bowline_model::object_id::ObjectId;
 use git2::{ObjectType, Oid};
 
-use super::fetch::{FetchFailure, FetchLimits, Remotes};
+use super::fetch::{Branches, FetchFailure, FetchLimits, Remotes};
 use super::{Repository, object_id};
 use crate::scratch::Scratch;
 use crate::settings::Access;
@@ -95,12 +95,8 @@ impl World {
     }
 
     fn fetch(&self) -> Result<ObjectId, FetchFailure> {
-        self.own.fetch(
-            &Remotes::by(vec![self.url()], Access::default()),
-            MAIN,
-            &LIMITS,
-            &Arc::default(),
-        )
+        let sources = Remotes::by(vec![self.url()], Access::default());
+        self.own.fetch(&sources, Branches::only(MAIN), &LIMITS, &Arc::default()).map(|it| it.branch)
     }
 
     /// Lets the agent's repository read what lies in the other one, without a fetch.

@@ -50,6 +50,8 @@ pub struct Settings {
     pub fetch_timeout: Duration,
     /// How archives of releases are fetched and kept.
     pub artifacts: Artifacts,
+    /// Whether this host tries out a branch of its own.
+    pub testing: bool,
     /// The host's name; empty: the system's.
     pub host: String,
     /// Labels that count where the policy says so.
@@ -190,6 +192,7 @@ impl Place<'_> {
             interval: self.span("source.interval", source.interval.as_ref())?,
             fetch_timeout: self.span("source.timeout", source.timeout.as_ref())?,
             artifacts: self.artifacts(&merged.artifacts)?,
+            testing: source.testing.unwrap_or_default(),
             host: text(host.name.as_ref()),
             labels: labels.map(|(key, value)| self.label(key, value)).collect::<Result<_, _>>()?,
             key: self.path(given.host.key.as_ref(), defaults.host.key.as_ref()),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use git2::ObjectType;
 
 use super::{LIMITS, MAIN, World};
-use crate::repository::fetch::{FetchFailure, FetchLimits, Remotes};
+use crate::repository::fetch::{Branches, FetchFailure, FetchLimits, Remotes};
 use crate::repository::watch::Watch;
 use crate::repository::{NOTES, Repository, object_id, oid};
 use crate::settings::Access;
@@ -64,8 +64,11 @@ fn only_what_is_new_is_brought() {
     let second = world.commit(second, &[first], "two");
     world.point(MAIN, second);
     let limits = FetchLimits { bytes: 4_096, ..LIMITS };
-    let tip = world.own.fetch(&only(&world.url()), MAIN, &limits, &Arc::default()).unwrap();
-    assert_eq!(tip, object_id(second));
+    let tip = world
+        .own
+        .fetch(&only(&world.url()), Branches::only(MAIN), &limits, &Arc::default())
+        .unwrap();
+    assert_eq!(tip.branch, object_id(second));
 }
 
 #[test]
@@ -74,9 +77,12 @@ fn sources_are_tried_in_their_order() {
     let tip = world.publish(world.files(&[("a", "1")]));
     let sources = all(&["/nowhere/at/all", &format!("file://{}", world.url())]);
     let stop = Arc::default();
-    assert_eq!(world.own.fetch(&sources, MAIN, &LIMITS, &stop).unwrap(), tip);
+    assert_eq!(
+        world.own.fetch(&sources, Branches::only(MAIN), &LIMITS, &stop).unwrap().branch,
+        tip
+    );
     let sources = all(&["/nowhere/at/all", "git://git.example/a"]);
-    let failure = world.own.fetch(&sources, MAIN, &LIMITS, &stop).unwrap_err();
+    let failure = world.own.fetch(&sources, Branches::only(MAIN), &LIMITS, &stop).unwrap_err();
     assert!(matches!(&failure, FetchFailure::NoneAnswered { failures } if failures.len() == 2));
     assert_eq!(failure.code(), "not-a-repository");
 }
@@ -90,7 +96,7 @@ fn failure(
     stop: bool,
 ) -> FetchFailure {
     let (sources, stop) = (only(url), Arc::new(AtomicBool::new(stop)));
-    let failure = world.own.fetch(&sources, reference, &limits, &stop).unwrap_err();
+    let failure = world.own.fetch(&sources, Branches::only(reference), &limits, &stop).unwrap_err();
     assert!(!failure.hint().is_empty(), "{failure}");
     assert_eq!(world.own.local_tip().unwrap(), None, "{failure}");
     failure
@@ -131,7 +137,7 @@ fn each_failure_to_find_a_commit_has_its_code() {
         let failure = failure(&world, url, reference, LIMITS, false);
         assert_eq!(failure.code(), code, "{url} {reference}: {failure}");
     }
-    let none = world.own.fetch(&all(&[]), MAIN, &LIMITS, &Arc::default());
+    let none = world.own.fetch(&all(&[]), Branches::only(MAIN), &LIMITS, &Arc::default());
     assert_eq!(none.unwrap_err().code(), "no-source");
 }
 
@@ -157,8 +163,13 @@ fn references_are_found_wherever_git_keeps_them() {
     std::fs::write(world.folder().join("packed-refs"), packed).unwrap();
     std::fs::write(world.folder().join("HEAD"), "ref: refs/heads/packed\n").unwrap();
     for reference in ["refs/heads/packed", "HEAD"] {
-        let tip = world.own.fetch(&only(&world.url()), reference, &LIMITS, &Arc::default());
-        assert_eq!(tip.unwrap(), object_id(commit), "{reference}");
+        let tip = world.own.fetch(
+            &only(&world.url()),
+            Branches::only(reference),
+            &LIMITS,
+            &Arc::default(),
+        );
+        assert_eq!(tip.unwrap().branch, object_id(commit), "{reference}");
     }
 }
 
@@ -172,8 +183,8 @@ fn a_work_tree_is_fetched_from_as_well_as_a_bare_repository() {
     let commit = work.odb().unwrap().write(ObjectType::Commit, raw.as_bytes()).unwrap();
     work.reference(MAIN, commit, true, "test").unwrap();
     let url = folder.display().to_string();
-    let tip = world.own.fetch(&only(&url), MAIN, &LIMITS, &Arc::default()).unwrap();
-    assert_eq!(tip, object_id(commit));
+    let tip = world.own.fetch(&only(&url), Branches::only(MAIN), &LIMITS, &Arc::default()).unwrap();
+    assert_eq!(tip.branch, object_id(commit));
 }
 
 #[test]
