@@ -93,6 +93,10 @@ fn every_path_that_is_described_answers_as_described() {
     let request = Host::new("web-1").request(&service.token("web-1", &[]));
     let document = service.get("/openapi.json").json();
     assert_eq!(document["openapi"], "3.1.0");
+    service.send(&host.all());
+    let told = service.get("/deployments/web-1/@1.json").json()["records"][0].clone();
+    let (_, query) = told["envelope"].as_str().unwrap().split_once('?').unwrap();
+    let envelope = format!("?{query}");
     let mut walked = 0;
     for (path, operations) in document["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
@@ -114,6 +118,7 @@ fn every_path_that_is_described_answers_as_described() {
             };
             let (query, body) = match path.as_str() {
                 "/api/v1/where" => ("?commit=a1a1a1a", Vec::new()),
+                "/api/v1/envelope" => (envelope.as_str(), Vec::new()),
                 "/agent/v1/enrol" => ("", request.clone()),
                 "/agent/v1/records" => ("", host.all().join("\n").into_bytes()),
                 _ => ("", Vec::new()),
@@ -141,7 +146,7 @@ fn every_path_that_is_described_answers_as_described() {
             wrong.problem(405);
         }
     }
-    assert_eq!(walked, 25);
+    assert_eq!(walked, 26);
     let operation = &document["paths"]["/agent/v1/records"]["post"];
     check(&document, operation, &service.send(&[]));
     host.tell_many(2);
@@ -173,6 +178,7 @@ fn every_path_that_answers_is_described() {
         route::FLEET_DEPLOYMENTS,
         route::FLEET_COMMITS,
         route::FLEET_WHERE,
+        route::FLEET_ENVELOPE,
         route::FLEET_EVENTS,
         route::BOARD,
         route::BOARD_TWIN,

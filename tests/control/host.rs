@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use bowline_api::enrolment::{self, Request};
 use bowline_api::outcome::Outcome;
-use bowline_api::record::{Kind, Record, StepCount};
+use bowline_api::record::{Kind, PAYLOAD_TYPE, Record, StepCount};
 use bowline_host::key::HostKey;
 use bowline_host::record::RecordLog;
+use bowline_model::digest::Sha256;
 use bowline_model::envelope::{Envelope, EnvelopeSignature, pae};
 use bowline_trust::dsse;
 
@@ -99,6 +100,30 @@ impl Host {
         record.revision = Some(format!("main@sha1:{commit}"));
         change(&mut record);
         self.log.append(record).unwrap();
+    }
+
+    /// Records of one deployment with these details, written past the agent's log, which keeps each word once.
+    pub(crate) fn chatter(&self, deployment: &str, details: &[&str]) -> Vec<String> {
+        let mut prev = "0".repeat(64);
+        let mut lines = Vec::new();
+        for (at, detail) in details.iter().enumerate() {
+            let mut record = blank(&self.name, deployment);
+            (record.seq, record.prev) = (at as u64 + 1, prev);
+            record.at = "2026-11-23T05:00:00Z".to_owned();
+            record.revision = Some(format!("main@sha1:{}", "a1".repeat(20)));
+            (*detail).clone_into(&mut record.detail);
+            let payload = serde_json::to_vec(&record).unwrap();
+            let line = String::from_utf8(self.envelope(PAYLOAD_TYPE, &payload)).unwrap();
+            let line = line.trim_end().to_owned();
+            prev = Sha256::of(line.as_bytes()).to_string();
+            lines.push(line);
+        }
+        lines
+    }
+
+    /// The sequence of its newest record.
+    pub(crate) fn told(&self) -> u64 {
+        self.log.next_seq() - 1
     }
 
     /// Keeps so many records of one commit.

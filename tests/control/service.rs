@@ -60,9 +60,15 @@ impl Service {
         Self::with("")
     }
 
+    /// Starts it behind an address that browsers know it by.
+    pub(crate) fn behind(url: &str, settings: &str) -> Self {
+        Self::with(&format!("listen.publicUrl = \"{url}\"\n{settings}"))
+    }
+
     /// Starts it in a folder, by another program.
     pub(crate) fn under(folder: Folder, prefix: &[&str], settings: &str) -> Self {
-        let base = "[listen]\naddress = \"127.0.0.1:0\"\n[store]\nfile = \"store/control.db\"\n";
+        // What was just done is counted at once. Settings may go on with keys of these tables.
+        let base = "listen.address = \"127.0.0.1:0\"\nstore.file = \"store/control.db\"\nstore.countTime = \"0s\"\n";
         fs::create_dir_all(folder.path().join("store")).unwrap();
         fs::write(folder.path().join("control.toml"), format!("{base}{settings}")).unwrap();
         let prefix = prefix.iter().map(|it| (*it).to_owned()).collect();

@@ -155,6 +155,82 @@ const live = async () => {
   await context.close();
 };
 
+// What a person holds stays theirs while the page changes: their place, their selection, their wish for quiet.
+const hands = async () => {
+  const { context, page } = await open({});
+  await page.goto(base);
+  await page.waitForFunction(() => document.getElementById("live").dataset.state === "live");
+  const row = (name) => page.evaluate((name) => document.querySelector(`[data-row="${name}"]`).innerText, name);
+  const changed = (before) => page.waitForFunction((before) => document.querySelector('[data-row="web-1"]').innerText !== before, before);
+  let before = await row("web-1");
+  await page.focus("#hosts-scroll");
+  await ask("record");
+  await changed(before);
+  check((await page.evaluate(() => document.activeElement.id)) === "hosts-scroll", "the keyboard stays in the table", await page.evaluate(() => document.activeElement.outerHTML.slice(0, 80)));
+  await page.evaluate(() => getSelection().selectAllChildren(document.querySelector('[data-row="db-1"] th')));
+  before = await row("web-1");
+  const answered = page.waitForResponse((it) => it.url() === `${base}/`);
+  await ask("record");
+  await answered;
+  await page.waitForTimeout(300);
+  check((await page.evaluate(() => getSelection().toString())).trim() === "db-1", "a selection stays");
+  await page.evaluate(() => getSelection().removeAllRanges());
+  await changed(before);
+  check(true, "what came meanwhile is shown once nothing is selected");
+  await page.click("#pause");
+  check((await page.getAttribute("#pause", "aria-pressed")) === "true", "the pause is told");
+  before = await row("web-1");
+  await ask("record");
+  await page.waitForTimeout(1500);
+  check((await row("web-1")) === before, "nothing changes in a pause");
+  await page.reload();
+  check((await page.getAttribute("#pause", "aria-pressed")) === "true", "a pause outlasts a reload");
+  before = await row("web-1");
+  await ask("record");
+  await page.click("#pause");
+  await changed(before);
+  check(true, "after the pause the page is as new as the service");
+  await page.click("#shortcuts");
+  await page.focus("#hosts-scroll");
+  await page.keyboard.press("j");
+  check((await page.evaluate(() => document.activeElement.id)) === "hosts-scroll", "letters that are switched off do nothing");
+  await page.click("#shortcuts");
+  await page.keyboard.press("j");
+  check((await page.evaluate(() => document.activeElement.innerText)) === "db-1", "and do again when they are on");
+  await context.close();
+};
+
+// A browser has six connections to a service; a tab that nobody sees needs none, and all others together one.
+const tabs = async () => {
+  const { context, page: first } = await open({});
+  const all = [first];
+  const isLive = (page) => page.waitForFunction(() => document.getElementById("live").dataset.state === "live");
+  await first.goto(base);
+  await isLive(first);
+  for (let at = 2; at <= 9; at += 1) {
+    const page = await context.newPage();
+    page.setDefaultTimeout(PATIENCE);
+    await page.goto(base);
+    await isLive(page);
+    all.push(page);
+  }
+  check(true, "nine tabs open and are live");
+  const row = (page) => page.evaluate(() => document.querySelector('[data-row="web-1"]').innerText);
+  const hears = async (pages, what) => {
+    const before = await Promise.all(pages.map(row));
+    await ask("record");
+    const changed = (page, at) => page.waitForFunction((before) => document.querySelector('[data-row="web-1"]').innerText !== before, before[at]);
+    await Promise.all(pages.map(changed));
+    check(true, what);
+  };
+  await hears(all, "each of them hears what is new");
+  // The first one holds the source: another takes it over.
+  await first.close();
+  await all[1].waitForTimeout(300);
+  await hears(all.slice(1), "they go on when the one that listened is closed");
+  await context.close();
+};
+
 const plain = async () => {
   const { context, page } = await open({ javaScriptEnabled: false });
   await page.goto(base);
@@ -191,7 +267,7 @@ const door = async () => {
 };
 
 try {
-  for (const part of [looks, twins, keyboard, live, plain, door]) await part();
+  for (const part of [looks, twins, keyboard, live, hands, tabs, plain, door]) await part();
 } catch (error) {
   check(false, "the walk", String(error));
 } finally {

@@ -13,6 +13,7 @@ use crate::outcome::Outcome;
 
 /// The board: all hosts, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Board {
     /// When it was read, RFC 3339, by this service's clock.
     pub now: String,
@@ -22,7 +23,9 @@ pub struct Board {
     pub outcomes: BTreeMap<String, u64>,
     /// The environments that hosts named.
     pub environments: Vec<String>,
-    /// Keys that wait for a person, oldest first.
+    /// How many keys wait for a person.
+    pub waiting_keys: u64,
+    /// Those that wait longest, oldest first.
     pub waiting: Vec<Waiting>,
     /// The hosts that are asked for.
     #[serde(flatten)]
@@ -105,8 +108,10 @@ pub struct Timeline {
     pub host: String,
     /// What was asked for: the host's id of the deployment, or `@` and a sequence.
     pub id: String,
-    /// Its records, in their order.
+    /// Its records, newest first.
     pub records: Vec<Told>,
+    /// What to ask for as `after` to see older ones; `None` at the end.
+    pub next: Option<String>,
 }
 
 /// A record, and what proves it.
@@ -127,9 +132,11 @@ pub struct Told {
     pub digest: String,
     /// What was found when the record was read for this answer.
     pub proof: Proven,
-    /// What the host said.
+    /// Why what the host said cannot be read; it stands in the envelope, as it was signed.
+    pub unreadable: Option<String>,
+    /// What the host said; null when that cannot be read.
     pub record: serde_json::Value,
-    /// The envelope as the host wrote it, for whoever would rather look for themselves.
+    /// The path of the envelope as the host wrote it, for whoever would rather look for themselves.
     pub envelope: String,
 }
 

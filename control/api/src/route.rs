@@ -39,6 +39,8 @@ pub const FLEET_DEPLOYMENTS: &str = "/api/v1/deployments";
 pub const FLEET_COMMITS: &str = "/api/v1/commits";
 /// The control service: where a commit is.
 pub const FLEET_WHERE: &str = "/api/v1/where";
+/// The control service: one record as its host wrote it.
+pub const FLEET_ENVELOPE: &str = "/api/v1/envelope";
 /// The control service: what is heard from hosts, as it comes.
 pub const FLEET_EVENTS: &str = "/api/v1/events";
 /// Figures for Prometheus, of the agent and of the control service.

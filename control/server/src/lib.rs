@@ -4,6 +4,7 @@
 
 pub mod door;
 pub mod arguments;
+pub mod public_url;
 pub mod settings;
 pub mod logs;
 pub mod envelope;

@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use thiserror::Error;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::door;
@@ -101,8 +100,7 @@ fn within(limits: Limits, files: u64) -> Limits {
 
 async fn until_stopped(settings: &Settings, store: Arc<dyn Store>) -> Result<(), Fell> {
     let address = settings.address;
-    let listener = TcpListener::bind(address).await;
-    let listener = listener.map_err(|source| Fell::Listen { address, source })?;
+    let listener = http::bind(address).map_err(|source| Fell::Listen { address, source })?;
     let bound = listener.local_addr().map_err(|source| Fell::Listen { address, source })?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Fell::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Fell::Runtime)?;

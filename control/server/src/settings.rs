@@ -14,6 +14,7 @@ use thiserror::Error;
 use toml::{Table, Value};
 
 use crate::door;
+use crate::public_url::PublicUrl;
 
 /// Every key with its default.
 pub const DEFAULTS: &str = include_str!("../default.toml");
@@ -21,13 +22,23 @@ pub const DEFAULTS: &str = include_str!("../default.toml");
 /// Some thousand tokens.
 const SETTINGS_BYTES_MAX: u64 = 1 << 20;
 
+/// What `printf %s "$TOKEN"` and `echo $TOKEN` give to `sha256sum` where no token is set.
+const NO_TOKENS: [&[u8]; 2] = [b"", b"\n"];
+
+/// An older count than this would be taken for news.
+const COUNT_TIME_MAX: Duration = Duration::from_mins(1);
+
 /// The resolved settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Where it listens.
     pub address: SocketAddr,
+    /// The address by which browsers reach it, where that is another.
+    pub public_url: Option<PublicUrl>,
     /// The database.
     pub store: PathBuf,
+    /// How long a count of the whole fleet is shown before it is made anew.
+    pub count_time: Duration,
     /// Digests of tokens that may read; empty: everybody who can connect.
     pub readers: Vec<Sha256>,
     /// The folder of merged Hosts whose keys are let in; `None`: none are.
@@ -43,12 +54,16 @@ pub struct Settings {
 pub struct Limits {
     /// Connections served at once.
     pub connections: usize,
+    /// Connections of one address served at once.
+    pub connections_per_address: usize,
     /// Listeners for events at once.
     pub listeners: usize,
     /// How long a request's head may take.
     pub head_time: Duration,
     /// How long a request's body may take.
     pub body_time: Duration,
+    /// How long a client may take nothing of an answer.
+    pub write_time: Duration,
     /// How long a connection may last.
     pub connection_time: Duration,
     /// How long requests may go on after the service was asked to stop.
@@ -110,15 +125,17 @@ struct Fragment {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Listen {
     address: SocketAddr,
+    public_url: String,
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Store {
     file: PathBuf,
+    count_time: Span,
 }
 
 #[derive(Deserialize)]
@@ -137,9 +154,11 @@ struct Enrol {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct LimitsText {
     connections: usize,
+    connections_per_address: usize,
     listeners: usize,
     head_time: Span,
     body_time: Span,
+    write_time: Span,
     connection_time: Span,
     stop_time: Span,
 }
@@ -169,42 +188,70 @@ pub fn resolve(text: &str, file: &Path) -> Result<Settings, BadSettings> {
         merged.try_into().map_err(malformed)?;
     let bad =
         |key, what: &str| BadSettings::Value { path: file.to_owned(), key, what: what.to_owned() };
-    if !listen.address.ip().is_loopback() && read.token_sha256.is_empty() {
-        let what = "name at least one token, or listen on loopback";
+    let public_url = match listen.public_url.as_str() {
+        "" => None,
+        url => Some(PublicUrl::parse(url).map_err(|it| bad("listen.publicUrl", it))?),
+    };
+    let is_seen_elsewhere = public_url.as_ref().is_some_and(|it| !it.is_local());
+    if (!listen.address.ip().is_loopback() || is_seen_elsewhere) && read.token_sha256.is_empty() {
+        let what = "name at least one token, or listen on loopback, for this machine only";
         return Err(bad("read.tokenSha256", what));
     }
-    if !(1..=65_536).contains(&limits.connections) {
-        return Err(bad("limits.connections", "it lies between 1 and 65536"));
+    if NO_TOKENS.iter().any(|it| read.token_sha256.contains(&Sha256::of(it))) {
+        let what =
+            "one of them is the digest of no text at all, which everybody has: was TOKEN set?";
+        return Err(bad("read.tokenSha256", what));
+    }
+    if store.count_time.as_duration() > COUNT_TIME_MAX {
+        return Err(bad("store.countTime", "it lies between 0s and 1m"));
+    }
+    let folder = file.parent().unwrap_or(Path::new("/"));
+    Ok(Settings {
+        address: listen.address,
+        public_url,
+        store: folder.join(store.file),
+        count_time: store.count_time.as_duration(),
+        hosts: (!enrol.hosts.as_os_str().is_empty()).then(|| folder.join(enrol.hosts)),
+        readers: read.token_sha256,
+        limits: limits_of(&limits).map_err(|(key, what)| bad(key, what))?,
+        log: log.format,
+    })
+}
+
+/// The limits, or the key of one that makes no sense, and what would.
+fn limits_of(limits: &LimitsText) -> Result<Limits, (&'static str, &'static str)> {
+    for (key, number) in [
+        ("limits.connections", limits.connections),
+        ("limits.connectionsPerAddress", limits.connections_per_address),
+    ] {
+        if !(1..=65_536).contains(&number) {
+            return Err((key, "it lies between 1 and 65536"));
+        }
     }
     if !(1..=4096).contains(&limits.listeners) {
-        return Err(bad("limits.listeners", "it lies between 1 and 4096"));
+        return Err(("limits.listeners", "it lies between 1 and 4096"));
     }
     for (key, span) in [
         ("limits.headTime", limits.head_time),
         ("limits.bodyTime", limits.body_time),
+        ("limits.writeTime", limits.write_time),
         ("limits.connectionTime", limits.connection_time),
         ("limits.stopTime", limits.stop_time),
     ] {
         let span = span.as_duration();
         if span < Duration::from_millis(100) || span > Duration::from_hours(1) {
-            return Err(bad(key, "it lies between 100ms and 1h"));
+            return Err((key, "it lies between 100ms and 1h"));
         }
     }
-    let folder = file.parent().unwrap_or(Path::new("/"));
-    Ok(Settings {
-        address: listen.address,
-        store: folder.join(store.file),
-        hosts: (!enrol.hosts.as_os_str().is_empty()).then(|| folder.join(enrol.hosts)),
-        readers: read.token_sha256,
-        limits: Limits {
-            connections: limits.connections,
-            listeners: limits.listeners,
-            head_time: limits.head_time.as_duration(),
-            body_time: limits.body_time.as_duration(),
-            connection_time: limits.connection_time.as_duration(),
-            stop_time: limits.stop_time.as_duration(),
-        },
-        log: log.format,
+    Ok(Limits {
+        connections: limits.connections,
+        connections_per_address: limits.connections_per_address,
+        listeners: limits.listeners,
+        head_time: limits.head_time.as_duration(),
+        body_time: limits.body_time.as_duration(),
+        write_time: limits.write_time.as_duration(),
+        connection_time: limits.connection_time.as_duration(),
+        stop_time: limits.stop_time.as_duration(),
     })
 }
 
@@ -249,7 +296,12 @@ mod tests {
             ("[listen]\naddress = \"0.0.0.0:1\"\n", "read.tokenSha256"),
             ("[listen]\naddress = \"[::]:1\"\n", "read.tokenSha256"),
             ("[read]\ntokenSha256 = [\"secret\"]\n", "tokenSha256"),
+            ("[listen]\npublicUrl = \"http://control.example\"\n", "listen.publicUrl"),
+            ("[listen]\npublicUrl = \"https://control.example\"\n", "read.tokenSha256"),
+            ("[store]\ncountTime = \"2m\"\n", "store.countTime"),
             ("[limits]\nconnections = 0\n", "limits.connections"),
+            ("[limits]\nconnectionsPerAddress = 0\n", "limits.connectionsPerAddress"),
+            ("[limits]\nwriteTime = \"2h\"\n", "limits.writeTime"),
             ("[limits]\nlisteners = 5000\n", "limits.listeners"),
             ("[limits]\nheadTime = \"0s\"\n", "limits.headTime"),
             ("[limits]\nstopTime = \"2h\"\n", "limits.stopTime"),
@@ -260,6 +312,14 @@ mod tests {
             let error = of(text).unwrap_err();
             let cause = error.source().map(ToString::to_string).unwrap_or_default();
             assert!(format!("{error} {cause}").contains(key), "{text}: {error} {cause}");
+        }
+    }
+
+    #[test]
+    fn the_digest_of_no_token_opens_nothing() {
+        for empty in NO_TOKENS {
+            let text = format!("[read]\ntokenSha256 = [\"{}\"]\n", Sha256::of(empty));
+            assert!(of(&text).unwrap_err().to_string().contains("was TOKEN set?"));
         }
     }
 

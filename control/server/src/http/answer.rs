@@ -4,7 +4,7 @@
 
 use axum::http::StatusCode;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::response::{IntoResponse, Response};
 use bowline_api::cause::chain;
@@ -24,17 +24,29 @@ pub(super) struct Refusal {
     detail: String,
     /// The word by which a program knows it, where there is one.
     code: Option<&'static str>,
+    /// After how many seconds it makes sense to ask again, where that is known.
+    again: Option<u64>,
 }
 
 impl Refusal {
     pub(super) fn new(status: StatusCode, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, title, detail: detail.into(), code: None }
+        Self { status, title, detail: detail.into(), code: None, again: None }
     }
 
     /// The same, with a word by which a program knows it, and what that asks for.
     pub(super) fn coded(self, code: Option<&'static str>) -> Self {
         let hint = code.and_then(hint::of).map(|it| format!("; {it}")).unwrap_or_default();
         Self { code, detail: self.detail + &hint, ..self }
+    }
+
+    /// Others have to be served first.
+    pub(super) fn busy(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "the service is busy", detail).again_in(1)
+    }
+
+    /// The same, with when to ask again.
+    pub(super) fn again_in(self, seconds: u64) -> Self {
+        Self { again: Some(seconds), ..self }
     }
 
     pub(super) fn bad(title: &'static str, detail: impl Into<String>) -> Self {
@@ -53,6 +65,13 @@ impl Refusal {
         self.status
     }
 
+    /// After how many seconds it makes sense to ask again.
+    pub(super) fn again(&self) -> Option<HeaderValue> {
+        // Whoever asked at the same moment comes again a little later.
+        let usual = (self.status == StatusCode::SERVICE_UNAVAILABLE).then_some(2);
+        self.again.or(usual).map(HeaderValue::from)
+    }
+
     /// The error's body.
     pub(super) fn problem(self) -> Problem {
         Problem { title: self.title.to_owned(), status: self.status.as_u16(), detail: self.detail }
@@ -62,7 +81,7 @@ impl Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = self.status;
-        let code = self.code.map(str::to_owned);
+        let (again, code) = (self.again(), self.code.map(str::to_owned));
         let mut response = match code {
             None => respond(status, MEDIA_TYPE, bytes_of(&self.problem())),
             Some(_) => problem(status, &NotTaken { problem: self.problem(), code }),
@@ -70,6 +89,9 @@ impl IntoResponse for Refusal {
         if status == StatusCode::UNAUTHORIZED {
             let how = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(WWW_AUTHENTICATE, how);
+        }
+        if let Some(seconds) = again {
+            response.headers_mut().insert(RETRY_AFTER, seconds);
         }
         response
     }

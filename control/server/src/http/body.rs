@@ -1,11 +1,17 @@
 //! Reads a request's body, within its limits.
 //!
-//! **Invariant:** no more than the limit is ever held.
+//! **Invariant:** no more than the limit is ever held, of one body and of all together; what strangers send
+//! leaves room for hosts whose key is known.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::StatusCode;
 use http_body_util::BodyExt as _;
-use tokio::time::timeout;
+use hyper::body::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
 
 use super::Service;
 use super::answer::Refusal;
@@ -17,33 +23,160 @@ pub(super) const BODY_BYTES_MAX: usize = 1 << 20;
 /// connection that is closed on unread bytes loses the answer.
 const DRAIN_BYTES_MAX: usize = 8 << 20;
 
-pub(super) async fn read(service: &Service, body: Body) -> Result<Vec<u8>, Refusal> {
-    let late = |_elapsed| {
-        let detail = "send the whole body at once, or fewer records";
-        Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body came too slowly", detail)
-    };
-    timeout(service.limits.body_time, collect(body)).await.map_err(late)?
+/// How long that takes at most: whoever is refused hears so before they sent everything.
+const DRAIN_TIME: Duration = Duration::from_secs(2);
+
+/// What each body may hold unweighed: a usual record or some, and no more than a connection's own buffers.
+const FREE_BYTES: usize = 16 << 10;
+
+/// What bodies hold beyond that, in KiB: as much again for hosts that are known as for everybody else. Both
+/// together are an eighth of the unit's `MemoryMax=`.
+const HELD_KIB_MAX: usize = 64 << 10;
+
+/// Room for bodies.
+#[derive(Debug)]
+pub(super) struct Room {
+    strangers: Arc<Semaphore>,
+    hosts: Arc<Semaphore>,
 }
 
-async fn collect(mut body: Body) -> Result<Vec<u8>, Refusal> {
-    let mut bytes = Vec::new();
-    let mut length = 0_usize;
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_torn| Refusal::bad("a torn body", "send it again, whole"))?;
-        let Ok(data) = frame.into_data() else { continue };
-        length = length.saturating_add(data.len());
-        if length <= BODY_BYTES_MAX {
-            bytes.extend_from_slice(&data);
-        } else {
-            bytes = Vec::new();
-        }
-        if length > DRAIN_BYTES_MAX {
-            break;
+impl Default for Room {
+    fn default() -> Self {
+        let half = || Arc::new(Semaphore::new(HELD_KIB_MAX));
+        Self { strangers: half(), hosts: half() }
+    }
+}
+
+/// A body that was read; it takes its room until it is dropped.
+#[derive(Debug)]
+pub(super) struct Gathered {
+    pub(super) bytes: Vec<u8>,
+    _weights: Vec<OwnedSemaphorePermit>,
+}
+
+/// Reads a whole body.
+pub(super) async fn read(service: &Service, body: Body, most: usize) -> Result<Gathered, Refusal> {
+    Reading::new(service, body, most).whole().await
+}
+
+/// A body that is being read.
+pub(super) struct Reading {
+    body: Body,
+    bytes: Vec<u8>,
+    /// How much came, and how much of it may be kept.
+    length: usize,
+    most: usize,
+    until: Instant,
+    room: Arc<Semaphore>,
+    hosts: Arc<Semaphore>,
+    weights: Vec<OwnedSemaphorePermit>,
+    weighed: usize,
+}
+
+impl Reading {
+    pub(super) fn new(service: &Service, body: Body, most: usize) -> Self {
+        Self {
+            body,
+            bytes: Vec::new(),
+            length: 0,
+            most,
+            until: Instant::now() + service.limits.body_time,
+            room: Arc::clone(&service.room.strangers),
+            hosts: Arc::clone(&service.room.hosts),
+            weights: Vec::new(),
+            weighed: FREE_BYTES,
         }
     }
-    if length > BODY_BYTES_MAX {
-        let detail = format!("a body has at most {BODY_BYTES_MAX} bytes: send fewer records");
-        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large", detail));
+
+    /// Reads until a line that is not empty is whole, or nothing more comes; gives it.
+    pub(super) async fn first_line(&mut self) -> Result<Option<&[u8]>, Refusal> {
+        let mut looked = 0;
+        let mut begun = None;
+        let end = loop {
+            let new = self.bytes.get(looked..).unwrap_or_default();
+            let start =
+                begun.or_else(|| new.iter().position(|it| *it != b'\n').map(|it| looked + it));
+            let end = start.and_then(|start| {
+                let from = start.max(looked);
+                let line = self.bytes.get(from..).unwrap_or_default();
+                line.iter().position(|it| *it == b'\n').map(|it| from + it)
+            });
+            (begun, looked) = (start, self.bytes.len());
+            if end.is_some() || !self.more().await? {
+                break end.unwrap_or(self.bytes.len());
+            }
+        };
+        Ok(begun.and_then(|start| self.bytes.get(start..end)))
     }
-    Ok(bytes)
+
+    /// What comes from now on is a host's: it has room that strangers cannot take.
+    pub(super) fn is_hosts(&mut self) {
+        self.room = Arc::clone(&self.hosts);
+    }
+
+    /// Reads what is left.
+    pub(super) async fn whole(mut self) -> Result<Gathered, Refusal> {
+        while self.more().await? {}
+        Ok(Gathered { bytes: self.bytes, _weights: self.weights })
+    }
+
+    /// Reads what is left and keeps nothing of it: who is refused before the end hears why.
+    pub(super) async fn drain(mut self) {
+        self.let_go();
+        self.until = self.until.min(Instant::now() + DRAIN_TIME);
+        while self.length <= DRAIN_BYTES_MAX && matches!(self.frame().await, Ok(Some(_))) {}
+    }
+
+    fn let_go(&mut self) {
+        (self.bytes, self.weights) = (Vec::new(), Vec::new());
+    }
+
+    /// Takes one piece more; false at the end.
+    async fn more(&mut self) -> Result<bool, Refusal> {
+        let Some(data) = self.frame().await? else {
+            return Ok(false);
+        };
+        if self.length > self.most {
+            self.let_go();
+            while self.length <= DRAIN_BYTES_MAX && self.frame().await?.is_some() {}
+            let detail = format!("a body has at most {} bytes: send fewer records", self.most);
+            let status = StatusCode::PAYLOAD_TOO_LARGE;
+            return Err(Refusal::new(status, "the body is too large", detail));
+        }
+        while self.weighed < self.length {
+            self.weigh()?;
+        }
+        self.bytes.extend_from_slice(&data);
+        Ok(true)
+    }
+
+    /// Takes room for as much again as is held, so that few pieces of it are asked for.
+    fn weigh(&mut self) -> Result<(), Refusal> {
+        let step = self.weighed.min(self.most.saturating_sub(self.weighed)).max(1 << 10);
+        let kib = u32::try_from(step >> 10).unwrap_or(u32::MAX);
+        let Ok(weight) = Arc::clone(&self.room).try_acquire_many_owned(kib) else {
+            self.let_go();
+            return Err(Refusal::busy("too many large bodies are on their way: send it again"));
+        };
+        self.weights.push(weight);
+        self.weighed = self.weighed.saturating_add(step);
+        Ok(())
+    }
+
+    async fn frame(&mut self) -> Result<Option<Bytes>, Refusal> {
+        let late = |_elapsed| {
+            let detail = "send the whole body at once, or fewer records";
+            Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body came too slowly", detail)
+        };
+        loop {
+            let frame = timeout_at(self.until, self.body.frame()).await.map_err(late)?;
+            let Some(frame) = frame else { return Ok(None) };
+            let torn = |_torn| Refusal::bad("a torn body", "send it again, whole");
+            // Trailers are no part of a body.
+            if let Ok(data) = frame.map_err(torn)?.into_data() {
+                self.length = self.length.saturating_add(data.len());
+                return Ok(Some(data));
+            }
+        }
+    }
 }

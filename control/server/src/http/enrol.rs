@@ -19,6 +19,7 @@ use tokio::task::spawn_blocking;
 
 use super::Service;
 use super::answer::{Refusal, failed, json};
+use super::bell::Again;
 use super::body;
 use super::meters::Meters;
 use crate::door;
@@ -33,12 +34,8 @@ pub(super) async fn enrol(
     State(service): State<Arc<Service>>,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let body = body::read(&service, body).await?;
-    if body.len() > ENROL_BYTES_MAX {
-        let detail = format!("an enrolment has at most {ENROL_BYTES_MAX} bytes");
-        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large", detail));
-    }
-    let proved = envelope::enrolment(&body).map_err(|bad| {
+    let body = body::read(&service, body, ENROL_BYTES_MAX).await?;
+    let proved = envelope::enrolment(&body.bytes).map_err(|bad| {
         Meters::add(&service.meters.refused, 1);
         let status =
             if bad.is_forbidden() { StatusCode::FORBIDDEN } else { StatusCode::BAD_REQUEST };
@@ -77,7 +74,8 @@ pub(super) async fn enrol(
                 by_merge,
                 "a key claimed a host's name"
             );
-            service.bell.ring(Heard { host: host.clone(), seq: 0, outcome: None });
+            let heard = Heard { host: host.clone(), seq: 0, outcome: None };
+            service.bell.ring_seldom(Again::Claim, heard);
             let status = match state {
                 KeyState::Pending => StatusCode::ACCEPTED,
                 _ => StatusCode::OK,

@@ -4,8 +4,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use bowline_api::fleet::Evidence;
@@ -13,6 +12,7 @@ use serde::Deserialize;
 
 use super::Service;
 use super::answer::{Refusal, failed, json};
+use super::asked::{Part, Question, part, query};
 use crate::envelope;
 use crate::store::Newest;
 
@@ -27,22 +27,21 @@ pub(super) struct Asked {
 
 pub(super) async fn faults(
     State(service): State<Arc<Service>>,
-    named: Result<Path<String>, PathRejection>,
-    asked: Result<Query<Asked>, QueryRejection>,
+    named: Part<String>,
+    asked: Question<Asked>,
 ) -> Result<Response, Refusal> {
-    let Path(name) = named.map_err(|it| Refusal::bad("a bad path", it.body_text()))?;
-    let Query(asked) = asked.map_err(|it| Refusal::bad("a bad query", it.body_text()))?;
-    let part = Newest { limit: LIMIT, after: asked.after };
-    let found = service.store.faults(name, part).await.map_err(|it| failed(&service, &it))?;
+    let (name, asked) = (part(named)?, query(asked)?);
+    let newest = Newest { limit: LIMIT, after: asked.after };
+    let found = service.store.faults(name, newest).await.map_err(|it| failed(&service, &it))?;
     let missing = || Refusal::missing("no such host", "GET /api/v1/hosts lists all of them");
     Ok(json(StatusCode::OK, &found.ok_or_else(missing)?))
 }
 
 pub(super) async fn fault(
     State(service): State<Arc<Service>>,
-    named: Result<Path<(String, u64)>, PathRejection>,
+    named: Part<(String, u64)>,
 ) -> Result<Response, Refusal> {
-    let Path((name, id)) = named.map_err(|it| Refusal::bad("a bad path", it.body_text()))?;
+    let (name, id) = part(named)?;
     let found = service.store.told_otherwise(name, id).await;
     let found = found.map_err(|it| failed(&service, &it))?;
     let detail = "the host's faults say under `kept` of which of them the record was kept";

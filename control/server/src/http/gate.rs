@@ -9,10 +9,12 @@ use axum::http::StatusCode;
 use axum::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use bowline_model::digest::Sha256;
 
 use super::answer::Refusal;
 use super::pages::{self, Form, login};
-use super::{Service, sessions};
+use super::peers::Peer;
+use super::{Judged, Service, guesses, sessions};
 
 /// Lets readers in.
 pub(super) async fn readers(
@@ -20,7 +22,7 @@ pub(super) async fn readers(
     request: Request,
     next: Next,
 ) -> Response {
-    match stopped(&service, request.headers()) {
+    match stopped(&service, &request) {
         None => next.run(request).await,
         Some(refusal) => refusal.into_response(),
     }
@@ -33,7 +35,7 @@ pub(super) async fn people(
     next: Next,
 ) -> Response {
     let form = Form::of_path(request.uri().path());
-    match stopped(&service, request.headers()) {
+    match stopped(&service, &request) {
         None => next.run(request).await,
         Some(refusal) if form == Form::Page && refusal.is_unauthorized() => {
             login::ask(request.uri())
@@ -43,27 +45,68 @@ pub(super) async fn people(
 }
 
 /// Why a request may not read; `None`: it may.
-fn stopped(service: &Service, headers: &HeaderMap) -> Option<Refusal> {
+fn stopped(service: &Service, request: &Request) -> Option<Refusal> {
+    let headers = request.headers();
     if service.readers.is_empty() {
-        // A page of somebody else may make a browser ask here under that page's own name.
-        let detail = "without [read] tokenSha256 only requests to localhost or a loopback address \
-                      are answered: name a token in the service's settings to read under other names";
-        let title = "asked under another name";
-        let refusal = || Refusal::new(StatusCode::MISDIRECTED_REQUEST, title, detail);
-        return (!sessions::is_local(headers)).then(refusal);
+        return stopped_without_tokens(request);
     }
-    if is_reader(service, headers) || service.sessions.is_open(headers) {
+    if service.sessions.is_open(headers) {
         return None;
+    }
+    if let Some(token) = shown(headers) {
+        let caller = request.extensions().get().map(|it: &Peer| guesses::caller(*it, headers));
+        match service.judge(token, caller?) {
+            Judged::Right => return None,
+            Judged::Wrong => {}
+            Judged::Barred(seconds) => return Some(barred(seconds)),
+        }
     }
     let detail = "send `Authorization: Bearer TOKEN` with a token whose SHA-256 stands in the \
                   service's settings under [read] tokenSha256";
     Some(Refusal::new(StatusCode::UNAUTHORIZED, "a token is needed", detail))
 }
 
-fn is_reader(service: &Service, headers: &HeaderMap) -> bool {
-    let header = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
-    let (scheme, token) = header.and_then(|it| it.split_at_checked(7)).unwrap_or_default();
-    scheme.eq_ignore_ascii_case(b"bearer ") && service.is_token(token)
+/// A page of somebody else may make a browser ask here under that page's own name, and a proxy asks under
+/// this machine's for everybody.
+fn stopped_without_tokens(request: &Request) -> Option<Refusal> {
+    let headers = request.headers();
+    let refuse = |title, detail| Some(Refusal::new(StatusCode::MISDIRECTED_REQUEST, title, detail));
+    if !sessions::is_local(headers) {
+        let detail = "without [read] tokenSha256 only requests to localhost or a loopback address \
+                      are answered: name a token in the service's settings to read under other names";
+        return refuse("asked under another name", detail);
+    }
+    if !sessions::is_direct(request.version(), headers) {
+        let detail = "without [read] tokenSha256 only programs and pages of this machine are answered, \
+                      no proxy: name a token in the service's settings to read through one";
+        return refuse("asked through somebody else", detail);
+    }
+    None
+}
+
+/// Who showed too many wrong tokens.
+pub(super) fn barred(seconds: u64) -> Refusal {
+    let detail = format!(
+        "too many wrong tokens came from your address: none is looked at for {seconds} s. The \
+         service's log says from where they came"
+    );
+    let status = StatusCode::TOO_MANY_REQUESTS;
+    Refusal::new(status, "too many wrong tokens", detail).again_in(seconds)
+}
+
+/// The token that a program shows.
+fn shown(headers: &HeaderMap) -> Option<&[u8]> {
+    let header = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes)?;
+    let (scheme, token) = header.split_at_checked(7)?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then_some(token)
+}
+
+/// What tells a request's reader apart from others; `None` where everybody may read.
+pub(super) fn reader(service: &Service, headers: &HeaderMap) -> Option<Sha256> {
+    if service.readers.is_empty() {
+        return None;
+    }
+    service.sessions.named(headers).or_else(|| shown(headers).map(Sha256::of))
 }
 
 /// Counts a request by its route and how it ended.

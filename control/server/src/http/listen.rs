@@ -3,35 +3,46 @@
 //! **Invariant:** sizes, times and connections are limited; a request that was begun is answered before
 //! the end, or its time is over.
 
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
 use bowline_api::problem::MEDIA_TYPE;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use super::answer::Refusal;
+use super::guest::Guest;
+use super::peers::{Peer, Peers};
 use crate::settings::Limits;
-
-/// Largest head of a request.
-const HEAD_BYTES_MAX: usize = 16 << 10;
-
-/// Most headers of a request: a proxy's and a client's.
-const HEADERS_MAX: usize = 64;
 
 /// Connections that wait for a place: one burst of agents whose reports fell together.
 const WAITING_MAX: usize = 1024;
 
 /// How long one waits for a place, and is heard out when it got none.
 const WAIT: Duration = Duration::from_secs(2);
+
+/// What the kernel holds of an answer for each connection: more than a usual page, and bounded, where it would
+/// otherwise grow to megabytes for a client that takes nothing.
+const SEND_BYTES: u32 = 256 << 10;
+
+/// As many as come in one burst while this process is kept from accepting.
+const BACKLOG: u32 = 1024;
+
+/// Begins to listen.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    // Connections have it from the socket that accepted them.
+    socket.set_send_buffer_size(SEND_BYTES)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Serves until `stop` is over, then lets requests that were begun end.
 pub async fn serve(
@@ -40,23 +51,20 @@ pub async fn serve(
     limits: Limits,
     stop: impl Future<Output = ()>,
 ) {
-    let places = Arc::new(Semaphore::new(limits.connections));
-    let lobby = Arc::new(Semaphore::new(WAITING_MAX));
-    let graceful = GracefulShutdown::new();
+    let (stopping, _) = watch::channel(false);
+    let hall = Hall {
+        router,
+        limits,
+        places: Arc::new(Semaphore::new(limits.connections)),
+        lobby: Arc::new(Semaphore::new(WAITING_MAX)),
+        peers: Arc::new(Peers::new(limits.connections_per_address)),
+        stopping,
+    };
     tokio::pin!(stop);
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    let guest = Guest { stream, router: router.clone(), limits };
-                    let watcher = graceful.watcher();
-                    if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-                        tokio::spawn(guest.attend(watcher, place));
-                    } else if let Ok(seat) = Arc::clone(&lobby).try_acquire_owned() {
-                        tokio::spawn(guest.wait(watcher, Arc::clone(&places), seat));
-                    }
-                    // Beyond that a connection is closed at once: its client tries again.
-                }
+                Ok((stream, from)) => hall.receive(stream, from.ip()),
                 Err(error) => {
                     // Out of file descriptors, say: the next try comes after a moment.
                     tracing::warn!(%error, "a connection cannot be accepted");
@@ -67,45 +75,49 @@ pub async fn serve(
         }
     }
     drop(listener);
-    if timeout(limits.stop_time, graceful.shutdown()).await.is_err() {
+    hall.stopping.send_replace(true);
+    // Every guest listens for the end as long as it is here.
+    if timeout(limits.stop_time, hall.stopping.closed()).await.is_err() {
         tracing::warn!("requests were cut off: their time after the stop is over");
     }
 }
 
-/// A connection that was accepted.
-struct Guest {
-    stream: TcpStream,
+/// Where connections find a place.
+struct Hall {
     router: Router,
     limits: Limits,
+    places: Arc<Semaphore>,
+    lobby: Arc<Semaphore>,
+    peers: Arc<Peers>,
+    stopping: watch::Sender<bool>,
 }
 
-impl Guest {
-    /// Serves the connection.
-    async fn attend(self, watcher: Watcher, place: OwnedSemaphorePermit) {
-        let Self { stream, router, limits } = self;
-        // Answers are small: none is held back to fill a packet.
-        drop(stream.set_nodelay(true));
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits.head_time)
-            .max_buf_size(HEAD_BYTES_MAX)
-            .max_headers(HEADERS_MAX)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-        let connection = watcher.watch(connection);
-        // A client that goes away, or takes too long, is no event of ours.
-        drop(timeout(limits.connection_time, connection).await);
-        drop(place);
-    }
-
-    /// Waits for a place for a moment; then says that there is none.
-    async fn wait(self, watcher: Watcher, places: Arc<Semaphore>, seat: OwnedSemaphorePermit) {
-        if let Ok(Ok(place)) = timeout(WAIT, places.acquire_owned()).await {
-            drop(seat);
-            return self.attend(watcher, place).await;
+impl Hall {
+    /// Gives a connection a place, or lets it wait for one, or lets it go.
+    fn receive(&self, stream: TcpStream, from: IpAddr) {
+        let Some(visit) = self.peers.enter(Peer::of(from)) else {
+            // Whoever has its share already hears no word: that would take a place of somebody else.
+            return;
+        };
+        let stopping = self.stopping.subscribe();
+        let guest = Guest { visit, router: self.router.clone(), limits: self.limits, stopping };
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            tokio::spawn(guest.attend(stream, place));
+        } else if let Ok(seat) = Arc::clone(&self.lobby).try_acquire_owned() {
+            tokio::spawn(wait(guest, stream, Arc::clone(&self.places), seat));
         }
-        drop(timeout(WAIT, turn_away(self.stream)).await);
-        drop(seat);
+        // Beyond that a connection is closed at once: its client tries again.
     }
+}
+
+/// Waits for a place for a moment; then says that there is none.
+async fn wait(guest: Guest, stream: TcpStream, places: Arc<Semaphore>, seat: OwnedSemaphorePermit) {
+    if let Ok(Ok(place)) = timeout(WAIT, places.acquire_owned()).await {
+        drop(seat);
+        return guest.attend(stream, place).await;
+    }
+    drop(timeout(WAIT, turn_away(stream)).await);
+    drop(seat);
 }
 
 /// Says that no place is free. What the client sends meanwhile is read and thrown away: a connection that is

@@ -11,29 +11,29 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::Service;
-use super::answer::{Refusal, failed, respond};
+use super::answer::{Refusal, respond};
 
 /// The media type of the text format.
 const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 pub(super) async fn metrics(State(service): State<Arc<Service>>) -> Result<Response, Refusal> {
-    let census = service.store.census().await.map_err(|it| failed(&service, &it))?;
+    let census = service.census().await?;
     let mut page = Page::default();
     page.head("build_info", "gauge", "The version of this program.");
     page.line("build_info", &[("version", &env!("CARGO_PKG_VERSION"))], 1);
     page.head("hosts", "gauge", "Hosts that are known.");
     page.line("hosts", &[], census.hosts);
     page.head("hosts_by_outcome", "gauge", "Hosts by how their newest record ended.");
-    for (outcome, number) in census.outcomes {
-        page.line("hosts_by_outcome", &[("outcome", &outcome)], number);
+    for (outcome, number) in &census.outcomes {
+        page.line("hosts_by_outcome", &[("outcome", outcome)], *number);
     }
     page.head("keys", "gauge", "Keys of hosts by how they stand.");
-    for (state, number) in census.keys {
-        page.line("keys", &[("state", &state.word())], number);
+    for (state, number) in &census.keys {
+        page.line("keys", &[("state", &state.word())], *number);
     }
     page.head("chain_alarms", "gauge", "Places at which a host's records do not go on.");
-    for (kind, number) in census.alarms {
-        page.line("chain_alarms", &[("kind", &kind.word())], number);
+    for (kind, number) in &census.alarms {
+        page.line("chain_alarms", &[("kind", &kind.word())], *number);
     }
     let meters = &service.meters;
     for (name, help, meter) in [

@@ -4,38 +4,53 @@
 //! **Invariant:** a path that this version does not have answers 404; it never pretends.
 
 mod answer;
+mod asked;
 mod bell;
 mod body;
 mod enrol;
 mod events;
 mod faults;
 mod gate;
+mod guesses;
+mod guest;
 mod keyring;
+mod larder;
 mod listen;
 mod meters;
 mod metrics;
 mod openapi;
+mod outgoing;
 mod pages;
+mod patient;
+mod peers;
 mod read;
 mod records;
 mod sessions;
 mod table;
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
+use bowline_api::fleet::{Commit, Page};
+use bowline_api::page::Matrix;
 use bowline_model::digest::Sha256;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::settings::{Limits, Settings};
-use crate::store::Store;
+use crate::store::{Census, Named, Newest, Store};
+use answer::{Refusal, failed};
 use bell::Bell;
+use body::Room;
+use guesses::Guesses;
 use keyring::Keyring;
+use larder::Larder;
 use meters::Meters;
+use outgoing::Scales;
 use sessions::Sessions;
 
-pub use listen::serve;
+pub use listen::{bind, serve};
 pub use table::router;
 
 /// What every path answers from.
@@ -46,12 +61,31 @@ pub struct Service {
     hosts: Option<PathBuf>,
     limits: Limits,
     meters: Meters,
+    room: Room,
+    scales: Scales,
     /// Threads that may verify signatures at once: more would only take turns.
     verifiers: Arc<Semaphore>,
+    /// The same for pages whose records are verified again: those take no turn of a host's.
+    painters: Arc<Semaphore>,
     keyring: Keyring,
     bell: Bell,
     sessions: Sessions,
+    guesses: Guesses,
+    census: Larder<(), Census>,
+    commits: Larder<Newest, Page<Commit>>,
+    matrix: Larder<(Named, Newest), Matrix>,
     fell: Notify,
+}
+
+/// What a token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Judged {
+    /// A reader's.
+    Right,
+    /// Nobody's.
+    Wrong,
+    /// It was not looked at, for so many seconds.
+    Barred(u64),
 }
 
 impl Service {
@@ -64,17 +98,44 @@ impl Service {
             hosts: settings.hosts.clone(),
             limits: settings.limits,
             meters: Meters::default(),
+            room: Room::default(),
+            scales: Scales::default(),
             verifiers: Arc::new(Semaphore::new(cores)),
+            painters: Arc::new(Semaphore::new(cores)),
             keyring: Keyring::default(),
             bell: Bell::new(settings.limits.listeners),
-            sessions: Sessions::default(),
+            sessions: Sessions::new(settings.public_url.clone()),
+            guesses: Guesses::default(),
+            census: Larder::new(settings.count_time),
+            commits: Larder::new(settings.count_time),
+            matrix: Larder::new(settings.count_time),
             fell: Notify::new(),
         }
     }
 
-    /// Whether a token is a reader's.
-    fn is_token(&self, token: &[u8]) -> bool {
-        self.readers.contains(&Sha256::of(token))
+    /// Judges a token that somebody showed. A wrong one is counted and logged, and so is a right one that was
+    /// not used from there before.
+    fn judge(&self, token: &[u8], from: IpAddr) -> Judged {
+        if let Some(time) = self.guesses.bars(from) {
+            return Judged::Barred(time.as_secs() + 1);
+        }
+        let digest = Sha256::of(token);
+        if token.is_empty() || !self.readers.contains(&digest) {
+            self.guesses.count_wrong(from);
+            tracing::warn!(peer = %from, result = "refused", "a token that is no reader's");
+            return Judged::Wrong;
+        }
+        if self.guesses.is_news(digest, from) {
+            let token = guesses::digits(digest);
+            tracing::info!(peer = %from, token, result = "let in", "a reader's token");
+        }
+        Judged::Right
+    }
+
+    /// Figures of the whole fleet, a moment old at most.
+    async fn census(&self) -> Result<Arc<Census>, Refusal> {
+        let count = async { self.store.census().await.map_err(|it| failed(self, &it)) };
+        self.census.get((), count).await
     }
 
     /// Lets everybody go who listens for events: a feed has no end of its own.

@@ -4,8 +4,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use bowline_api::outcome::Outcome;
@@ -13,6 +12,7 @@ use serde::Deserialize;
 
 use super::Service;
 use super::answer::{Refusal, failed, json, respond};
+use super::asked::{Part, Question, part, query};
 use crate::store::{Found, Named, Newest, Picked, Wanted};
 
 /// Items given at once.
@@ -26,9 +26,6 @@ const COMMITS_MAX: u32 = 100;
 
 /// The shortest beginning of a commit's id that is looked for, as in Git.
 const SHORTEST: usize = 7;
-
-/// A query, or why it is none.
-type Asked<T> = Result<Query<T>, QueryRejection>;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -55,15 +52,17 @@ pub(super) struct Deployments {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct Envelope {
+    key: String,
+    seq: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Whereabouts {
     commit: String,
     limit: Option<u32>,
     after: Option<String>,
-}
-
-fn query<T>(asked: Asked<T>) -> Result<T, Refusal> {
-    let bad = |it: QueryRejection| Refusal::bad("a bad query", it.body_text());
-    asked.map(|Query(it)| it).map_err(bad)
 }
 
 fn limit(asked: Option<u32>, most: u32) -> Result<u32, Refusal> {
@@ -88,7 +87,7 @@ pub(super) async fn healthz() -> Response {
 
 pub(super) async fn hosts(
     State(service): State<Arc<Service>>,
-    asked: Asked<Names>,
+    asked: Question<Names>,
 ) -> Result<Response, Refusal> {
     let asked = query(asked)?;
     let part = Named { limit: limit(asked.limit, LIMIT_MAX)?, after: asked.after };
@@ -99,16 +98,16 @@ pub(super) async fn hosts(
 
 pub(super) async fn host(
     State(service): State<Arc<Service>>,
-    Path(name): Path<String>,
+    name: Part<String>,
 ) -> Result<Response, Refusal> {
-    let found = service.store.host(name).await.map_err(|it| failed(&service, &it))?;
+    let found = service.store.host(part(name)?).await.map_err(|it| failed(&service, &it))?;
     let missing = || Refusal::missing("no such host", "GET /api/v1/hosts lists all of them");
     Ok(json(StatusCode::OK, &found.ok_or_else(missing)?))
 }
 
 pub(super) async fn deployments(
     State(service): State<Arc<Service>>,
-    asked: Asked<Deployments>,
+    asked: Question<Deployments>,
 ) -> Result<Response, Refusal> {
     let asked = query(asked)?;
     let part = Newest { limit: limit(asked.limit, LIMIT_MAX)?, after: place(asked.after)? };
@@ -117,19 +116,36 @@ pub(super) async fn deployments(
     Ok(json(StatusCode::OK, &found.map_err(|it| failed(&service, &it))?))
 }
 
+/// A record's envelope as its host wrote it: its SHA-256 is the record's digest.
+pub(super) async fn envelope(
+    State(service): State<Arc<Service>>,
+    asked: Question<Envelope>,
+) -> Result<Response, Refusal> {
+    let Envelope { key, seq } = query(asked)?;
+    let missing = || {
+        Refusal::missing("no such record", "GET /api/v1/hosts/NAME lists keys and where they end")
+    };
+    let fail = |it| failed(&service, &it);
+    let known = service.store.key(key).await.map_err(fail)?.ok_or_else(missing)?;
+    let before = place(Some(seq))?.and_then(|it| it.checked_sub(1)).ok_or_else(missing)?;
+    let found = service.store.envelopes(known.id, before, 1).await.map_err(fail)?;
+    Ok(respond(StatusCode::OK, "application/json", found.into_iter().next().ok_or_else(missing)?))
+}
+
 pub(super) async fn commits(
     State(service): State<Arc<Service>>,
-    asked: Asked<Numbers>,
+    asked: Question<Numbers>,
 ) -> Result<Response, Refusal> {
     let asked = query(asked)?;
     let part = Newest { limit: limit(asked.limit, COMMITS_MAX)?, after: place(asked.after)? };
-    let found = service.store.commits(part).await.map_err(|it| failed(&service, &it))?;
-    Ok(json(StatusCode::OK, &found))
+    let count = async { service.store.commits(part).await.map_err(|it| failed(&service, &it)) };
+    let found = service.commits.get(part, count).await?;
+    Ok(json(StatusCode::OK, &*found))
 }
 
 pub(super) async fn whereabouts(
     State(service): State<Arc<Service>>,
-    asked: Asked<Whereabouts>,
+    asked: Question<Whereabouts>,
 ) -> Result<Response, Refusal> {
     let asked = query(asked)?;
     let is_hex = asked.commit.bytes().all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f'));

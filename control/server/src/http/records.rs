@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use bowline_api::cause::chain;
 use bowline_api::enrolment::KeyState;
 use bowline_api::intake::{Acked, Broken, NotTaken, UNKNOWN_KEY};
@@ -18,7 +18,8 @@ use tokio::task::spawn_blocking;
 
 use super::Service;
 use super::answer::{Refusal, failed, json, problem};
-use super::body;
+use super::bell::Again;
+use super::body::{self, Gathered, Reading};
 use super::meters::Meters;
 use crate::door;
 use crate::envelope::{self, BadMessage};
@@ -35,28 +36,24 @@ pub(super) async fn records(
     State(service): State<Arc<Service>>,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let body = body::read(&service, body).await?;
-    let refused = |refusal| {
-        Meters::add(&service.meters.refused, 1);
-        refusal
+    let mut reading = Reading::new(&service, body, body::BODY_BYTES_MAX);
+    // Nobody's bytes are gathered before it is known whose key they name.
+    let (named, key) = match sender(&service, &mut reading).await? {
+        Ok(found) => found,
+        Err(answer) => {
+            reading.drain().await;
+            return Ok(answer);
+        }
     };
-    let first = lines(&body).next().ok_or_else(|| {
-        refused(Refusal::bad("no records", "send one DSSE envelope a line, at least one"))
-    })?;
-    let named = envelope::key_named(first).map_err(|it| refused(bad_line(1, &it)))?;
-    let Some(key) = key_of(&service, &named).await? else {
-        return Ok(turned_away(&service, UNKNOWN_KEY, unknown(&named)));
-    };
-    if key.state != KeyState::Enrolled {
-        return Ok(turned_away(&service, key.state.word(), not_taken(&key.host, key.state)));
-    }
+    reading.is_hosts();
+    let body = reading.whole().await?;
     let (id, host) = (key.id, key.host.clone());
-    let entries = if body.len() <= AT_ONCE_BYTES_MAX {
-        verify(&body, &key, &named)
+    let entries = if body.bytes.len() <= AT_ONCE_BYTES_MAX {
+        verify(&body.bytes, &key, &named)
     } else {
         verify_apart(&service, body, key, named.clone()).await?
     };
-    let entries = entries.map_err(refused)?;
+    let entries = entries.inspect_err(|_refusal| Meters::add(&service.meters.refused, 1))?;
     let count = entries.len() as u64;
     let newest = entries.last().map(|it| it.record.outcome);
     let appended = service.store.append(Batch { key: id, entries }, door::wall()).await;
@@ -73,7 +70,13 @@ pub(super) async fn records(
         Appended::Broken { how, seq, tip, taken } => {
             Meters::add(&service.meters.taken, taken);
             Meters::add(&service.meters.broken, 1);
-            service.bell.ring(Heard { host: host.clone(), seq: tip.seq, outcome: None });
+            let heard = Heard { host: host.clone(), seq: tip.seq, outcome: None };
+            if taken > 0 {
+                service.bell.ring(heard);
+            } else {
+                // The same fault may come again and again.
+                service.bell.ring_seldom(Again::Fault, heard);
+            }
             tracing::warn!(host, kind = how.word(), seq, expected = tip.expected(), "broken chain");
             Ok(problem(StatusCode::CONFLICT, &broken(how, seq, tip)))
         }
@@ -82,6 +85,29 @@ pub(super) async fn records(
             Ok(turned_away(&service, state.word(), not_taken(&host, state)))
         }
     }
+}
+
+/// Whose key the first line names, and that its records are taken; else what is answered.
+async fn sender(
+    service: &Service,
+    reading: &mut Reading,
+) -> Result<Result<(String, HostKey), Response>, Refusal> {
+    let named = match reading.first_line().await? {
+        Some(line) => envelope::key_named(line).map_err(|it| bad_line(1, &it)),
+        None => Err(Refusal::bad("no records", "send one DSSE envelope a line, at least one")),
+    };
+    let named = match named {
+        Ok(named) => named,
+        Err(refusal) => {
+            Meters::add(&service.meters.refused, 1);
+            return Ok(Err(refusal.into_response()));
+        }
+    };
+    Ok(match key_of(service, &named).await? {
+        Some(key) if key.state == KeyState::Enrolled => Ok((named, key)),
+        Some(key) => Err(turned_away(service, key.state.word(), not_taken(&key.host, key.state))),
+        None => Err(turned_away(service, UNKNOWN_KEY, unknown(&named))),
+    })
 }
 
 fn lines(body: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -103,7 +129,7 @@ async fn key_of(service: &Service, named: &str) -> Result<Option<HostKey>, Refus
 /// Verifies all lines on a thread of its own: a full body keeps one busy for tens of milliseconds.
 async fn verify_apart(
     service: &Service,
-    body: Vec<u8>,
+    body: Gathered,
     key: HostKey,
     named: String,
 ) -> Result<Result<Vec<Entry>, Refusal>, Refusal> {
@@ -114,8 +140,8 @@ async fn verify_apart(
     let place = Arc::clone(&service.verifiers).acquire_owned().await;
     let place = place.map_err(|_closed| ending())?;
     let work = move || {
-        let entries = verify(&body, &key, &named);
-        drop(place);
+        let entries = verify(&body.bytes, &key, &named);
+        drop((place, body));
         entries
     };
     spawn_blocking(work).await.map_err(|_gone| ending())

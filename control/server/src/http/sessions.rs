@@ -2,17 +2,18 @@
 //!
 //! **Invariant:** a session is kept by its digest, in memory only: a restart ends all of them.
 //! **Invariant:** a cookie that a browser gets for a name beyond this machine is sent over TLS only.
+//! **Invariant:** what a proxy makes of the name that was asked for decides nothing where `publicUrl` says it.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::http::HeaderMap;
 use axum::http::header::{COOKIE, HOST, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, Uri, Version};
 use bowline_model::digest::{Sha256, hex};
 
 use crate::door;
+use crate::public_url::{PublicUrl, names_this_machine};
 
 /// A shift: who begins another one shows the token again.
 const LASTS: Duration = Duration::from_hours(12);
@@ -30,9 +31,15 @@ const LOCAL: &str = "bowline";
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     open: Mutex<BTreeMap<Sha256, Instant>>,
+    public_url: Option<PublicUrl>,
 }
 
 impl Sessions {
+    /// None is open; browsers reach the service by this address, or by the one that they ask for.
+    pub(super) fn new(public_url: Option<PublicUrl>) -> Self {
+        Self { open: Mutex::default(), public_url }
+    }
+
     /// Opens one, and gives its cookie; `None` when the system gives no random numbers.
     pub(super) fn open(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         let word = hex(&door::random::<32>()?);
@@ -46,42 +53,69 @@ impl Sessions {
         }
         open.insert(Sha256::of(word.as_bytes()), now + LASTS);
         drop(open);
-        cookie(headers, &word, LASTS)
+        self.cookie(headers, &word, LASTS)
     }
 
     /// Whether a request belongs to an open one.
     pub(super) fn is_open(&self, headers: &HeaderMap) -> bool {
         let now = door::now();
-        let until = word_of(headers).and_then(|it| self.lock().get(&Sha256::of(it)).copied());
+        let until = self.named(headers).and_then(|it| self.lock().get(&it).copied());
         until.is_some_and(|until| until > now)
     }
 
     /// Ends the request's session; gives the cookie that takes its place.
     pub(super) fn close(&self, headers: &HeaderMap) -> Option<HeaderValue> {
-        if let Some(word) = word_of(headers) {
-            self.lock().remove(&Sha256::of(word));
+        if let Some(named) = self.named(headers) {
+            self.lock().remove(&named);
         }
-        cookie(headers, "", Duration::ZERO)
+        self.cookie(headers, "", Duration::ZERO)
+    }
+
+    /// What tells a request's session apart from others; `None` where none is named.
+    pub(super) fn named(&self, headers: &HeaderMap) -> Option<Sha256> {
+        self.word_of(headers).map(Sha256::of)
+    }
+
+    /// Whether a form was sent from a page of this service. Browsers say where a form comes from; a program
+    /// that says nothing sends no cookie of somebody else either.
+    pub(super) fn is_own_form(&self, headers: &HeaderMap) -> bool {
+        let site = text(headers, &HeaderName::from_static("sec-fetch-site"));
+        let origin = text(headers, &HeaderName::from_static("origin"));
+        let host = text(headers, &HOST).unwrap_or_default();
+        let is_asked = |it: &str| it.split_once("://").is_some_and(|(_, from)| from == host);
+        let is_own = |it: &str| match &self.public_url {
+            Some(url) => it == url.origin() || (is_local(headers) && is_asked(it)),
+            None => is_asked(it),
+        };
+        site.is_none_or(|it| it == "same-origin" || it == "none") && origin.is_none_or(is_own)
+    }
+
+    /// Whether the cookie goes over TLS only.
+    fn is_guarded(&self, headers: &HeaderMap) -> bool {
+        self.public_url.as_ref().map_or_else(|| !is_local(headers), PublicUrl::is_secure)
+    }
+
+    fn cookie(&self, headers: &HeaderMap, word: &str, lasts: Duration) -> Option<HeaderValue> {
+        let (name, secure) =
+            if self.is_guarded(headers) { (GUARDED, "; Secure") } else { (LOCAL, "") };
+        let age = lasts.as_secs();
+        let text =
+            format!("{name}={word}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}");
+        text.parse().ok()
+    }
+
+    fn word_of<'a>(&self, headers: &'a HeaderMap) -> Option<&'a [u8]> {
+        let name = if self.is_guarded(headers) { GUARDED } else { LOCAL };
+        let pairs =
+            headers.get_all(COOKIE).iter().flat_map(|it| it.as_bytes().split(|it| *it == b';'));
+        pairs
+            .map(<[u8]>::trim_ascii)
+            .find_map(|it| it.strip_prefix(name.as_bytes()).and_then(|it| it.strip_prefix(b"=")))
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Sha256, Instant>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn cookie(headers: &HeaderMap, word: &str, lasts: Duration) -> Option<HeaderValue> {
-    let (name, secure) = if is_local(headers) { (LOCAL, "") } else { (GUARDED, "; Secure") };
-    let age = lasts.as_secs();
-    let text = format!("{name}={word}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}");
-    text.parse().ok()
-}
-
-fn word_of(headers: &HeaderMap) -> Option<&[u8]> {
-    let name = if is_local(headers) { LOCAL } else { GUARDED };
-    let pairs = headers.get_all(COOKIE).iter().flat_map(|it| it.as_bytes().split(|it| *it == b';'));
-    pairs
-        .map(<[u8]>::trim_ascii)
-        .find_map(|it| it.strip_prefix(name.as_bytes()).and_then(|it| it.strip_prefix(b"=")))
 }
 
 /// Whether the request was made to a name or address of this machine itself.
@@ -92,19 +126,24 @@ pub(super) fn is_local(headers: &HeaderMap) -> bool {
         None => host.find(':').map_or((host, ""), |at| host.split_at(at)),
     };
     let port = port.strip_prefix(':').unwrap_or(port);
-    let is_name = name.eq_ignore_ascii_case("localhost");
-    let is_address = name.parse::<IpAddr>().is_ok_and(|it| it.is_loopback());
-    (is_name || is_address) && port.bytes().all(|it| it.is_ascii_digit())
+    names_this_machine(name) && port.bytes().all(|it| it.is_ascii_digit())
 }
 
-/// Whether a form was sent from a page of this service. Browsers say where a form comes from; a program
-/// that says nothing sends no cookie of somebody else either.
-pub(super) fn is_own_form(headers: &HeaderMap) -> bool {
-    let site = text(headers, &HeaderName::from_static("sec-fetch-site"));
-    let origin = text(headers, &HeaderName::from_static("origin"));
-    let host = text(headers, &HOST).unwrap_or_default();
-    let is_own = |it: &str| it.split_once("://").is_some_and(|(_, from)| from == host);
-    site.is_none_or(|it| it == "same-origin" || it == "none") && origin.is_none_or(is_own)
+/// Whether a page of this machine asks, with nobody in between, as far as a request tells: proxies name who
+/// asked them or themselves, or speak the older HTTP, and browsers say from which page they come.
+pub(super) fn is_direct(version: Version, headers: &HeaderMap) -> bool {
+    let is_passed_on = |name: &HeaderName| {
+        let name = name.as_str();
+        ["forwarded", "via", "x-real-ip"].contains(&name) || name.starts_with("x-forwarded-")
+    };
+    let is_foreign = |name: &'static str| {
+        let from = text(headers, &HeaderName::from_static(name));
+        let host = |it: &str| it.parse::<Uri>().ok()?.host().map(names_this_machine);
+        from.is_some_and(|it| host(it) != Some(true))
+    };
+    version > Version::HTTP_10
+        && !headers.keys().any(is_passed_on)
+        && !["origin", "referer"].into_iter().any(is_foreign)
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
@@ -189,7 +228,47 @@ mod tests {
         for (pairs, expected) in cases {
             let mut headers = headers(pairs);
             headers.insert(HOST, HeaderValue::from_static("c.example"));
-            assert_eq!(is_own_form(&headers), expected, "{pairs:?}");
+            assert_eq!(Sessions::default().is_own_form(&headers), expected, "{pairs:?}");
         }
+    }
+
+    #[test]
+    fn behind_a_proxy_the_public_address_decides() {
+        let sessions = Sessions::new(PublicUrl::parse("https://c.example").ok());
+        // What nginx makes of a request unless it is told otherwise.
+        let host = ("host", "127.0.0.1:9480");
+        let cookie = sessions.open(&headers(&[host])).unwrap();
+        let cookie = cookie.to_str().unwrap();
+        assert!(cookie.starts_with("__Host-") && cookie.ends_with("; Secure"), "{cookie}");
+        let pair = cookie.split(';').next().unwrap();
+        assert!(sessions.is_open(&headers(&[("host", "c.example"), ("cookie", pair)])));
+        for (origin, expected) in [
+            ("https://c.example", true),
+            ("http://127.0.0.1:9480", true),
+            ("http://c.example", false),
+            ("https://evil.example", false),
+        ] {
+            assert_eq!(sessions.is_own_form(&headers(&[host, ("origin", origin)])), expected);
+        }
+        let evil = headers(&[("host", "evil.example"), ("origin", "https://evil.example")]);
+        assert!(!sessions.is_own_form(&evil));
+    }
+
+    #[test]
+    fn what_somebody_passed_on_is_told_apart() {
+        let cases: [(&[(&'static str, &str)], bool); 8] = [
+            (&[], true),
+            (&[("referer", "http://localhost:9480/matrix")], true),
+            (&[("origin", "http://[::1]:9480")], true),
+            (&[("x-forwarded-for", "192.0.2.1")], false),
+            (&[("forwarded", "for=192.0.2.1")], false),
+            (&[("via", "1.1 proxy")], false),
+            (&[("referer", "https://control.example/")], false),
+            (&[("origin", "null")], false),
+        ];
+        for (pairs, expected) in cases {
+            assert_eq!(is_direct(Version::HTTP_11, &headers(pairs)), expected, "{pairs:?}");
+        }
+        assert!(!is_direct(Version::HTTP_10, &HeaderMap::new()));
     }
 }

@@ -15,7 +15,7 @@ use bowline_api::route;
 use super::Service;
 use super::answer::Refusal;
 use super::pages::{assets, board, deployment, host, login, matrix};
-use super::{enrol, events, faults, gate, metrics, openapi, read, records};
+use super::{enrol, events, faults, gate, metrics, openapi, outgoing, read, records};
 
 /// The path of one host.
 pub(super) const HOST: &str = "/api/v1/hosts/{name}";
@@ -51,7 +51,7 @@ fn open() -> [Route; 7] {
 }
 
 /// Readers may ask.
-fn guarded() -> [Route; 9] {
+fn guarded() -> [Route; 10] {
     [
         (route::METRICS, get(metrics::metrics)),
         (route::FLEET_HOSTS, get(read::hosts)),
@@ -61,6 +61,7 @@ fn guarded() -> [Route; 9] {
         (route::FLEET_DEPLOYMENTS, get(read::deployments)),
         (route::FLEET_COMMITS, get(read::commits)),
         (route::FLEET_WHERE, get(read::whereabouts)),
+        (route::FLEET_ENVELOPE, get(read::envelope)),
         (route::FLEET_EVENTS, get(events::events)),
     ]
 }
@@ -95,6 +96,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .merge(pages)
         .method_not_allowed_fallback(wrong_method)
         .fallback(nowhere)
+        .layer(from_fn_with_state(Arc::clone(&service), outgoing::weighed))
         .layer(from_fn_with_state(Arc::clone(&service), gate::counted))
         .layer(axum::middleware::from_fn(bounded))
         .with_state(service)

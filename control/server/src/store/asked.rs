@@ -49,7 +49,7 @@ pub enum Place {
 }
 
 /// Which part of a list of numbered things, newest first.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Newest {
     /// At most so many.
     pub limit: u32,
@@ -58,7 +58,7 @@ pub struct Newest {
 }
 
 /// Which part of a list of named things, by name.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {
     /// At most so many.
     pub limit: u32,

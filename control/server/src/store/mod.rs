@@ -218,8 +218,8 @@ pub trait Store: Debug + Send + Sync {
     /// Envelopes of one key after a sequence, oldest first, as the host wrote them.
     fn envelopes(&self, key: i64, after: u64, limit: u32) -> Answer<'_, Vec<Vec<u8>>>;
 
-    /// Records of a host, oldest first.
-    fn kept(&self, host: String, which: Which, limit: u32) -> Answer<'_, Vec<Kept>>;
+    /// Records of a host, newest first, and no more of them than fit into one answer.
+    fn kept(&self, host: String, which: Which, part: Newest) -> Answer<'_, Page<Kept>>;
 
     /// Hosts, by name.
     fn hosts(&self, picked: Picked, part: Named) -> Answer<'_, Page<Host>>;

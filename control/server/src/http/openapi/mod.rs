@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer;
 use super::pages::MEDIA_TYPE;
-use super::table::{FAULT, FAULTS, HOST};
+use super::table::{ASSET, FAULT, FAULTS, HOST};
 
 /// The media type of answers, and of an enrolment's body: a DSSE envelope.
 const JSON: &str = "application/json";
@@ -43,14 +43,25 @@ fn document() -> Value {
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "security": [{"reader": []}, {}],
+        "security": [{"reader": []}, {"session": []}, {}],
         "paths": paths,
         "components": {
             "schemas": components,
-            "securitySchemes": {"reader": {
-                "type": "http", "scheme": "bearer",
-                "description": "a token named in [read] tokenSha256; needed when one is named",
-            }},
+            "securitySchemes": schemes(),
+        },
+    })
+}
+
+/// How a reader is known, where the settings name a token.
+fn schemes() -> Value {
+    let cookie = "what POST /login gives; on this machine, where it goes over plain HTTP, its name is `bowline`";
+    json!({
+        "reader": {
+            "type": "http", "scheme": "bearer",
+            "description": "a token named in [read] tokenSha256; needed when one is named",
+        },
+        "session": {
+            "type": "apiKey", "in": "cookie", "name": "__Host-bowline", "description": cookie,
         },
     })
 }
@@ -58,7 +69,7 @@ fn document() -> Value {
 fn paths(schemas: &mut SchemaGenerator) -> Map<String, Value> {
     let mut paths = Map::new();
     let operations = system().into_iter().chain(fleet(schemas)).chain([commit(schemas)]);
-    let operations = operations.chain(faults(schemas));
+    let operations = operations.chain(faults(schemas)).chain([sealed()]);
     let operations = operations.chain(pages::shown()).chain(pages::twins(schemas));
     for (path, operation) in operations {
         paths.insert(path.to_owned(), json!({"get": operation}));
@@ -67,9 +78,27 @@ fn paths(schemas: &mut SchemaGenerator) -> Map<String, Value> {
     paths.insert(route::RECORDS.to_owned(), json!({"post": records(schemas)}));
     paths.insert(route::LOGIN.to_owned(), pages::login());
     paths.insert(route::LOGOUT.to_owned(), json!({"post": pages::logout()}));
+    for path in OPEN {
+        let operations = paths.get_mut(path).and_then(Value::as_object_mut);
+        let operations = operations.into_iter().flat_map(|it| it.values_mut());
+        for operation in operations.filter_map(Value::as_object_mut) {
+            operation.insert("security".to_owned(), json!([]));
+        }
+    }
     with_problems(&mut paths, schemas);
     paths
 }
+
+/// Whoever can connect may ask for these: hosts prove themselves by their signatures.
+const OPEN: [&str; 7] = [
+    route::HEALTHZ,
+    route::OPENAPI,
+    route::ENROL,
+    route::RECORDS,
+    route::LOGIN,
+    route::LOGOUT,
+    ASSET,
+];
 
 /// A path, and what reading it gives.
 type Read = (&'static str, Value);
@@ -131,6 +160,17 @@ fn commit(schemas: &mut SchemaGenerator) -> Read {
         "schema": {"type": "string", "pattern": "^[0-9a-f]{7,64}$"}});
     let parameters = [commit, limit(1000), parameter("after", text())];
     (route::FLEET_WHERE, operation("where", "Where a commit is", &parameters, answer))
+}
+
+/// A record's envelope.
+fn sealed() -> Read {
+    let key = json!({"name": "key", "in": "query", "required": true,
+        "schema": {"type": "string", "pattern": "^SHA256:"}});
+    let seq = json!({"name": "seq", "in": "query", "required": true,
+        "schema": {"type": "integer", "minimum": 1, "maximum": i64::MAX}});
+    let summary = "One record as its host wrote it; its SHA-256 is the record's digest";
+    let answer = content(JSON, envelope());
+    (route::FLEET_ENVELOPE, operation("envelope", summary, &[key, seq], answer))
 }
 
 fn enrol(schemas: &mut SchemaGenerator) -> Value {

@@ -1,6 +1,7 @@
 //! The part of the description that is about pages, their twins, events, and the login.
 //!
 //! **Invariant:** what a form leaves empty is described as well as what a program leaves out.
+//! **Invariant:** a page leads whoever is no reader yet to the login, and is described so.
 
 use bowline_api::outcome::Outcome;
 use bowline_api::page::{Board, Matrix, Sheet, Timeline};
@@ -30,8 +31,8 @@ pub(super) fn shown() -> [Read; 6] {
         "image/svg+xml": {"schema": text()},
     }});
     let news = content(EVENTS, text());
-    let parts = [name("host"), name("id"), parameter("key", text())];
-    [
+    let parts = [name("host"), name("id"), parameter("key", text()), older()];
+    let mut found = [
         (route::BOARD, operation("boardPage", "All hosts, as a page", &board_filters(), page())),
         (route::MATRIX, operation("matrixPage", "Commits and hosts, as a page", &cells(), page())),
         (HOST_PAGE, operation("hostPage", "One host, as a page", &host_parts(), page())),
@@ -41,7 +42,13 @@ pub(super) fn shown() -> [Read; 6] {
             route::FLEET_EVENTS,
             operation("events", "What is heard from hosts, as server-sent events", &[], news),
         ),
-    ]
+    ];
+    let pages = found.iter_mut().filter(|(it, _)| ![ASSET, route::FLEET_EVENTS].contains(it));
+    for answers in pages.filter_map(|(_, it)| it.get_mut("responses")?.as_object_mut()) {
+        let led = json!({"description": "to /login, for who is no reader yet"});
+        answers.insert("303".to_owned(), led);
+    }
+    found
 }
 
 /// What pages hold, as JSON.
@@ -51,7 +58,7 @@ pub(super) fn twins(schemas: &mut SchemaGenerator) -> [Read; 4] {
     let sheet = content(JSON, schemas.subschema_for::<Sheet>());
     let timeline = content(JSON, schemas.subschema_for::<Timeline>());
     let name = |name: &str| json!({"name": name, "in": "path", "required": true, "schema": text()});
-    let parts = [name("host"), name("id"), parameter("key", text())];
+    let parts = [name("host"), name("id"), parameter("key", text()), older()];
     [
         (route::BOARD_TWIN, operation("board", "All hosts", &board_filters(), board)),
         (route::MATRIX_TWIN, operation("matrix", "Commits and hosts", &cells(), matrix)),
@@ -61,6 +68,11 @@ pub(super) fn twins(schemas: &mut SchemaGenerator) -> [Read; 4] {
             operation("timeline", "One deployment, record by record", &parts, timeline),
         ),
     ]
+}
+
+/// Where a deployment's older records begin.
+fn older() -> Value {
+    parameter("after", or_empty(place()))
 }
 
 fn board_filters() -> [Value; 7] {
@@ -112,7 +124,10 @@ pub(super) fn login() -> Value {
                 "required": true,
                 "content": {"application/x-www-form-urlencoded": {"schema": fields}},
             },
-            "responses": {"303": {"description": "a cookie, and where to go on"}, "403": page},
+            "responses": {
+                "303": {"description": "a cookie, and where to go on"},
+                "400": page.clone(), "403": page.clone(), "429": page,
+            },
         },
     })
 }

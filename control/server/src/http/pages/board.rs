@@ -5,10 +5,10 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use bowline_api::enrolment::KeyState;
 use bowline_api::fleet::{Health, Host};
 use bowline_api::outcome::Outcome;
 use bowline_api::page::{Board, Waiting};
@@ -16,11 +16,12 @@ use bowline_api::route;
 use serde::Deserialize;
 
 use super::words::{Badge, Moment, short};
-use super::{Form, Frame, answer, links, refused, rows, show};
+use super::{Form, Frame, answered, given, links, named, show};
 use crate::door;
 use crate::http::Service;
 use crate::http::answer::{Refusal, failed};
-use crate::store::{Named, Picked};
+use crate::http::asked::{Question, query};
+use crate::store::Picked;
 
 /// Keys shown that wait for a person: whoever has more has another problem first.
 const WAITING_MAX: u32 = 50;
@@ -38,50 +39,41 @@ pub(in crate::http) struct Asked {
     limit: String,
 }
 
-/// A query, or why it is none.
-type Question = Result<Query<Asked>, QueryRejection>;
-
-pub(in crate::http) async fn page(service: State<Arc<Service>>, asked: Question) -> Response {
-    answered(Form::Page, service, asked).await
+pub(in crate::http) async fn page(
+    State(service): State<Arc<Service>>,
+    asked: Question<Asked>,
+) -> Response {
+    answered(Form::Page, read(&service, asked), |it, asked| render(&service, it, asked)).await
 }
 
-pub(in crate::http) async fn twin(service: State<Arc<Service>>, asked: Question) -> Response {
-    answered(Form::Twin, service, asked).await
+pub(in crate::http) async fn twin(
+    State(service): State<Arc<Service>>,
+    asked: Question<Asked>,
+) -> Response {
+    answered(Form::Twin, read(&service, asked), |it, asked| render(&service, it, asked)).await
 }
 
-async fn answered(form: Form, State(service): State<Arc<Service>>, asked: Question) -> Response {
-    let bad = |it: QueryRejection| Refusal::bad("a bad query", it.body_text());
-    let read = async {
-        let Query(asked) = asked.map_err(bad)?;
-        let board = read(&service, &asked).await?;
-        Ok((board, asked))
-    };
-    match read.await {
-        Ok((board, asked)) => answer(form, &board, |it| render(&service, it, &asked)),
-        Err(refusal) => refused(form, refusal),
-    }
-}
-
-async fn read(service: &Service, asked: &Asked) -> Result<Board, Refusal> {
-    let picked = picked(asked)?;
-    let part = Named { limit: rows(&asked.limit)?, after: given(&asked.after) };
+async fn read(service: &Service, asked: Question<Asked>) -> Result<(Asked, Board), Refusal> {
+    let asked = query(asked)?;
+    let (picked, part) = (picked(&asked)?, named(&asked.after, &asked.limit)?);
     let fail = |it| failed(service, &it);
-    let census = service.store.census().await.map_err(fail)?;
+    let census = service.census().await?;
     let waiting = service.store.waiting(WAITING_MAX).await.map_err(fail)?;
     let page = service.store.hosts(picked, part).await.map_err(fail)?;
-    let outcomes = census.outcomes.into_iter();
-    Ok(Board {
+    let outcomes = census.outcomes.iter();
+    let pending = census.keys.iter().find(|(it, _)| *it == KeyState::Pending);
+    // The census may be a moment older than the list.
+    let waiting_keys = pending.map_or(0, |(_, number)| *number).max(waiting.len() as u64);
+    let board = Board {
         now: super::words::rfc3339(door::wall()),
         hosts: census.hosts,
-        outcomes: outcomes.map(|(it, number)| (it.word().to_owned(), number)).collect(),
-        environments: census.environments,
+        outcomes: outcomes.map(|(it, number)| (it.word().to_owned(), *number)).collect(),
+        environments: census.environments.clone(),
+        waiting_keys,
         waiting,
         page,
-    })
-}
-
-fn given(text: &str) -> Option<String> {
-    (!text.is_empty()).then(|| text.to_owned())
+    };
+    Ok((asked, board))
 }
 
 fn picked(asked: &Asked) -> Result<Picked, Refusal> {
@@ -143,7 +135,7 @@ struct Row<'a> {
 
 fn render(service: &Service, board: &Board, asked: &Asked) -> Response {
     let now = door::wall();
-    let twin = query(route::BOARD_TWIN, asked, &asked.after);
+    let twin = path(route::BOARD_TWIN, asked, &asked.after);
     let count = |outcome: Outcome| {
         let number = board.outcomes.get(outcome.word()).copied().unwrap_or_default();
         let badge = Badge::of(outcome);
@@ -158,17 +150,17 @@ fn render(service: &Service, board: &Board, asked: &Asked) -> Response {
         outcomes: Outcome::ALL.map(Outcome::word),
         waiting: board.waiting.iter().map(|it| (it, Moment::new(&it.since, now))).collect(),
         rows: board.page.items.iter().map(|it| row(it, now)).collect(),
-        next: board.page.next.as_ref().map(|it| query(route::BOARD, asked, it)),
-        is_filtered: !query(route::BOARD, asked, "").ends_with('/'),
+        next: board.page.next.as_ref().map(|it| path(route::BOARD, asked, it)),
+        is_filtered: !path(route::BOARD, asked, "").ends_with('/'),
     };
     show(StatusCode::OK, &page)
 }
 
 /// What is asked for, from a place on.
-fn query(path: &str, asked: &Asked, after: &str) -> String {
+fn path(of: &str, asked: &Asked, after: &str) -> String {
     let Asked { name, outcome, environment, health, alarms, limit, .. } = asked;
     links::with(
-        path,
+        of,
         &[
             ("name", name),
             ("outcome", outcome),

@@ -5,9 +5,8 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::extract::State;
+use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use bowline_api::enrolment::KeyState;
 use bowline_api::fleet::{Decision, Deployment, Fault, Key};
@@ -15,11 +14,12 @@ use bowline_api::page::Sheet;
 use serde::Deserialize;
 
 use super::words::{Badge, Moment, digits, key_sign, rfc3339, short};
-use super::{Form, Frame, answer, links, number, refused, rows, show};
+use super::{Form, Frame, answered, links, newest, show};
 use crate::door;
 use crate::http::Service;
 use crate::http::answer::{Refusal, failed};
-use crate::store::{Newest, Wanted};
+use crate::http::asked::{Part, Question, part, query};
+use crate::store::Wanted;
 
 /// What is asked for.
 #[derive(Debug, Default, Clone, Deserialize)]
@@ -31,31 +31,29 @@ pub(in crate::http) struct Asked {
 
 pub(in crate::http) async fn page(
     State(service): State<Arc<Service>>,
-    Path(part): Path<String>,
-    asked: Result<Query<Asked>, QueryRejection>,
+    uri: Uri,
+    named: Part<String>,
+    asked: Question<Asked>,
 ) -> Response {
-    let (form, name) = Form::of_name(&part);
-    let bad = |it: QueryRejection| Refusal::bad("a bad query", it.body_text());
-    let read = async {
-        let Query(asked) = asked.map_err(bad)?;
-        let sheet = read(&service, name, &asked).await?;
-        Ok((sheet, asked))
-    };
-    match read.await {
-        Ok((sheet, asked)) => answer(form, &sheet, |it| render(&service, it, &asked)),
-        Err(refusal) => refused(form, refusal),
-    }
+    let read = read(&service, named, asked);
+    answered(Form::of_path(uri.path()), read, |it, asked| render(&service, it, asked)).await
 }
 
-async fn read(service: &Service, name: &str, asked: &Asked) -> Result<Sheet, Refusal> {
-    let part = Newest { limit: rows(&asked.limit)?, after: number(&asked.after, "after")? };
+async fn read(
+    service: &Service,
+    named: Part<String>,
+    asked: Question<Asked>,
+) -> Result<(Asked, Sheet), Refusal> {
+    let (named, asked) = (part(named)?, query(asked)?);
+    let name = Form::of_name(&named).1.to_owned();
+    let part = newest(&asked.after, &asked.limit)?;
     let fail = |it| failed(service, &it);
-    let detail = service.store.host(name.to_owned()).await.map_err(fail)?;
+    let detail = service.store.host(name.clone()).await.map_err(fail)?;
     let missing = || Refusal::missing("no such host", "the board lists all hosts");
     let detail = detail.ok_or_else(missing)?;
-    let wanted = Wanted { host: Some(name.to_owned()), outcome: None };
+    let wanted = Wanted { host: Some(name), outcome: None };
     let deployments = service.store.deployments(wanted, part).await.map_err(fail)?;
-    Ok(Sheet { now: rfc3339(door::wall()), detail, deployments })
+    Ok((asked, Sheet { now: rfc3339(door::wall()), detail, deployments }))
 }
 
 #[derive(Template)]

@@ -35,6 +35,13 @@ pub(super) fn deployment(host: &str, id: &str, seq: u64) -> String {
     record(host, seq)
 }
 
+/// A deployment's page and its twin.
+pub(super) fn deployment_and_twin(host: &str, id: &str, seq: u64) -> (String, String) {
+    let page = deployment(host, id, seq);
+    let twin = format!("{page}.json");
+    (page, twin)
+}
+
 /// The page of one record.
 pub(super) fn record(host: &str, seq: u64) -> String {
     format!("{}/{host}/@{seq}", route::DEPLOYMENT_PAGES)
@@ -57,6 +64,11 @@ pub(super) fn otherwise(host: &str, fault: u64) -> String {
 /// A host's gaps and forks, from a place on.
 pub(super) fn faults(host: &str, after: &str) -> String {
     with(&format!("{}/{host}/faults", route::FLEET_HOSTS), &[("after", after)])
+}
+
+/// A record's envelope, as its host wrote it.
+pub(super) fn envelope(key: &str, seq: u64) -> String {
+    with(route::FLEET_ENVELOPE, &[("key", key), ("seq", &seq.to_string())])
 }
 
 fn has_ending(name: &str) -> bool {

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Extension;
 use axum::body::Body;
-use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::header::{HeaderMap, HeaderValue, LOCATION, SET_COOKIE};
 use axum::http::{StatusCode, Uri};
@@ -17,10 +17,15 @@ use serde::Deserialize;
 
 use super::{Form, assets, links, refused, show};
 use crate::http::answer::Refusal;
-use crate::http::{Service, body, sessions};
+use crate::http::asked::Question;
+use crate::http::peers::Peer;
+use crate::http::{Judged, Service, body, gate, guesses};
 
 /// Longest place to go on to.
 const NEXT_BYTES_MAX: usize = 1000;
+
+/// A token, and a place to go on to, each of its characters escaped.
+const FORM_BYTES_MAX: usize = 8 << 10;
 
 /// Where to go on afterwards.
 #[derive(Debug, Default, Deserialize)]
@@ -51,37 +56,49 @@ pub(in crate::http) fn ask(from: &Uri) -> Response {
     to(&links::with(route::LOGIN, &[("next", own_place(next))]))
 }
 
-pub(in crate::http) async fn form(asked: Result<Query<Asked>, QueryRejection>) -> Response {
+pub(in crate::http) async fn form(asked: Question<Asked>) -> Response {
     let next = asked.as_ref().map_or(route::BOARD, |it| own_place(&it.next));
     show(StatusCode::OK, &Shown { next, is_wrong: false, style: assets::style_tag() })
 }
 
 pub(in crate::http) async fn enter(
     State(service): State<Arc<Service>>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     sent: Body,
 ) -> Response {
-    if !sessions::is_own_form(&headers) {
+    if !service.sessions.is_own_form(&headers) {
         return refused(Form::Page, elsewhere());
     }
-    let sent = match body::read(&service, sent).await {
-        Ok(bytes) => fields(&bytes),
+    let sent = match body::read(&service, sent, FORM_BYTES_MAX).await {
+        Ok(sent) => fields(&sent.bytes),
         Err(refusal) => return refused(Form::Page, refusal),
     };
+    let Some(sent) = sent else {
+        let detail = "its fields cannot be read: open /login, and send the form that stands there";
+        return refused(Form::Page, Refusal::bad("not the form of the login", detail));
+    };
     let next = own_place(&sent.next);
-    if !service.is_token(sent.token.trim().as_bytes()) {
-        tracing::warn!("somebody showed a token that is no reader's");
-        let page = Shown { next, is_wrong: true, style: assets::style_tag() };
-        return show(StatusCode::FORBIDDEN, &page);
+    let caller = guesses::caller(peer, &headers);
+    match service.judge(sent.token.trim().as_bytes(), caller) {
+        Judged::Right => {
+            tracing::info!(peer = %caller, result = "let in", "a login");
+            with_cookie(to(next), service.sessions.open(&headers))
+        }
+        Judged::Wrong => {
+            tracing::warn!(peer = %caller, result = "refused", "a login");
+            let page = Shown { next, is_wrong: true, style: assets::style_tag() };
+            show(StatusCode::FORBIDDEN, &page)
+        }
+        Judged::Barred(seconds) => refused(Form::Page, gate::barred(seconds)),
     }
-    with_cookie(to(next), service.sessions.open(&headers))
 }
 
 pub(in crate::http) async fn leave(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
 ) -> Response {
-    if !sessions::is_own_form(&headers) {
+    if !service.sessions.is_own_form(&headers) {
         return refused(Form::Page, elsewhere());
     }
     with_cookie(to(route::LOGIN), service.sessions.close(&headers))
@@ -114,12 +131,11 @@ fn own_place(next: &str) -> &str {
     if is_own { next } else { route::BOARD }
 }
 
-/// The fields of a form: what cannot be read is empty, and no token.
-fn fields(bytes: &[u8]) -> Sent {
-    let text = String::from_utf8_lossy(bytes);
-    let uri = Uri::builder().path_and_query(format!("/?{}", text.trim())).build();
-    let read = uri.ok().and_then(|it| Query::<Sent>::try_from_uri(&it).ok());
-    read.map(|Query(it)| it).unwrap_or_default()
+/// The fields of a form; `None` when they cannot be read.
+fn fields(bytes: &[u8]) -> Option<Sent> {
+    let text = str::from_utf8(bytes).ok()?;
+    let uri = Uri::builder().path_and_query(format!("/?{}", text.trim())).build().ok()?;
+    Query::<Sent>::try_from_uri(&uri).ok().map(|Query(it)| it)
 }
 
 #[cfg(test)]
@@ -139,11 +155,14 @@ mod tests {
 
     #[test]
     fn a_forms_fields_are_read() {
-        let sent = fields(b"token=a%2Bb+c&next=%2Fmatrix&more=1");
+        let sent = fields(b"token=a%2Bb+c&next=%2Fmatrix&more=1").unwrap();
         assert_eq!((sent.token.as_str(), sent.next.as_str()), ("a+b c", "/matrix"));
+        for empty in [b"".as_slice(), b"token", b"token="] {
+            assert_eq!(fields(empty).unwrap().token, "");
+        }
         let long = "x".repeat(200_000);
-        for bad in [b"\xff=1".as_slice(), b"", b"token", long.as_bytes()] {
-            assert_eq!(fields(bad).token, "");
+        for bad in [b"\xff=1".as_slice(), b"token=a b", b"{\"token\": 1}", long.as_bytes()] {
+            assert!(fields(bad).is_none(), "{}", String::from_utf8_lossy(bad));
         }
     }
 }

@@ -5,8 +5,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use bowline_api::fleet::Commit;
@@ -15,11 +14,12 @@ use bowline_api::route;
 use serde::Deserialize;
 
 use super::words::{Badge, Moment, digits, rfc3339};
-use super::{Form, Frame, answer, links, number, refused, rows, show};
+use super::{Form, Frame, answered, links, named, number, show};
 use crate::door;
 use crate::http::Service;
 use crate::http::answer::{Refusal, failed};
-use crate::store::{Named, Newest};
+use crate::http::asked::{Question, query};
+use crate::store::Newest;
 
 /// Commits side by side: what a wide screen shows.
 const COMMITS: u32 = 10;
@@ -33,38 +33,32 @@ pub(in crate::http) struct Asked {
     limit: String,
 }
 
-/// A query, or why it is none.
-type Question = Result<Query<Asked>, QueryRejection>;
-
-pub(in crate::http) async fn page(service: State<Arc<Service>>, asked: Question) -> Response {
-    answered(Form::Page, service, asked).await
+pub(in crate::http) async fn page(
+    State(service): State<Arc<Service>>,
+    asked: Question<Asked>,
+) -> Response {
+    answered(Form::Page, read(&service, asked), |it, asked| render(&service, it, asked)).await
 }
 
-pub(in crate::http) async fn twin(service: State<Arc<Service>>, asked: Question) -> Response {
-    answered(Form::Twin, service, asked).await
+pub(in crate::http) async fn twin(
+    State(service): State<Arc<Service>>,
+    asked: Question<Asked>,
+) -> Response {
+    answered(Form::Twin, read(&service, asked), |it, asked| render(&service, it, asked)).await
 }
 
-async fn answered(form: Form, State(service): State<Arc<Service>>, asked: Question) -> Response {
-    let bad = |it: QueryRejection| Refusal::bad("a bad query", it.body_text());
-    let read = async {
-        let Query(asked) = asked.map_err(bad)?;
-        let matrix = read(&service, &asked).await?;
-        Ok((matrix, asked))
-    };
-    match read.await {
-        Ok((matrix, asked)) => answer(form, &matrix, |it| render(&service, it, &asked)),
-        Err(refusal) => refused(form, refusal),
-    }
-}
-
-async fn read(service: &Service, asked: &Asked) -> Result<Matrix, Refusal> {
-    let after = (!asked.after.is_empty()).then(|| asked.after.clone());
-    let hosts = Named { limit: rows(&asked.limit)?, after };
+async fn read(service: &Service, asked: Question<Asked>) -> Result<(Asked, Arc<Matrix>), Refusal> {
+    let asked = query(asked)?;
+    let hosts = named(&asked.after, &asked.limit)?;
     let commits = Newest { limit: COMMITS, after: number(&asked.before, "before")? };
-    let mut matrix =
-        service.store.matrix(hosts, commits).await.map_err(|it| failed(service, &it))?;
-    matrix.now = rfc3339(door::wall());
-    Ok(matrix)
+    let count = async {
+        let found = service.store.matrix(hosts.clone(), commits).await;
+        let mut matrix = found.map_err(|it| failed(service, &it))?;
+        matrix.now = rfc3339(door::wall());
+        Ok(matrix)
+    };
+    let matrix = service.matrix.get((hosts.clone(), commits), count).await?;
+    Ok((asked, matrix))
 }
 
 #[derive(Template)]

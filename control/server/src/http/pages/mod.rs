@@ -15,13 +15,16 @@ mod words;
 
 use askama::Template;
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY};
+use axum::http::header::{
+    CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, RETRY_AFTER,
+};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
 use super::Service;
 use super::answer::{Refusal, json, respond};
 use crate::door;
+use crate::store::{Named, Newest};
 
 /// The media type of a page.
 pub(super) const MEDIA_TYPE: &str = "text/html; charset=utf-8";
@@ -113,6 +116,18 @@ fn show(status: StatusCode, page: &impl Template) -> Response {
     response
 }
 
+/// What was read for whoever asked so, or why it was not, in the form that is asked for.
+async fn answered<A, T: Serialize>(
+    form: Form,
+    read: impl Future<Output = Result<(A, T), Refusal>>,
+    page: impl FnOnce(&T, &A) -> Response,
+) -> Response {
+    match read.await {
+        Ok((asked, value)) => answer(form, &value, |it| page(it, &asked)),
+        Err(refusal) => refused(form, refusal),
+    }
+}
+
 /// A value in the form that is asked for.
 fn answer<T: Serialize>(form: Form, value: &T, page: impl FnOnce(&T) -> Response) -> Response {
     match form {
@@ -135,11 +150,30 @@ pub(super) fn refused(form: Form, refusal: Refusal) -> Response {
     if form == Form::Twin {
         return refusal.into_response();
     }
-    let status = refusal.status();
+    let (status, again) = (refusal.status(), refusal.again());
     let problem = refusal.problem();
     let (title, detail) = (problem.title, problem.detail);
     let page = Refused { status: status.as_u16(), title, detail, style: assets::style_tag() };
-    show(status, &page)
+    let mut response = show(status, &page);
+    if let Some(seconds) = again {
+        response.headers_mut().insert(RETRY_AFTER, seconds);
+    }
+    response
+}
+
+/// A part of a list by name. A form sends what was left empty as well.
+fn named(after: &str, limit: &str) -> Result<Named, Refusal> {
+    Ok(Named { limit: rows(limit)?, after: given(after) })
+}
+
+/// A part of a list of numbered things.
+fn newest(after: &str, limit: &str) -> Result<Newest, Refusal> {
+    Ok(Newest { limit: rows(limit)?, after: number(after, "after")? })
+}
+
+/// What is given; `None` for what was left empty.
+fn given(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 /// How many rows are asked for.

@@ -146,8 +146,8 @@ impl Store for Sqlite {
         self.read(move |db| proof::envelopes(db, key, after, limit))
     }
 
-    fn kept(&self, host: String, which: Which, limit: u32) -> Answer<'_, Vec<Kept>> {
-        self.read(move |db| proof::kept(db, &host, &which, limit))
+    fn kept(&self, host: String, which: Which, part: Newest) -> Answer<'_, Page<Kept>> {
+        self.read(move |db| proof::kept(db, &host, &which, part))
     }
 
     fn hosts(&self, picked: Picked, part: Named) -> Answer<'_, Page<Host>> {

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** what comes out is what was put in, byte for byte; nothing here is repaired.
 
+use bowline_api::fleet::Page;
 use bowline_api::record::PAYLOAD_TYPE;
 use bowline_model::digest::Sha256;
 use bowline_model::envelope::{Envelope, EnvelopeSignature};
@@ -9,7 +10,7 @@ use bowline_trust::dsse;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::super::failure::{StoreFailure, doing};
-use super::super::{Kept, Place, Which};
+use super::super::{Kept, Newest, Place, Which};
 use super::intake::id_of;
 use super::words::{column, digest, key_state, number, signed};
 
@@ -42,40 +43,64 @@ pub(super) fn envelopes(
     Ok(found)
 }
 
+/// Bytes of records in one answer: a page of them is shown by any browser, and some at once fit into memory.
+const ANSWER_BYTES_MAX: u64 = 2 << 20;
+
 pub(super) fn kept(
     db: &Connection,
     host: &str,
     which: &Which,
-    limit: u32,
-) -> Result<Vec<Kept>, StoreFailure> {
-    let fail = doing("read records of a host");
+    part: Newest,
+) -> Result<Page<Kept>, StoreFailure> {
     let Some(key) = key_meant(db, host, which)? else {
-        return Ok(Vec::new());
+        return Ok(Page { items: Vec::new(), next: None });
     };
-    let chosen = match which.place {
+    let mut chosen = chosen(db, key, which, part)?;
+    let limit = usize::try_from(part.limit).unwrap_or(usize::MAX);
+    let mut bytes = 0_u64;
+    let fits = |(_, length): &&(i64, u64)| {
+        let is_first = bytes == 0;
+        bytes = bytes.saturating_add(*length);
+        is_first || bytes <= ANSWER_BYTES_MAX
+    };
+    let number = chosen.iter().take(limit).take_while(fits).count();
+    let is_more = number < chosen.len();
+    chosen.truncate(number);
+    let next = chosen.last().filter(|_| is_more).map(|(id, _)| id.to_string());
+    let items = chosen.iter().map(|(id, _)| by_id(db, *id)).collect::<Result<_, _>>()?;
+    Ok(Page { items, next })
+}
+
+/// Records of a key that are meant, newest first, and how long each is; one more than is wanted.
+fn chosen(
+    db: &Connection,
+    key: i64,
+    which: &Which,
+    part: Newest,
+) -> Result<Vec<(i64, u64)>, StoreFailure> {
+    let fail = doing("look for records of a host");
+    let meant = match which.place {
         Place::Deployment(_) => {
-            "r.id IN (SELECT d.record FROM deployment d
+            "r.id IN (SELECT d.record FROM deployment d JOIN host_key k ON k.id = ?1
                       WHERE d.host = k.host AND d.deployment = ?2 AND d.record >> 40 = ?1
-                      ORDER BY d.id LIMIT ?3)"
+                        AND (?4 IS NULL OR d.record < ?4) ORDER BY d.record DESC LIMIT ?3)"
         }
-        Place::Seq(_) => "r.id = (?1 << 40 | ?2)",
+        Place::Seq(_) => "r.id = (?1 << 40 | ?2) AND (?4 IS NULL OR r.id < ?4)",
     };
     let sql = format!(
-        "SELECT r.id & ((1 << 40) - 1) AS seq, k.seq AS newest, r.digest, r.payload, r.signature,
-           r.received, k.fingerprint, k.public, k.state,
-           (SELECT b.digest FROM record b WHERE b.id = r.id - 1) AS before
-         FROM host_key k JOIN record r ON r.id >> 40 = k.id
-         WHERE k.id = ?1 AND {chosen} ORDER BY r.id LIMIT ?3"
+        "SELECT r.id, length(r.payload) AS bytes FROM record r WHERE {meant}
+         ORDER BY r.id DESC LIMIT ?3"
     );
     let mut statement = db.prepare_cached(&sql).map_err(&fail)?;
+    let (more, after) = (part.limit.saturating_add(1), part.after.map(signed));
     let mut rows = match &which.place {
-        Place::Deployment(id) => statement.query(params![key, id, limit]),
-        Place::Seq(seq) => statement.query(params![key, signed(*seq), limit]),
+        Place::Deployment(id) => statement.query(params![key, id, more, after]),
+        Place::Seq(seq) => statement.query(params![key, signed(*seq), more, after]),
     }
     .map_err(&fail)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next().map_err(&fail)? {
-        found.push(one(row)?);
+        found.push((column(row, "id")?, number(row, "bytes")?));
     }
     Ok(found)
 }
@@ -103,6 +128,19 @@ fn key_meant(db: &Connection, host: &str, which: &Which) -> Result<Option<i64>, 
         Place::Seq(seq) => statement.query_row(params![host, signed(*seq), which.key], read),
     };
     found.optional().map_err(fail)
+}
+
+fn by_id(db: &Connection, id: i64) -> Result<Kept, StoreFailure> {
+    let fail = doing("read a record");
+    let sql =
+        "SELECT r.id & ((1 << 40) - 1) AS seq, k.seq AS newest, r.digest, r.payload, r.signature,
+                 r.received, k.fingerprint, k.public, k.state,
+                 (SELECT b.digest FROM record b WHERE b.id = r.id - 1) AS before
+               FROM record r JOIN host_key k ON k.id = r.id >> 40 WHERE r.id = ?1";
+    let mut statement = db.prepare_cached(sql).map_err(&fail)?;
+    let mut rows = statement.query([id]).map_err(&fail)?;
+    let gone = || StoreFailure::Damaged { what: format!("record {id} is gone") };
+    one(rows.next().map_err(&fail)?.ok_or_else(gone)?)
 }
 
 fn one(row: &Row<'_>) -> Result<Kept, StoreFailure> {

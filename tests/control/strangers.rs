@@ -1,0 +1,148 @@
+//! Clients that connect from elsewhere, are slow, or take nothing: what they hold is none of the others'.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use tests::agent::until;
+use tokio::net::TcpSocket;
+use tokio::runtime::Builder;
+
+use crate::host::Host;
+use crate::http;
+use crate::http::{head, read, try_ask};
+use crate::service::Service;
+
+/// A connection from another address of this machine, which takes little at a time.
+fn from_elsewhere(to: SocketAddr) -> TcpStream {
+    let runtime = Builder::new_current_thread().enable_io().build().unwrap();
+    let stream = runtime.block_on(async {
+        let made = TcpSocket::new_v4().unwrap();
+        made.set_recv_buffer_size(4096).unwrap();
+        made.bind(([127, 0, 0, 2], 0).into()).unwrap();
+        made.connect(to).await.unwrap().into_std().unwrap()
+    });
+    stream.set_nonblocking(false).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream
+}
+
+#[test]
+fn slow_strangers_leave_room_for_everybody_else() {
+    let settings = "[limits]\nconnections = 64\nconnectionsPerAddress = 16\nbodyTime = \"1m\"\n";
+    let service = Service::with(settings);
+    let mut host = Host::enrolled(&service, "web-1");
+    host.tell_many(1);
+    let mut slow: Vec<_> = (0..64).map(|_| from_elsewhere(service.address)).collect();
+    for stream in &mut slow {
+        // Those that have no place are closed already.
+        drop(stream.write_all(head("POST", "/agent/v1/records", None, 100).as_bytes()));
+    }
+    let begun = Instant::now();
+    assert_eq!(service.get("/healthz").status, 200);
+    assert_eq!(service.send(&host.all()).status, 200);
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    // Each has its share again once its connections are over.
+    drop(slow);
+    until("a stranger is served", || {
+        let mut stream = from_elsewhere(service.address);
+        let asked = stream.write_all(head("GET", "/healthz", None, 0).as_bytes());
+        asked.is_ok() && read(&mut stream).is_some_and(|it| it.status == 200)
+    });
+}
+
+#[test]
+fn bodies_that_do_not_end_take_a_limited_room_and_none_of_the_hosts() {
+    let service = Service::with("[limits]\nbodyTime = \"1m\"\n");
+    let mut host = Host::enrolled(&service, "web-1");
+    host.tell_many(200);
+    let before = service.resident_kib();
+    let body = vec![b'x'; 1_040_000];
+    let mut held = Vec::new();
+    for _ in 0..300 {
+        let mut stream = http::connect(service.address);
+        let head = head("POST", "/agent/v1/records", None, 1 << 20);
+        // One that is refused in the middle has heard enough.
+        drop(stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)));
+        held.push(stream);
+    }
+    let more = service.resident_kib().saturating_sub(before);
+    assert!(more < 160 << 10, "{more} KiB are held for nobody");
+    // Two hundred records are more than what each body may have without asking.
+    assert_eq!(service.send(&host.all()).json(), serde_json::json!({"acked": 200}));
+    drop(held);
+}
+
+#[test]
+fn a_key_that_is_unknown_is_told_so_before_everything_was_sent() {
+    let service = Service::with("[limits]\nbodyTime = \"1m\"\n");
+    let mut host = Host::new("web-1");
+    host.tell_many(1);
+    let mut stream = http::connect(service.address);
+    let line = host.all().remove(0) + "\n";
+    stream.write_all(head("POST", "/agent/v1/records", None, 1 << 20).as_bytes()).unwrap();
+    stream.write_all(line.as_bytes()).unwrap();
+    let begun = Instant::now();
+    let detail = read(&mut stream).unwrap().problem(403);
+    assert!(detail.contains("no host has the key"), "{detail}");
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn who_takes_nothing_of_an_answer_makes_room() {
+    let settings = "[limits]\nconnections = 2\nheadTime = \"1m\"\nwriteTime = \"500ms\"\n";
+    let service = Service::with(settings);
+    let host = Host::enrolled(&service, "web-1");
+    for line in host.chatter("big", &[&*"x".repeat(700_000); 2]) {
+        assert_eq!(service.send(&[line]).status, 200);
+    }
+    let mut deaf: Vec<_> = (0..2).map(|_| from_elsewhere(service.address)).collect();
+    for stream in &mut deaf {
+        stream.write_all(head("GET", "/deployments/web-1/big.json", None, 0).as_bytes()).unwrap();
+    }
+    until("their places are free", || {
+        try_ask(service.address, "GET", "/healthz", None, b"").is_some_and(|it| it.status == 200)
+    });
+    let mut whole = Vec::new();
+    let ended = deaf[0].read_to_end(&mut whole);
+    assert!(ended.is_err() || whole.len() < 1_400_000, "{} bytes came", whole.len());
+}
+
+#[test]
+fn a_listener_that_takes_nothing_loses_its_place() {
+    let service = Service::with("[limits]\nlisteners = 1\nwriteTime = \"500ms\"\n");
+    let mut host = Host::enrolled(&service, &"w".repeat(250));
+    let mut deaf = from_elsewhere(service.address);
+    deaf.write_all(head("GET", "/api/v1/events", None, 0).as_bytes()).unwrap();
+    let asked = || {
+        let mut stream = http::connect(service.address);
+        stream.write_all(head("GET", "/api/v1/events", None, 0).as_bytes()).unwrap();
+        let mut first = [0; 12];
+        stream.read_exact(&mut first).unwrap();
+        String::from_utf8_lossy(&first).into_owned()
+    };
+    until("it has the place", || asked().ends_with("503"));
+    // More than the kernel holds for one that takes nothing.
+    host.tell_many(3000);
+    for line in host.all() {
+        assert_eq!(service.send(&[line]).status, 200);
+    }
+    until("its place is free", || asked().ends_with("200"));
+    drop(deaf);
+}
+
+#[test]
+fn a_request_that_was_begun_outlives_its_connections_time() {
+    let service = Service::with("[limits]\nconnectionTime = \"1s\"\nheadTime = \"1m\"\n");
+    let mut begun = http::connect(service.address);
+    begun.write_all(head("POST", "/agent/v1/records", None, 10).as_bytes()).unwrap();
+    begun.write_all(b"abc").unwrap();
+    // One that was opened later, and idles, ends first.
+    let mut idle = http::connect(service.address);
+    idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: c\r\n\r\n").unwrap();
+    let mut said = String::new();
+    idle.read_to_string(&mut said).unwrap();
+    assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+    begun.write_all(b"defghij").unwrap();
+    read(&mut begun).expect("an answer").problem(400);
+}
