@@ -79,13 +79,13 @@ fn a_schema_is_json_for_one_kind_or_for_all() {
     assert_eq!((file.code, file.stderr.as_str()), (0, ""));
     assert_eq!(file.json()["properties"]["kind"]["const"], "File");
     let all = sealed.bowline(&["schema"]);
-    assert_eq!(all.json()["properties"]["kind"]["enum"].as_array().unwrap().len(), 9);
+    assert_eq!(all.json()["properties"]["kind"]["enum"].as_array().unwrap().len(), 10);
 }
 
 #[test]
 fn a_kind_without_a_schema_is_a_mistake() {
     let sealed = Sealed::new();
-    let kinds = "hint: the kinds are Command, Directory, File, Host, Probe, Repository, Symlink, Template, Unit\n";
+    let kinds = "hint: the kinds are Artifact, Command, Directory, File, Host, Probe, Repository, Symlink, Template, Unit\n";
     let stranger = format!("error: there is no kind \"Fil\"\n{kinds}");
     sealed.bowline(&["schema", "Fil"]).is(2, "", &stranger);
     let later = format!("error: kind Package is not supported by this version\n{kinds}");
