@@ -51,3 +51,4 @@ mod remotes;
 mod ordered;
 mod spoken;
 mod measured;
+mod artifacts;

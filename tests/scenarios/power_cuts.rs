@@ -52,6 +52,25 @@ fn fault_30_a_deployment_that_is_taken_back_survives_every_power_cut_by_each_of_
 }
 
 #[test]
+fn fault_30_a_release_that_is_fetched_and_deployed_survives_every_power_cut() {
+    if !strace::is_here() {
+        return;
+    }
+    let trial = Trial::record(Journey::Release);
+    let found = trial.explore();
+    println!("release: {} of {} states tried", found.tried, found.derived);
+    let first: Vec<_> = found.wrong.iter().take(10).map(String::as_str).collect();
+    assert!(first.is_empty(), "{} are wrong:\n{}", found.wrong.len(), first.join("\n"));
+    assert!(found.derived >= DERIVED_MIN, "only {} states were derived", found.derived);
+    // What is fetched has none of its own: it may be lost.
+    for barrier in trial.barriers() {
+        assert!(!barrier.contains("cache"), "{barrier}");
+        let purpose = purpose_of(Journey::Release, barrier);
+        assert!(purpose.is_some(), "nobody says what {barrier:?} is for");
+    }
+}
+
+#[test]
 fn fault_30_a_recovery_survives_every_power_cut_by_each_of_its_barriers() {
     cut_everywhere(Journey::Recovery);
 }

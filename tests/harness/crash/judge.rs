@@ -94,6 +94,10 @@ fn go_on(yard: &Yard, plot: &Plot, sides: &Sides, state: &State) -> Result<(), S
     if BROKEN_COPY.contains(&cycle.code.as_str()) && !state.fetched {
         cycle = self::cycle(yard, plot, Remote::There)?;
     }
+    // What was fetched of a release may be torn: that is noticed when it is used, and it is fetched again.
+    if cycle.code == "artifact-away" {
+        cycle = self::cycle(yard, plot, Remote::There)?;
+    }
     let told = changes(plot)?;
     let goal = goal(sides.next, &told)?;
     if !goal.cycle.contains(&cycle.outcome) {

@@ -38,3 +38,4 @@ pub mod yard;
 pub mod judge;
 pub mod trial;
 pub mod purpose;
+pub mod release;

@@ -15,6 +15,7 @@ use super::derive::{State, draw, states};
 use super::judge::{Side, Sides, host_looks, judge, make_real, managed};
 use super::reader;
 use super::recording::Recording;
+use super::release;
 use super::tree::Tree;
 use super::yard::{Plot, Remote, Yard};
 
@@ -43,6 +44,8 @@ pub enum Journey {
     Revert,
     /// It takes back what an agent before it had applied and not decided, and deploys it again.
     Recovery,
+    /// It fetches a release, deploys it and keeps it.
+    Release,
 }
 
 /// One recorded journey.
@@ -86,7 +89,7 @@ fn record(yard: &Yard, plot: &Plot, remote: Remote) -> Recording {
 }
 
 impl Journey {
-    /// All of them.
+    /// Those whose barriers are taken out one at a time. A release adds none to them.
     pub const ALL: [Self; 3] = [Self::Commit, Self::Revert, Self::Recovery];
 
     /// What it is called.
@@ -95,6 +98,7 @@ impl Journey {
             Self::Commit => "commit",
             Self::Revert => "revert",
             Self::Recovery => "recovery",
+            Self::Release => "release",
         }
     }
 
@@ -112,10 +116,14 @@ impl Trial {
         for name in ["root", "key"] {
             fs::create_dir(plot.folder.join(name)).unwrap();
         }
+        let releases = (journey == Journey::Release)
+            .then(|| [1, 2].map(|number| release::bring(&yard, &plot, number)));
+        releases.iter().for_each(|[first, _]| yard.commit(first));
         let first = yard.cycle(&plot, Remote::There);
         assert!(first.status.success(), "{first:?}");
         let old = host_looks(&plot);
         let new = match journey {
+            Journey::Release => releases.map(|[_, second]| second).unwrap_or_default(),
             Journey::Commit | Journey::Recovery => NEW.to_owned(),
             Journey::Revert => format!("{NEW}---\n{FAILING_PROBE}"),
         };
@@ -125,7 +133,7 @@ impl Trial {
         let applied = recording.applied();
         let new = managed(&applied);
         let (told, next): (&[_], _) = match journey {
-            Journey::Commit => (&[Outcome::Committed], Side::New),
+            Journey::Commit | Journey::Release => (&[Outcome::Committed], Side::New),
             Journey::Revert => (&[Outcome::Reverted], Side::Old),
             Journey::Recovery => (&[Outcome::Failed, Outcome::Committed], Side::New),
         };

@@ -69,6 +69,11 @@ impl Yard {
         self.shop.commit_by("alice", "change", &[("GIT_COMMITTER_DATE", &date)]);
     }
 
+    /// Where the repository is, and programs are run.
+    pub fn shop(&self) -> &Workshop {
+        &self.shop
+    }
+
     /// A host without anything.
     pub fn plot(&self, name: &str) -> Plot {
         let folder = self.shop.folder().join(name);

@@ -116,15 +116,16 @@ impl Store {
         let entry = self.entry(sha256, extract);
         let part = self.folder.join(format!("{sha256}.part"));
         let bytes = self.means.bytes.min(space);
-        let done = download::download(root, wanted, &part, &Means { bytes, ..self.means.clone() })
-            .and_then(|()| {
-                files::make_folder_cheaply(&entry).map_err(keep)?;
-                let bounds = Bounds { bytes: space, stop: &self.means.stop };
-                unpack::unpack(&part, (&entry, extract), &bounds)
-                    .map_err(|source| ArtifactFailure::Archive { url: url(), source })
-            })
-            .and_then(|listing| write(&entry, listing).map_err(keep));
+        let means = Means { bytes, ..self.means.clone() };
+        let unpacked = download::download(root, wanted, &part, &means).and_then(|()| {
+            files::make_folder_cheaply(&entry).map_err(keep)?;
+            let bounds = Bounds { bytes: space, stop: &self.means.stop };
+            unpack::unpack(&part, (&entry, extract), &bounds)
+                .map_err(|source| ArtifactFailure::Archive { url: url(), source })
+        });
+        // Before the entry counts: nobody would look for it afterwards.
         files::remove(&part).map_err(keep)?;
+        let done = unpacked.and_then(|listing| write(&entry, listing).map_err(keep));
         if done.is_err() {
             files::remove_folder(&entry).map_err(keep)?;
         }
