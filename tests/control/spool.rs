@@ -120,5 +120,9 @@ fn beyond_the_limit_the_oldest_go_and_log_status_and_control_tell_it() {
     let told = service.get(&format!("/deployments/web-1/@{oldest}.json")).json();
     let proof = json!({"signature": true, "digest": true, "predecessor": false});
     assert_eq!(told["records"][0]["proof"], proof, "what was before it nobody can show");
+    let page = service.get(&format!("/deployments/web-1/@{oldest}")).body;
+    assert!(page.contains("a person let the chain go on here"), "{page}");
+    let page = service.get(&format!("/deployments/web-1/@{}", oldest + 1)).body;
+    assert!(page.contains("Verified for this page"), "{page}");
     assert_eq!(go_on(oldest), Some(1), "no record is missing any more");
 }

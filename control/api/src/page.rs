@@ -130,6 +130,8 @@ pub struct Told {
     pub key_state: KeyState,
     /// SHA-256 of the envelope.
     pub digest: String,
+    /// Whether a person let the chain go on here: what came before is lost.
+    pub continued: bool,
     /// What was found when the record was read for this answer.
     pub proof: Proven,
     /// Why what the host said cannot be read; it stands in the envelope, as it was signed.

@@ -127,6 +127,8 @@ pub struct Kept {
     pub digest: Sha256,
     /// SHA-256 of the envelope before it; `None` when that is gone.
     pub before: Option<Sha256>,
+    /// Whether a person let the chain go on here, over records that its host lost.
+    pub continued: bool,
     /// The signed bytes.
     pub payload: Vec<u8>,
     /// The signature.

@@ -118,6 +118,7 @@ fn told(kept: Kept) -> Told {
         key: kept.fingerprint,
         key_state: kept.state,
         digest: kept.digest.to_string(),
+        continued: kept.continued,
         proof: Proven {
             signature: again.is_signed,
             digest: again.digest == kept.digest,
@@ -147,6 +148,8 @@ struct Entry<'a> {
     received: Moment,
     digest: String,
     holds: bool,
+    /// Whether all holds but what a person let go.
+    goes_on: bool,
     before: Option<String>,
     said: Option<Said>,
 }
@@ -211,6 +214,7 @@ fn entry<'a>(timeline: &Timeline, told: &'a Told, now: i64) -> Entry<'a> {
         received: Moment::new(&told.received, now),
         digest: digits(&told.digest),
         holds: signature && digest && predecessor && told.unreadable.is_none(),
+        goes_on: signature && digest && told.continued && told.unreadable.is_none(),
         before: (told.seq > 1).then(|| {
             let before = links::record(&timeline.host, told.seq.saturating_sub(1));
             links::of_key(before, older_key(told))

@@ -118,10 +118,13 @@ impl ToldOf {
 
 fn told_of(db: &Connection, revision: i64) -> Result<ToldOf, StoreFailure> {
     let fail = doing("count hosts of a commit");
-    let sql = "SELECT l.outcome, w.name, w.subject, count(*) AS number FROM landing l
-                 LEFT JOIN wording w ON w.id = l.wording
-               WHERE l.revision = ?1 AND l.host NOT IN (SELECT id FROM host WHERE retired IS NOT NULL)
-               GROUP BY l.outcome, l.wording";
+    // Words are looked up for groups, not for each of a fleet's hosts.
+    let sql = "SELECT g.outcome, w.name, w.subject, g.number FROM
+                 (SELECT l.outcome, l.wording, count(*) AS number FROM landing l
+                  WHERE l.revision = ?1
+                    AND l.host NOT IN (SELECT id FROM host WHERE retired IS NOT NULL)
+                  GROUP BY l.outcome, l.wording) g
+               LEFT JOIN wording w ON w.id = g.wording";
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
     let mut rows = statement.query([revision]).map_err(&fail)?;
     let mut found = ToldOf::default();
