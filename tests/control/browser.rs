@@ -105,8 +105,9 @@ fn fork(service: &Service, mut host: Host) {
         it.tell(&commit("9b07")[..40], None, ended);
         service.send(&it.after(3, 1));
     }
-    let note = ["host", "acknowledge", "web-3", "--note", "cloned by mistake, see OPS-7"];
-    assert!(service.verb(&note).status.success());
+    let note = "cloned by mistake, see OPS-7";
+    let words = ["host", "acknowledge", "web-3", "--seen", "1", "--note", note];
+    assert!(service.verb(&words).status.success());
     for (it, ended) in [(&mut host, Outcome::Committed), (&mut twin, Outcome::Unchanged)] {
         it.tell(&commit("9b07")[..40], None, ended);
         service.send(&it.after(4, 1));
