@@ -216,6 +216,31 @@ fn fault_01_a_fault_at_every_effect_of_a_release() {
     }
 }
 
+#[test]
+fn a_program_that_comes_with_the_change_judges_it_once_it_stands() {
+    let judged = |number: u8, text: &str| {
+        let judge = "validate: [/opt/current/bin/shop, check, \"%s\"]";
+        let settings = file("a", "/opt/a", text).replace("content:", &format!("{judge}, content:"));
+        files(&[settings, release(number), probe(QUICK)])
+    };
+    let checks = |host: &mut SimHost, files: &Files| {
+        host.log.clear();
+        host.village.merge(files, 1);
+        live(host, 1);
+        assert_eq!(
+            host.endings.last().unwrap().cycle.outcome,
+            Outcome::Committed,
+            "{}",
+            told(host)
+        );
+        host.log.iter().filter(|it| it.ends_with(" Check")).count()
+    };
+    let mut host = settled();
+    // The release that stands has the program already: the staged file is shown to it.
+    assert_eq!(checks(&mut host, &judged(2, "x")), 0);
+    assert_eq!(checks(&mut host, &judged(3, "y")), 1);
+}
+
 #[derive(Debug, Clone)]
 enum Act {
     Merge(u8),

@@ -3,7 +3,7 @@
 //! **Invariant:** nothing is begun before an archive is here; what stands is looked after meanwhile.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bowline_api::outcome::Outcome;
 use bowline_model::digest::Sha256;
@@ -190,4 +190,26 @@ fn an_agent_that_is_killed_while_it_fetches_begins_anew() {
     shop.once().ended(Outcome::Committed);
     assert_eq!(says(&shop), "2");
     assert_eq!(leftovers(&shop), Vec::<String>::new());
+}
+
+#[test]
+fn an_agent_that_is_asked_to_end_while_it_fetches_ends() {
+    let shop = settled();
+    let settings = shop.folder().join("agent.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, text.replace("timeout = \"3s\"", "timeout = \"10m\"")).unwrap();
+    let sha256 = pack(&shop, 2);
+    let villain = Villain::start(|it| {
+        it.say(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n");
+        while it.say(b"x") && it.hold(Duration::from_millis(20)) {}
+    });
+    let service = shop.serve();
+    until("it rests", || service.tell::<serde_json::Value>("/v1/status")["phase"] == "rest");
+    merge(&shop, &[&artifact(&villain.url("/shop-2.tar.gz"), &sha256, "")]);
+    service.sync();
+    until("something is here", || !leftovers(&shop).is_empty());
+    let began = Instant::now();
+    assert_eq!(service.stop(), Some(0));
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert_eq!(says(&shop), "1");
 }

@@ -230,6 +230,21 @@ fn a_service_and_its_settings_go_with_the_release_and_come_back_with_it() {
 }
 
 #[test]
+fn an_ordered_revert_needs_neither_the_archive_nor_its_server() {
+    let shop = Workshop::new();
+    for number in [1, 2] {
+        merge(&shop, &[&local(&shop, number)]);
+        shop.once().ended(Outcome::Committed);
+    }
+    fs::remove_dir_all(shop.on_host("/depot")).unwrap();
+    fs::remove_dir_all(shop.state().join("cache/artifacts")).unwrap();
+    let service = shop.serve();
+    let (code, said, why) = shop.bowline(&["revert", "--reason", "slow", "--wait"]);
+    assert_eq!((code, says(&shop).as_str()), (0, "1"), "{said}{why}");
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
 fn a_plan_shows_a_release_that_nobody_fetched_and_leaves_nothing_behind() {
     let shop = Workshop::new();
     merge(&shop, &[&local(&shop, 1)]);
