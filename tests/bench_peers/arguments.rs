@@ -13,8 +13,12 @@ const FILES_MAX: usize = 50_000;
 /// Beyond this a run takes days.
 const RUNS_MAX: usize = 101;
 
+/// Long enough for four polls.
+const IDLE: Duration = Duration::from_mins(4);
+
 /// How to use it.
-const USAGE: &str = "usage: cargo bench-peers -- [--files 10,1000,10000] [--runs 5] [--idle 20]";
+const USAGE: &str =
+    "usage: cargo bench-peers -- [--files 10,1000,10000] [--runs 5] [--idle SECONDS, 0 for none]";
 
 /// What is measured, and how often.
 #[derive(Debug)]
@@ -23,15 +27,14 @@ pub(crate) struct Arguments {
     pub(crate) files: Vec<usize>,
     /// Laps; figures are medians over them.
     pub(crate) runs: usize,
-    /// How long the idle daemon is watched.
+    /// How long daemons are watched at rest; zero: not at all.
     pub(crate) idle: Duration,
 }
 
 impl Arguments {
     /// Reads the command line.
     pub(crate) fn parse(words: &[OsString]) -> Result<Self> {
-        let mut arguments =
-            Self { files: vec![10, 1_000, 10_000], runs: 5, idle: Duration::from_secs(20) };
+        let mut arguments = Self { files: vec![10, 1_000, 10_000], runs: 5, idle: IDLE };
         // The alias ends in `--` already, and people write it once more.
         let words = words.strip_prefix(&[OsString::from("--")]).unwrap_or(words);
         for pair in words.chunks(2) {

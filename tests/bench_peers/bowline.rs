@@ -44,6 +44,13 @@ impl Bowline {
         Ok(Self { name, agent: agent.to_owned(), home: home.to_owned(), root })
     }
 
+    /// Lets the daemon ask the repository so often.
+    pub(crate) fn ask_every(&self, interval: &str) -> Result<()> {
+        let text = fs::read_to_string(self.settings()).context("read the settings")?;
+        let text = text.replace("interval = \"0s\"", &format!("interval = \"{interval}\""));
+        fs::write(self.settings(), text).context("write the settings")
+    }
+
     /// The settings file.
     pub(crate) fn settings(&self) -> PathBuf {
         self.home.join("agent.toml")

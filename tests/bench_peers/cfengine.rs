@@ -21,7 +21,7 @@ use crate::repository::Form;
 use crate::weigh::{Weight, weigh};
 
 /// The variable that tells it to work in a folder of its own.
-const WORKDIR: &str = "CFENGINE_TEST_OVERRIDE_WORKDIR";
+pub(crate) const WORKDIR: &str = "CFENGINE_TEST_OVERRIDE_WORKDIR";
 
 /// Bodies that both forms use.
 const BODIES: &str = r#"
@@ -46,6 +46,13 @@ body link_from saying(target)
   source => "$(target)";
   when_no_source => "force";
 }
+"#;
+
+/// A scheduler that has nothing to schedule.
+const AT_REST: &str = r#"
+body common control { bundlesequence => { "rest" }; }
+body executor control { splaytime => "0"; schedule => { "never" }; }
+bundle agent rest { reports: never:: "nothing"; }
 "#;
 
 /// `CFEngine` in one of its forms.
@@ -88,28 +95,36 @@ impl Cfengine {
         fs::write(&path, policy)?;
         // It refuses policies that others may write to.
         fs::set_permissions(&path, Permissions::from_mode(0o600))?;
-        for inner in ["inputs", "outputs", "state", "ppkeys", "modules", "bin"] {
-            let inner = home.join("work").join(inner);
-            fs::create_dir_all(&inner)?;
-            fs::set_permissions(&inner, Permissions::from_mode(0o700))?;
-        }
-        let cfengine = Self { name, program: program.to_owned(), home: home.to_owned(), root };
-        cfengine.prepare()?;
-        Ok(cfengine)
+        prepare(program, &home.join("work"))?;
+        Ok(Self { name, program: program.to_owned(), home: home.to_owned(), root })
     }
+}
 
-    /// It runs only with a key of its own, and with its policy checker in its own folder.
-    fn prepare(&self) -> Result<()> {
-        let checker = self.program.with_file_name("cf-promises");
-        symlink(checker, self.home.join("work/bin/cf-promises"))?;
-        let made = Command::new(self.program.with_file_name("cf-key"))
-            .env(WORKDIR, self.home.join("work"))
-            .output()
-            .context("start cf-key")?;
-        let complaint = String::from_utf8_lossy(&made.stderr);
-        ensure!(made.status.success(), "cf-key failed: {complaint}");
-        Ok(())
+/// A work folder and a policy for `cf-execd`, whose schedule never comes.
+pub(crate) fn at_rest(program: &Path, home: &Path) -> Result<(PathBuf, PathBuf)> {
+    let (work, path) = (home.join("work"), home.join("rest.cf"));
+    fs::create_dir_all(home).with_context(|| format!("make {}", home.display()))?;
+    prepare(program, &work)?;
+    fs::write(&path, AT_REST)?;
+    fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+    Ok((work, path))
+}
+
+/// It runs only in folders of its own, with a key, and with its policy checker there.
+fn prepare(program: &Path, work: &Path) -> Result<()> {
+    for inner in ["inputs", "outputs", "state", "ppkeys", "modules", "bin"] {
+        let inner = work.join(inner);
+        fs::create_dir_all(&inner)?;
+        fs::set_permissions(&inner, Permissions::from_mode(0o700))?;
     }
+    symlink(program.with_file_name("cf-promises"), work.join("bin/cf-promises"))?;
+    let made = Command::new(program.with_file_name("cf-key"))
+        .env(WORKDIR, work)
+        .output()
+        .context("start cf-key")?;
+    let complaint = String::from_utf8_lossy(&made.stderr);
+    ensure!(made.status.success(), "cf-key failed: {complaint}");
+    Ok(())
 }
 
 impl Contender for Cfengine {

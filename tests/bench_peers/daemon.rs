@@ -70,15 +70,8 @@ pub(crate) fn measure(
         ensure!(last.outcome == Outcome::Unchanged, "a cycle ended {}", last.outcome);
     }
     wait_quiet(pid, 0)?;
-    let before = cpu_ns(pid)?;
-    thread::sleep(arguments.idle);
-    figures.note("idle CPU in the window, ms", milliseconds(cpu_ns(pid)? - before));
     figures.note("idle PSS after all cycles, MiB", pss_mib(pid)?);
     Ok(())
-}
-
-fn milliseconds(nanoseconds: i64) -> f64 {
-    crate::weigh::seconds(nanoseconds)
 }
 
 /// Waits until the process has run since `before` and rests now. Gives the CPU time it has used.
@@ -109,7 +102,8 @@ pub(crate) fn cpu_ns(pid: u32) -> Result<i64> {
     Ok(total)
 }
 
-fn pss_mib(pid: u32) -> Result<f64> {
+/// The memory of a process, what it shares with others counted in parts.
+pub(crate) fn pss_mib(pid: u32) -> Result<f64> {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).context("read PSS")?;
     let line = text.lines().find_map(|it| it.strip_prefix("Pss:")).context("no PSS")?;
     let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;

@@ -21,6 +21,7 @@ mod daemon;
 mod ahead;
 mod history;
 mod poll;
+mod idle;
 mod figures;
 mod table;
 
@@ -78,7 +79,8 @@ fn measure(arguments: &Arguments, agent: &std::path::Path, place: &std::path::Pa
         Table { files: *files, figures: &figures }.print();
     }
     history::measure(agent, place, arguments)?;
-    poll::measure(agent, arguments)
+    poll::measure(agent, arguments)?;
+    idle::measure(agent, place, arguments)
 }
 
 /// Builds what is measured: the agent as it is shipped. Gives where it lies.

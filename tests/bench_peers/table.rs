@@ -23,6 +23,12 @@ const RIVAL: &str = "cfengine tree";
 /// Peak memory of the agent at 10,000 files, in MiB.
 const PEAK_MIB_MAX: f64 = 20.0;
 
+/// CPU time of the resting agent beside its polls, in milliseconds a minute.
+const IDLE_MS_MAX: f64 = 2.0;
+
+/// Memory of the resting agent, in MiB.
+const IDLE_MIB_MAX: f64 = 6.0;
+
 /// The limits.
 const SHA: &str = "lim-sha";
 const LSTAT: &str = "lim-lstat";
@@ -55,7 +61,6 @@ pub(crate) fn preamble(arguments: &Arguments, agent: &Path) -> Result<()> {
         }
         None => println!("CFEngine: no cf-agent on PATH; left out."),
     }
-    println!("Idle window: {} s.", arguments.idle.as_secs());
     let megabytes = f64::from(u32::try_from(bytes)?) / 1e6;
     judge(&Target {
         what: "bowline-agent, stripped release build, MB".to_owned(),
@@ -107,7 +112,7 @@ impl Table<'_> {
 
     fn idle(&self) -> Target {
         let found = self.figures.noted("idle PSS after all cycles, MiB");
-        target("idle PSS of the daemon, MiB", found, Some(6.0))
+        target("idle PSS of the daemon, MiB", found, Some(IDLE_MIB_MAX))
     }
 
     fn small(&self) -> Vec<Target> {
@@ -206,6 +211,32 @@ pub(crate) struct Poll {
     pub(crate) requests: f64,
     /// Their bytes, heads included.
     pub(crate) bytes: f64,
+}
+
+/// What a daemon took at rest.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rest {
+    /// Which, and what it waits for.
+    pub(crate) name: &'static str,
+    /// CPU time in a minute.
+    pub(crate) cpu_ms: f64,
+    /// Memory at the end.
+    pub(crate) pss_mib: f64,
+}
+
+/// Prints what daemons took at rest.
+pub(crate) fn rests(seconds: u64, rests: &[Rest]) {
+    println!("\n## Daemons at rest, {seconds} s side by side, 10 files\n");
+    println!("| daemon | CPU ms/min | PSS MiB |");
+    println!("|---|---:|---:|");
+    for Rest { name, cpu_ms, pss_mib } in rests {
+        println!("| {name} | {cpu_ms:.2} | {pss_mib:.2} |");
+    }
+    println!();
+    if let Some(still) = rests.first() {
+        judge(&target("idle CPU beside polling, ms/min", Some(still.cpu_ms), Some(IDLE_MS_MAX)));
+        judge(&target("idle PSS, MiB", Some(still.pss_mib), Some(IDLE_MIB_MAX)));
+    }
 }
 
 /// Prints what verification took.
