@@ -199,16 +199,44 @@ impl Sink<'_> {
         let path = named(name)?;
         let other = path_of(target).ok().flatten();
         let body = other.and_then(|it| self.members.get(it.as_str())).map(|it| &it.body);
-        let Some(body @ Body::File { .. }) = body else {
+        let Some(body @ Body::File { size, .. }) = body else {
             return Err(BadArchive::link(name, "is another name of what is no file before it"));
         };
-        let body = body.clone();
+        let (body, size) = (body.clone(), *size);
+        self.charge(size)?;
         self.add(name, &path, body)
+    }
+
+    /// Counts what a file will take on the host.
+    fn charge(&mut self, size: u64) -> Result<(), BadArchive> {
+        let Some(left) = self.left.checked_sub(size) else {
+            return Err(BadArchive::TooLarge { limit: format!("{} bytes in files", self.most) });
+        };
+        self.left = left;
+        Ok(())
     }
 
     fn add(&mut self, name: &[u8], path: &RepoPath, body: Body) -> Result<(), BadArchive> {
         self.check()?;
-        self.names += path.as_str().len();
+        for (at, _) in path.as_str().match_indices('/') {
+            let above = path.as_str().get(..at).unwrap_or_default();
+            if !self.members.contains_key(above) {
+                self.count(above)?;
+                let body = Body::Folder { mode: 0o755 };
+                self.members.insert(above.to_owned(), Found { body, is_implied: true });
+            }
+        }
+        self.count(path.as_str())?;
+        let found = Found { body, is_implied: false };
+        match self.members.insert(path.as_str().to_owned(), found) {
+            Some(before) if !before.is_implied => Err(BadArchive::path(name, "is there twice")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a member, whether the archive has it or something in it speaks of it.
+    fn count(&mut self, path: &str) -> Result<(), BadArchive> {
+        self.names += path.len();
         if self.members.len() >= MEMBERS_MAX {
             return Err(BadArchive::TooLarge { limit: format!("{MEMBERS_MAX} members") });
         }
@@ -217,18 +245,7 @@ impl Sink<'_> {
                 limit: format!("{NAMES_BYTES_MAX} bytes of names"),
             });
         }
-        for (at, _) in path.as_str().match_indices('/') {
-            let above = path.as_str().get(..at).unwrap_or_default();
-            if !self.members.contains_key(above) {
-                let body = Body::Folder { mode: 0o755 };
-                self.members.insert(above.to_owned(), Found { body, is_implied: true });
-            }
-        }
-        let found = Found { body, is_implied: false };
-        match self.members.insert(path.as_str().to_owned(), found) {
-            Some(before) if !before.is_implied => Err(BadArchive::path(name, "is there twice")),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     /// Writes a file of an archive, and names it by its digest.
@@ -237,10 +254,7 @@ impl Sink<'_> {
         size: u64,
         content: &mut impl Read,
     ) -> Result<bowline_model::digest::Sha256, BadArchive> {
-        if size > self.left {
-            return Err(BadArchive::TooLarge { limit: format!("{} bytes in files", self.most) });
-        }
-        self.left -= size;
+        self.charge(size)?;
         let temporary = self.folder.join("new");
         let file = files::create(&temporary, 0o600)?;
         let (mut digest, mut read) = (Sha256Stream::new(), 0_u64);
@@ -268,17 +282,12 @@ impl Sink<'_> {
 
     /// The listing, once everything in it fits together.
     fn finish(self) -> Result<Listing, BadArchive> {
-        let mut folded: BTreeMap<String, &str> = BTreeMap::new();
         for (path, found) in &self.members {
             let in_folder = |above: &str| {
                 matches!(self.members.get(above), Some(Found { body: Body::Folder { .. }, .. }))
             };
             if path.rsplit_once('/').is_some_and(|(above, _)| !in_folder(above)) {
                 return Err(BadArchive::path(path.as_bytes(), "lies in what is no folder"));
-            }
-            if let Some(other) = folded.insert(path.to_lowercase(), path) {
-                let why = format!("differs from {other} only in upper and lower case");
-                return Err(BadArchive::path(path.as_bytes(), why));
             }
             if let Body::Link { target } = &found.body {
                 links::check(&self.members, path, target)?;

@@ -11,7 +11,7 @@ use std::process::Command;
 
 use bowline_model::digest::Sha256;
 
-use self::tar::{file, header, tar_of};
+use self::tar::{extended, file, header, tar_of};
 use super::*;
 use crate::scratch::Scratch;
 
@@ -113,6 +113,18 @@ fn bombs_are_given_up_by_their_bytes_their_share_and_their_members() {
         .collect();
     let many = unpacked(&tar_of(&many), Extract::TarGz, MUCH).unwrap_err();
     assert!(many.to_string().contains("members"), "{many}");
+    // A second name becomes a second file, and a folder that is only spoken of is one.
+    let twin = |name: &[u8]| header(name, b'1', 0, b"a", 0o644);
+    let twins = tar_of(&[file(b"a", &[1; 4096]), twin(b"b"), twin(b"c")]);
+    assert_eq!(unpacked(&twins, Extract::TarGz, 8192).unwrap_err().code(), "artifact-too-large");
+    assert!(unpacked(&twins, Extract::TarGz, 12_288).is_ok());
+    let deep = |top: char| {
+        let path = format!("path={top}{}/a\n", format!("/{}", "d".repeat(30)).repeat(120));
+        extended(format!("{} {path}", path.len() + 5).as_bytes(), file(b"x", b""))
+    };
+    let deep: Vec<_> = ('a'..='z').map(deep).collect();
+    let deep = unpacked(&tar_of(&deep), Extract::TarGz, MUCH).unwrap_err();
+    assert_eq!(deep.code(), "artifact-too-large", "{deep}");
 }
 
 #[test]

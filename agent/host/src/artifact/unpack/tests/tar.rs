@@ -40,7 +40,7 @@ fn link(name: &[u8], target: &[u8]) -> Vec<u8> {
 }
 
 /// A member before which an extended header stands.
-fn extended(records: &[u8], member: Vec<u8>) -> Vec<u8> {
+pub(super) fn extended(records: &[u8], member: Vec<u8>) -> Vec<u8> {
     let head = header(b"x", b'x', records.len() as u64, b"", 0o644);
     [head, padded(records), member].concat()
 }
@@ -87,7 +87,6 @@ fn no_name_in_a_tar_archive_plays_tricks() {
         ("long name", vec![long(b'L', 300), a()], "artifact-path"),
         ("very long name", vec![long(b'L', 9_000), a()], "artifact-too-large"),
         ("twice", vec![a(), a()], "artifact-path"),
-        ("case", vec![a(), file(b"A", b"")], "artifact-path"),
         ("below a file", vec![a(), file(b"a/b", b"")], "artifact-path"),
         ("below a link", vec![folder(b"d"), link(b"l", b"d"), file(b"l/x", b"")], "artifact-path"),
     ]);
