@@ -27,6 +27,7 @@ pub mod backoff;
 pub mod quarantine;
 pub mod ending;
 pub mod memory;
+pub mod settlement;
 pub mod testing;
 pub mod phase;
 pub mod advance;

@@ -29,6 +29,7 @@ use crate::ending::Ending;
 use crate::memory::Memory;
 use crate::plan::{Plan, Validation};
 use crate::settings::Settings;
+pub use crate::settlement::Settlement;
 use crate::testing::{Tested, Testing};
 use crate::transaction::Transaction;
 use crate::trial::Trial;
@@ -374,30 +375,4 @@ pub struct Call {
     pub means: ProbeMeans,
     /// How long it may take.
     pub timeout: Duration,
-}
-
-/// An end to make durable.
-#[derive(Debug, Clone)]
-pub enum Settlement {
-    /// The generation that was staged with this deployment stands now.
-    Commit {
-        /// The deployment.
-        deployment: String,
-        /// What is remembered of failures.
-        ledger: Arc<Ledger>,
-    },
-    /// A generation that changed nothing on the host stands now.
-    Adopt {
-        /// It.
-        generation: Box<Generation>,
-        /// What is remembered of failures.
-        ledger: Arc<Ledger>,
-    },
-    /// A deployment was taken back.
-    Revert {
-        /// The deployment.
-        deployment: String,
-        /// What is remembered of failures.
-        ledger: Arc<Ledger>,
-    },
 }
