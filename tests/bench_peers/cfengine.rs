@@ -52,7 +52,12 @@ body link_from saying(target)
 const AT_REST: &str = r#"
 body common control { bundlesequence => { "rest" }; }
 body executor control { splaytime => "0"; schedule => { "never" }; }
-bundle agent rest { reports: never:: "nothing"; }
+bundle agent rest
+{
+reports:
+  never::
+    "nothing";
+}
 "#;
 
 /// `CFEngine` in one of its forms.
