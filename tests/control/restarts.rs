@@ -1,8 +1,10 @@
 //! The service ends in the middle: asked to, killed, or by its disk.
 
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use bowline_api::outcome::Outcome;
 use bowline_api::record::ProbeWord;
@@ -294,4 +296,35 @@ fn a_failed_sync_is_never_acknowledged_and_ends_the_service() {
     let folder = std::mem::replace(&mut service.folder, Folder::new());
     let service = Service::under(folder, &[], "");
     assert_eq!(service.send(&host.all()).json(), json!({"acked": 2}));
+}
+
+#[test]
+fn whoever_started_it_hears_when_it_answers_and_when_it_ends() {
+    let mut service = Service::new();
+    service.stay();
+    assert_eq!(service.stop(), Some(0));
+    let place = service.folder.path().join("ear");
+    let ear = UnixDatagram::bind(&place).unwrap();
+    ear.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let heard = || {
+        let mut bytes = [0; 64];
+        let length = ear.recv(&mut bytes).expect("a word of the service");
+        String::from_utf8(bytes[..length].to_vec()).unwrap()
+    };
+    let mut child = service
+        .command()
+        .env("NOTIFY_SOCKET", &place)
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    assert_eq!(heard(), "READY=1");
+    assert_eq!(service.get("/healthz").status, 200);
+    assert!(service.token("web-1", &[]).starts_with("bowline-enrol-"));
+    nix::sys::signal::kill(
+        nix::unistd::Pid::from_raw(child.id().try_into().unwrap()),
+        Signal::SIGTERM,
+    )
+    .unwrap();
+    assert_eq!(heard(), "STOPPING=1");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }

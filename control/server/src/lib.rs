@@ -11,5 +11,6 @@ pub mod envelope;
 pub mod merged;
 pub mod store;
 pub mod http;
+pub mod herald;
 pub mod serve;
 pub mod desk;

@@ -9,6 +9,7 @@ use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::door;
+use crate::herald;
 use crate::http::{self, Service};
 use crate::settings::{Limits, Settings};
 use crate::store::sqlite::Sqlite;
@@ -113,9 +114,11 @@ async fn until_stopped(settings: &Settings, store: Arc<dyn Store>) -> Result<(),
             _ = interrupt.recv() => tracing::info!("asked to stop"),
             () = service.fell() => ended = Err(Fell::Store(StoreFailure::SyncFailed)),
         }
+        herald::is_stopping();
         service.close_feeds();
     };
     tracing::info!("listens at {bound}");
+    herald::is_ready();
     http::serve(listener, http::router(Arc::clone(&service)), limits, stop).await;
     ended
 }
