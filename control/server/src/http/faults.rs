@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::Service;
 use super::answer::{Refusal, failed, json};
 use super::asked::{Part, Question, part, query};
+use super::read::place;
 use crate::envelope;
 use crate::store::Newest;
 
@@ -31,7 +32,7 @@ pub(super) async fn faults(
     asked: Question<Asked>,
 ) -> Result<Response, Refusal> {
     let (name, asked) = (part(named)?, query(asked)?);
-    let newest = Newest { limit: LIMIT, after: asked.after };
+    let newest = Newest { limit: LIMIT, after: place(asked.after)? };
     let found = service.store.faults(name, newest).await.map_err(|it| failed(&service, &it))?;
     let missing = || Refusal::missing("no such host", "GET /api/v1/hosts lists all of them");
     Ok(json(StatusCode::OK, &found.ok_or_else(missing)?))

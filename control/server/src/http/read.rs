@@ -74,7 +74,7 @@ fn limit(asked: Option<u32>, most: u32) -> Result<u32, Refusal> {
 }
 
 /// Where a list of numbered things goes on: a number that a list could have given.
-fn place(asked: Option<u64>) -> Result<Option<u64>, Refusal> {
+pub(super) fn place(asked: Option<u64>) -> Result<Option<u64>, Refusal> {
     if asked.is_some_and(|it| i64::try_from(it).is_err()) {
         return Err(Refusal::bad("a bad place", "after is the `next` that a list gave"));
     }
