@@ -40,6 +40,10 @@ impl Workshop {
         }
         fs::create_dir(shop.root()).unwrap();
         shop.run("git", &["init", "-q", "-b", "main", "repo"]);
+        // A thousand loose objects would start a collector in the middle of a test.
+        for key in ["gc.auto", "maintenance.auto"] {
+            shop.git(&["config", key, "0"]);
+        }
         shop.write("bowline.yaml", "apiVersion: bowline/v1\nkind: Repository\nmetadata: {name: fleet}\nspec: {folders: [apps]}\n");
         shop.write("apps/base.yaml", BASE);
         shop.enact(&shop.law(1), &["alice"]);
