@@ -184,7 +184,7 @@ fn an_agent_that_is_killed_while_it_fetches_begins_anew() {
     });
     merge(&shop, &[&artifact(&villain.url("/shop-2.tar.gz"), &sha256, "")]);
     let agent = shop.begin();
-    until("half of it is here", || !leftovers(&shop).is_empty());
+    until("it has begun to come", || !villain.heard().is_empty() && !leftovers(&shop).is_empty());
     agent.kill();
     assert_eq!(Picture::whole(&shop.root()), before);
     shop.once().ended(Outcome::Committed);
