@@ -25,20 +25,26 @@ pub fn get_at_socket(socket: &Path, path: &str) -> Result<Answer> {
         UnixStream::connect(socket).with_context(|| format!("connect to {}", socket.display()))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    get(stream, path)
+    get(stream, path, "")
 }
 
 /// Asks at an address.
 pub fn get_at(address: SocketAddr, path: &str) -> Result<Answer> {
+    get_at_as(address, path, "")
+}
+
+/// Asks at an address, with further lines of a head such as a token.
+pub fn get_at_as(address: SocketAddr, path: &str, lines: &str) -> Result<Answer> {
     let stream = TcpStream::connect_timeout(&address, PATIENCE)
         .with_context(|| format!("connect to {address}"))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    get(stream, path)
+    get(stream, path, lines)
 }
 
-fn get(mut stream: impl Read + Write, path: &str) -> Result<Answer> {
-    let asked = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+fn get(mut stream: impl Read + Write, path: &str, lines: &str) -> Result<Answer> {
+    let asked =
+        format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{lines}\r\n");
     stream.write_all(asked.as_bytes()).with_context(|| format!("ask for {path}"))?;
     let mut bytes = Vec::new();
     let mut limited = stream.take(ANSWER_BYTES_MAX);

@@ -15,6 +15,7 @@ use crate::arguments::Ground;
 use crate::desired::Shop;
 use crate::enclosure::Ended;
 use crate::enlist;
+use crate::hub;
 use crate::relay;
 use crate::world::{Installed, World};
 
@@ -47,17 +48,19 @@ pub(crate) fn show(ground: &Ground, address: SocketAddr) -> Result<Ended> {
     let pages = format!("{}:80", hub.address).parse().context("find the hub's pages")?;
     relay::inside(&ground.folder.join(relay::SOCKET), pages)?;
     world.lend_office()?;
-    println!("{}", advice(ground, address));
+    println!("{}", advice(ground, address, &hub::reader(hub)?));
     loop {
         thread::sleep(STAY);
     }
 }
 
 /// What to try.
-fn advice(ground: &Ground, address: SocketAddr) -> String {
+fn advice(ground: &Ground, address: SocketAddr, token: &str) -> String {
     let fleet = ground.folder.join("office/fleet");
     format!(
-        "\nThe board is at http://{address}/\n\nIn another terminal, as root:\n\n\
+        "\nThe board is at http://{address}/ and asks for the readers' token:\n\n\
+         {token}\n\n\
+         In another terminal, as root:\n\n\
          cd {}\n\
          sed -i 's/1\\.0\\.0/1.1.0/' apps/shop/shop.yaml                         # a change that is well\n\
          git commit -qam 'shop 1.1.0' && git push -q\n\

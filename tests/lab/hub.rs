@@ -30,7 +30,9 @@ const NGINX: &str = r"server {
     }
     location / {
         proxy_pass http://127.0.0.1:9480;
+        proxy_http_version 1.1;
         proxy_set_header Host $http_host;
+        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
         # Pages are told of news as they come.
         proxy_buffering off;
     }
@@ -53,6 +55,15 @@ systemctl enable --now --quiet fcgiwrap.socket
 systemctl reload nginx
 "#;
 
+/// Behind a proxy whoever reads shows a token, of which the settings hold the digest.
+const NAME_READER: &str = r#"
+TOKEN=$(openssl rand -hex 32)
+printf %s "$TOKEN" > /root/board.token
+DIGEST=$(printf %s "$TOKEN" | sha256sum | cut -d' ' -f1)
+sed -i "s/^tokenSha256 = \[\]/tokenSha256 = [\"$DIGEST\"]/" /etc/bowline/control.toml
+systemctl restart bowline-control
+"#;
+
 /// Makes the hub, boots it and installs what it serves.
 pub(crate) fn raise(ground: &Ground<'_>) -> Result<Host> {
     let mut hub = Host::make(ground, "hub", NUMBER)?;
@@ -61,7 +72,18 @@ pub(crate) fn raise(ground: &Ground<'_>) -> Result<Host> {
     fs::write(hub.on_disk("/etc/nginx/conf.d/hub.conf"), NGINX).context("furnish the hub")?;
     hub.run(INSTALL).context("install the hub")?;
     manual::follow(&hub, "control/README.md", "Start")?;
+    hub.run(NAME_READER).context("name who may read")?;
     Ok(hub)
+}
+
+/// The token that readers show.
+pub(crate) fn reader(hub: &Host) -> Result<String> {
+    fs::read_to_string(hub.on_disk("/root/board.token")).context("read the readers' token")
+}
+
+/// The line of a head that shows it.
+pub(crate) fn shown(hub: &Host) -> Result<String> {
+    Ok(format!("Authorization: Bearer {}\r\n", reader(hub)?))
 }
 
 /// The certificate of the authority that hosts must trust.

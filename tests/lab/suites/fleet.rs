@@ -14,6 +14,7 @@ use crate::agent;
 use crate::desired::Shop;
 use crate::enlist;
 use crate::host::Host;
+use crate::hub;
 use crate::report::Suite;
 use crate::world::{Installed, World};
 
@@ -92,11 +93,16 @@ fn await_everywhere(world: &World, version: &str, merge: &str) -> Result<()> {
 fn is_on_the_board(world: &World, suite: &mut Suite<'_>) -> Result<()> {
     let hub = world.hub.as_ref().context("the hub is gone")?;
     let address = format!("{}:80", hub.address).parse().context("find the hub's address")?;
-    let head = world.fleet.head()?;
+    let (head, shown) = (world.fleet.head()?, hub::shown(hub)?);
+    suite.check("nobody reads without a token what a proxy passes on", || {
+        let (status, _) = http::get_at(address, "/api/v1/hosts")?;
+        ensure!(status == 401, "it answers {status}");
+        Ok(((), String::new()))
+    })?;
     suite.check("the control service has every host at the merge", || {
         let began = Instant::now();
         patience::until("all hosts' records", SETTLED, || {
-            let (status, body) = http::get_at(address, "/api/v1/hosts?limit=100")?;
+            let (status, body) = http::get_at_as(address, "/api/v1/hosts?limit=100", &shown)?;
             ensure!(status == 200, "it answers {status}: {}", String::from_utf8_lossy(&body));
             let answer: Value = serde_json::from_slice(&body)?;
             let items = answer["items"].as_array().context("the answer has no items")?;
@@ -106,7 +112,7 @@ fn is_on_the_board(world: &World, suite: &mut Suite<'_>) -> Result<()> {
         Ok(((), format!("{} hosts, {} ms later", world.hosts.len(), began.elapsed().as_millis())))
     })?;
     suite.check("the board shows every host", || {
-        let (status, page) = http::get_at(address, "/")?;
+        let (status, page) = http::get_at_as(address, "/", &shown)?;
         let page = String::from_utf8_lossy(&page).into_owned();
         ensure!(status == 200, "it answers {status}");
         for host in &world.hosts {
