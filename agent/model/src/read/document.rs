@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
-use serde_path_to_error::{Path, Segment};
 use serde_yaml::{Deserializer, Value};
 
 use super::build;
@@ -15,7 +14,7 @@ use super::mistake::Mistake;
 use super::near::nearest;
 use super::text::{self, Piece, narrow};
 use super::tree::{Node, Place, Shape};
-use super::typed;
+use super::typed::{self, Part};
 
 /// A document that passed the first pass.
 #[derive(Debug)]
@@ -145,16 +144,15 @@ impl Document {
         &self,
         (mut node, mut place): (&Node, Place),
         prefix: &str,
-        path: &Path,
+        path: &[Part],
         mistake: &Mistake,
     ) -> Fault {
         let mut field = prefix.to_owned();
         for segment in path {
             let (next, word) = match segment {
-                Segment::Seq { index } => (step_into_list(node, *index), format!("[{index}]")),
-                Segment::Map { key } => (step_into_map(node, key), format!(".{key}")),
-                Segment::Enum { variant } => (step_into_map(node, variant), String::new()),
-                Segment::Unknown => (None, String::new()),
+                Part::Entry(index) => (step_into_list(node, *index), format!("[{index}]")),
+                Part::Field(key) => (step_into_map(node, key), format!(".{key}")),
+                Part::Choice(word) => (step_into_map(node, word), String::new()),
             };
             field.push_str(&word);
             if let Some((below, at)) = next {
@@ -163,7 +161,6 @@ impl Document {
         }
         let (message, expected) = match mistake {
             Mistake::UnknownField { name, known } => {
-                // serde may name the unknown field on the path already.
                 if let Some((_, at)) = step_into_map(node, name) {
                     place = at;
                     field = format!("{field}.{name}");
