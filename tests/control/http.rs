@@ -1,6 +1,6 @@
 //! A client of a few lines: what is tested is the service, not a client's repairs.
 
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -67,9 +67,20 @@ pub(crate) fn try_ask(
 ) -> Option<Answer> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
+    ask_over(&mut stream, method, path, token, body)
+}
+
+/// The same over a connection that is there.
+pub(crate) fn ask_over(
+    stream: &mut (impl Read + Write),
+    method: &str,
+    path: &str,
+    token: Option<&str>,
+    body: &[u8],
+) -> Option<Answer> {
     stream.write_all(head(method, path, token, body.len()).as_bytes()).ok()?;
     stream.write_all(body).ok()?;
-    read(&mut stream)
+    read(stream)
 }
 
 /// Asks with these lines in the head, and reads the answer to its end.
@@ -91,7 +102,7 @@ pub(crate) fn ask_with(
     read(&mut stream).expect("an answer")
 }
 
-pub(crate) fn read(stream: &mut TcpStream) -> Option<Answer> {
+pub(crate) fn read(stream: &mut impl Read) -> Option<Answer> {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8(bytes).ok()?;

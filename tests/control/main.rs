@@ -41,3 +41,7 @@ mod reporting;
 mod outages;
 mod spool;
 mod replay;
+mod sealed;
+mod tls;
+mod renewal;
+mod certified;

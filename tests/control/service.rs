@@ -11,9 +11,11 @@ use std::thread;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rustls::ClientConfig;
 use tests::binaries;
 
-use crate::http::{Answer, try_ask};
+use crate::http::{Answer, ask_over, try_ask};
+use crate::sealed;
 
 /// A folder, removed at the end.
 pub(crate) struct Folder(PathBuf);
@@ -48,6 +50,8 @@ pub(crate) struct Service {
     child: Option<Child>,
     pub(crate) address: SocketAddr,
     said: Arc<Mutex<String>>,
+    /// By which it is asked over TLS.
+    pub(crate) trust: Option<Arc<ClientConfig>>,
 }
 
 impl Service {
@@ -78,6 +82,7 @@ impl Service {
             child: None,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             said: Arc::default(),
+            trust: None,
         };
         service.start();
         service
@@ -173,12 +178,24 @@ impl Service {
 
     #[track_caller]
     pub(crate) fn get_as(&self, token: Option<&str>, path: &str) -> Answer {
-        try_ask(self.address, "GET", path, token, b"").expect("an answer")
+        self.ask("GET", path, token, b"")
     }
 
     #[track_caller]
     pub(crate) fn post(&self, path: &str, body: impl AsRef<[u8]>) -> Answer {
-        try_ask(self.address, "POST", path, None, body.as_ref()).expect("an answer")
+        self.ask("POST", path, None, body.as_ref())
+    }
+
+    #[track_caller]
+    fn ask(&self, method: &str, path: &str, token: Option<&str>, body: &[u8]) -> Answer {
+        let answer = match &self.trust {
+            None => try_ask(self.address, method, path, token, body),
+            Some(trust) => {
+                let mut stream = sealed::connect(self.address, trust);
+                ask_over(&mut stream, method, path, token, body)
+            }
+        };
+        answer.expect("an answer")
     }
 
     /// Sends records.

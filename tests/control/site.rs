@@ -31,7 +31,8 @@ impl Site {
     /// A host that was told where the service is, with further settings of `[control]`.
     pub(crate) fn told(service: &Service, more: &str) -> Self {
         let site = Self { shop: Workshop::new() };
-        site.tell(&format!("http://{}", service.address), more);
+        let scheme = if service.trust.is_some() { "https" } else { "http" };
+        site.tell(&format!("{scheme}://{}", service.address), more);
         site
     }
 

@@ -222,6 +222,10 @@ pub const HINTS: &[(&str, &str)] = &[
         "tls",
         "check caFile, the certificates of both sides and their dates; it is tried again by itself",
     ),
+    (
+        "client-certificate",
+        "name [control] clientCert and clientKey in the agent's settings, of an authority that the service believes, and restart it",
+    ),
     ("server-late", "look after the server or the line to it; it is tried again by itself"),
     (
         "artifact-status",

@@ -9,7 +9,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -79,7 +79,10 @@ fn named(accounts: &str, uid: u32) -> String {
 pub fn read_plain(path: &Path, largest: usize) -> io::Result<Vec<u8>> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let flags = i32::try_from(flags.bits()).unwrap_or_default();
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    read_opened(OpenOptions::new().read(true).custom_flags(flags).open(path)?, largest)
+}
+
+fn read_opened(file: File, largest: usize) -> io::Result<Vec<u8>> {
     if !file.metadata()?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no plain file"));
     }
@@ -89,6 +92,34 @@ pub fn read_plain(path: &Path, largest: usize) -> io::Result<Vec<u8>> {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is too large"));
     }
     Ok(bytes)
+}
+
+/// What a path leads to, if that is a plain file: its bytes and its mode.
+pub fn read_with_mode(path: &Path, largest: usize) -> io::Result<(Vec<u8>, u32)> {
+    let flags = i32::try_from((OFlags::NONBLOCK | OFlags::CLOEXEC).bits()).unwrap_or_default();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let mode = file.metadata()?.mode() & 0o7777;
+    Ok((read_opened(file, largest)?, mode))
+}
+
+/// By what a file is known to be the same as before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    place: (u64, u64),
+    size: u64,
+    written: (i64, i64),
+    changed: (i64, i64),
+}
+
+/// The stamp of what a path leads to; `None` when there is nothing, or nobody may look.
+pub fn stamp(path: &Path) -> Option<Stamp> {
+    let found = fs::metadata(path).ok()?;
+    Some(Stamp {
+        place: (found.dev(), found.ino()),
+        size: found.len(),
+        written: (found.mtime(), found.mtime_nsec()),
+        changed: (found.ctime(), found.ctime_nsec()),
+    })
 }
 
 /// A small text file.

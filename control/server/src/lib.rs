@@ -5,6 +5,7 @@
 pub mod door;
 pub mod arguments;
 pub mod public_url;
+pub mod tls;
 pub mod settings;
 pub mod logs;
 pub mod envelope;

@@ -14,6 +14,7 @@ use crate::http::{self, Service};
 use crate::settings::{Limits, Settings};
 use crate::store::sqlite::Sqlite;
 use crate::store::{Store, StoreFailure};
+use crate::tls::{self, BadCertificates, Certificates};
 
 /// Files beside connections: the store's, the listener's, the logs', and those that wait for a place.
 const OTHER_FILES: u64 = 1500;
@@ -24,6 +25,9 @@ pub enum Fell {
     /// Its store.
     #[error("keep the service's records")]
     Store(#[from] StoreFailure),
+    /// Its certificates.
+    #[error("prepare TLS")]
+    Tls(#[from] BadCertificates),
     /// Its address.
     #[error("listen at {address}")]
     Listen {
@@ -43,6 +47,7 @@ impl Fell {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Store(it) => exit_code(it),
+            Self::Tls(_) => 2,
             Self::Listen { .. } | Self::Runtime(_) => 1,
         }
     }
@@ -51,6 +56,7 @@ impl Fell {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Store(it) => it.hint(),
+            Self::Tls(it) => it.hint(),
             Self::Listen { .. } | Self::Runtime(_) => "",
         }
     }
@@ -75,10 +81,17 @@ pub fn exit_code(failure: &StoreFailure) -> u8 {
 
 /// Serves.
 pub fn serve(settings: &Settings) -> Result<(), Fell> {
-    let store: Arc<dyn Store> = Arc::new(Sqlite::open(&settings.store)?);
+    let certificates = settings.tls.as_ref().map(Certificates::read).transpose()?.map(Arc::new);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(Fell::Runtime)?;
-    let served = runtime.block_on(until_stopped(settings, Arc::clone(&store)));
+    // From here on nobody ends the service by telling it to read its files again.
+    let asked = {
+        let _inside = runtime.enter();
+        signal(SignalKind::hangup()).map_err(Fell::Runtime)?
+    };
+    drop(runtime.spawn(tls::keep_current(certificates.clone(), asked)));
+    let store: Arc<dyn Store> = Arc::new(Sqlite::open(&settings.store)?);
+    let served = runtime.block_on(until_stopped(settings, Arc::clone(&store), certificates));
     // Whatever was cut off lets go of the store here; then its writer ends.
     runtime.shutdown_timeout(settings.limits.stop_time);
     drop(store);
@@ -99,14 +112,19 @@ fn within(limits: Limits, files: u64) -> Limits {
     Limits { connections, ..limits }
 }
 
-async fn until_stopped(settings: &Settings, store: Arc<dyn Store>) -> Result<(), Fell> {
+async fn until_stopped(
+    settings: &Settings,
+    store: Arc<dyn Store>,
+    certificates: Option<Arc<Certificates>>,
+) -> Result<(), Fell> {
     let address = settings.address;
     let listener = http::bind(address).map_err(|source| Fell::Listen { address, source })?;
     let bound = listener.local_addr().map_err(|source| Fell::Listen { address, source })?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Fell::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Fell::Runtime)?;
     let limits = within(settings.limits, door::open_files());
-    let service = Arc::new(Service::new(store, settings));
+    let is_open = certificates.is_none() && !bound.ip().is_loopback();
+    let service = Arc::new(Service::new(store, settings, certificates));
     let mut ended = Ok(());
     let stop = async {
         tokio::select! {
@@ -118,7 +136,12 @@ async fn until_stopped(settings: &Settings, store: Arc<dyn Store>) -> Result<(),
         service.close_feeds();
     };
     tracing::info!("listens at {bound}");
+    if is_open {
+        tracing::warn!(
+            "tokens travel in the clear: set [tls], or let a proxy that ends TLS stand in front"
+        );
+    }
     herald::is_ready();
-    http::serve(listener, http::router(Arc::clone(&service)), limits, stop).await;
+    http::serve(listener, Arc::clone(&service), limits, stop).await;
     ended
 }

@@ -15,6 +15,7 @@ use toml::{Table, Value};
 
 use crate::door;
 use crate::public_url::PublicUrl;
+use crate::tls::{Files, Written};
 
 /// Every key with its default.
 pub const DEFAULTS: &str = include_str!("../default.toml");
@@ -35,6 +36,8 @@ pub struct Settings {
     pub address: SocketAddr,
     /// The address by which browsers reach it, where that is another.
     pub public_url: Option<PublicUrl>,
+    /// The certificates by which it ends TLS itself; `None`: it speaks plain HTTP.
+    pub tls: Option<Files>,
     /// The database.
     pub store: PathBuf,
     /// How long a count of the whole fleet is shown before it is made anew.
@@ -117,6 +120,7 @@ pub enum BadSettings {
 #[serde(deny_unknown_fields)]
 struct Fragment {
     listen: Listen,
+    tls: Written,
     store: Store,
     read: Read,
     enrol: Enrol,
@@ -184,7 +188,7 @@ pub fn resolve(text: &str, file: &Path) -> Result<Settings, BadSettings> {
     let given: Table = toml::from_str(text).map_err(malformed)?;
     let mut merged: Table = toml::from_str(DEFAULTS).map_err(malformed)?;
     lay_over(&mut merged, given);
-    let Fragment { listen, store, read, enrol, limits, log } =
+    let Fragment { listen, tls, store, read, enrol, limits, log } =
         merged.try_into().map_err(malformed)?;
     let bad =
         |key, what: &str| BadSettings::Value { path: file.to_owned(), key, what: what.to_owned() };
@@ -209,6 +213,7 @@ pub fn resolve(text: &str, file: &Path) -> Result<Settings, BadSettings> {
     Ok(Settings {
         address: listen.address,
         public_url,
+        tls: tls.files(folder).map_err(|(key, what)| bad(key, what))?,
         store: folder.join(store.file),
         count_time: store.count_time.as_duration(),
         hosts: (!enrol.hosts.as_os_str().is_empty()).then(|| folder.join(enrol.hosts)),
@@ -298,6 +303,11 @@ mod tests {
             ("[read]\ntokenSha256 = [\"secret\"]\n", "tokenSha256"),
             ("[listen]\npublicUrl = \"http://control.example\"\n", "listen.publicUrl"),
             ("[listen]\npublicUrl = \"https://control.example\"\n", "read.tokenSha256"),
+            ("[tls]\ncertFile = \"a\"\n", "tls.keyFile"),
+            ("[tls]\nkeyFile = \"a\"\n", "tls.certFile"),
+            ("[tls]\nclientCaFile = \"a\"\n", "tls.clientCaFile"),
+            ("[tls]\ncertFile = \"a\"\nclientCaFile = \"b\"\n", "tls.keyFile"),
+            ("[tls]\ncaFile = \"a\"\n", "caFile"),
             ("[store]\ncountTime = \"2m\"\n", "store.countTime"),
             ("[limits]\nconnections = 0\n", "limits.connections"),
             ("[limits]\nconnectionsPerAddress = 0\n", "limits.connectionsPerAddress"),
@@ -313,6 +323,22 @@ mod tests {
             let cause = error.source().map(ToString::to_string).unwrap_or_default();
             assert!(format!("{error} {cause}").contains(key), "{text}: {error} {cause}");
         }
+    }
+
+    #[test]
+    fn certificates_lie_beside_the_settings_file() {
+        assert_eq!(of("").unwrap().tls, None);
+        let text = "[tls]\ncertFile = \"tls/c.pem\"\nkeyFile = \"/k.pem\"\n";
+        let path = |it: &str| PathBuf::from(it);
+        let files = Files {
+            certificate: path("/etc/bowline/tls/c.pem"),
+            key: path("/k.pem"),
+            client_ca: None,
+        };
+        assert_eq!(of(text).unwrap().tls.as_ref(), Some(&files));
+        let files = Files { client_ca: Some(path("/etc/bowline/ca.pem")), ..files };
+        let text = format!("{text}clientCaFile = \"ca.pem\"\n");
+        assert_eq!(of(&text).unwrap().tls, Some(files));
     }
 
     #[test]

@@ -60,8 +60,8 @@ fn sends_to(to: &str) -> Villain {
 fn a_release_comes_over_tls_from_where_its_server_sends() {
     let shop = settled();
     let sha256 = pack(&shop, 2);
-    let authority = Authority::new(&shop, "good");
-    authority.issue(&shop, "server", "127.0.0.1");
+    let authority = Authority::new(shop.folder(), "good");
+    authority.issue("server", "127.0.0.1");
     let places = format!(
         "location /depot/ {{ alias {}/depot/; }}\nlocation /old/ {{ rewrite ^/old/(.*)$ /depot/$1 redirect; }}\n\
          location /loop/ {{ return 302 /loop/x.tar.gz; }}\n\

@@ -97,10 +97,10 @@ fn a_server_that_only_knows_version_0_is_asked_in_version_0() {
 #[test]
 fn tls_is_believed_by_the_named_authority_only() {
     let shop = prepared();
-    let authority = Authority::new(&shop, "good");
-    authority.issue(&shop, "server", "127.0.0.1");
-    authority.issue(&shop, "client", "web-1");
-    drop(Authority::new(&shop, "other"));
+    let authority = Authority::new(shop.folder(), "good");
+    authority.issue("server", "127.0.0.1");
+    authority.issue("client", "web-1");
+    drop(Authority::new(shop.folder(), "other"));
     let ask = format!(
         "ssl_verify_client on;\nssl_client_certificate {};",
         shop.folder().join("good.ca.pem").display()
@@ -181,7 +181,7 @@ fn holders(folder: &Path) -> Vec<String> {
 #[test]
 fn a_redirect_within_the_server_is_followed_and_one_away_from_tls_is_not() {
     let shop = prepared();
-    Authority::new(&shop, "good").issue(&shop, "server", "127.0.0.1");
+    Authority::new(shop.folder(), "good").issue("server", "127.0.0.1");
     let Some(plain) = Nginx::start(&shop, "") else { return };
     let away = format!(
         "location /moved/ {{ rewrite ^/moved/(.*)$ /repo/$1 permanent; }}\n\
@@ -223,11 +223,11 @@ fn remotes_of_every_kind_are_tried_in_their_order_and_each_failure_is_named() {
 #[test]
 fn certificates_that_are_renewed_are_read_without_a_restart() {
     let shop = prepared();
-    let authority = Authority::new(&shop, "good");
-    authority.issue(&shop, "server", "127.0.0.1");
-    authority.issue(&shop, "known", "web-1");
-    let other = Authority::new(&shop, "other");
-    other.issue(&shop, "client", "web-1");
+    let authority = Authority::new(shop.folder(), "good");
+    authority.issue("server", "127.0.0.1");
+    authority.issue("known", "web-1");
+    let other = Authority::new(shop.folder(), "other");
+    other.issue("client", "web-1");
     let ask = format!(
         "ssl_verify_client on;\nssl_client_certificate {};",
         shop.folder().join("good.ca.pem").display()

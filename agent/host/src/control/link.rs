@@ -124,6 +124,8 @@ impl Link {
                 let answer: enrolment::Answer = read(&reply, &body)?;
                 Ok(Claimed::Stands(answer.state))
             }
+            // The door is shut: that says nothing of the key or the token.
+            403 if is_about_certificates(&body) => Err(failed(&reply, &body)),
             400 | 403 => Ok(Claimed::Denied(words(&body))),
             _ => Err(failed(&reply, &body)),
         }
@@ -158,6 +160,11 @@ impl Link {
         let body = reply.whole().await?;
         Ok((reply, body))
     }
+}
+
+fn is_about_certificates(body: &[u8]) -> bool {
+    let answer: Option<NotTaken> = serde_json::from_slice(body).ok();
+    answer.is_some_and(|it| it.code.as_deref() == Some(intake::NO_CERTIFICATE))
 }
 
 fn read<T: DeserializeOwned>(reply: &Reply, body: &[u8]) -> Result<T, ControlFailure> {

@@ -9,12 +9,33 @@ use axum::http::StatusCode;
 use axum::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use bowline_api::intake::NO_CERTIFICATE;
 use bowline_model::digest::Sha256;
 
 use super::answer::Refusal;
+use super::body::Reading;
+use super::handshake::Certified;
 use super::pages::{self, Form, login};
 use super::peers::Peer;
 use super::{Judged, Service, guesses, sessions};
+
+/// Lets hosts in. Who is turned away is heard out, so that it hears why.
+pub(super) async fn hosts(
+    State(service): State<Arc<Service>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let is_wanted = service.certificates.as_ref().is_some_and(|it| it.asks_hosts());
+    if !is_wanted || request.extensions().get::<Certified>().is_some() {
+        return next.run(request).await;
+    }
+    Reading::new(&service, request.into_body(), 0).drain().await;
+    let detail =
+        "a host needs a certificate here that [tls] clientCaFile of the service vouches for";
+    Refusal::new(StatusCode::FORBIDDEN, "a certificate is needed", detail)
+        .coded(Some(NO_CERTIFICATE))
+        .into_response()
+}
 
 /// Lets readers in.
 pub(super) async fn readers(

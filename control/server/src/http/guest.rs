@@ -1,7 +1,10 @@
-//! One connection: its requests, one after the other, within its time.
+//! One connection: its handshake, where there is one, and its requests, one after the other, within its time.
 //!
 //! **Invariant:** a connection whose time is over ends between two requests; one that was begun has its own
 //! time to end.
+
+use std::pin::Pin;
+use std::sync::Arc;
 
 use axum::Router;
 use hyper::Request;
@@ -10,14 +13,17 @@ use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{sleep, timeout};
 
+use super::Service;
+use super::handshake::Certified;
 use super::patient::Patient;
 use super::peers::Visit;
 use crate::settings::Limits;
+use crate::tls::Certificates;
 
 /// Largest head of a request.
 const HEAD_BYTES_MAX: usize = 16 << 10;
@@ -28,6 +34,7 @@ const HEADERS_MAX: usize = 64;
 /// Who is served.
 pub(super) struct Guest {
     pub(super) visit: Visit,
+    pub(super) service: Arc<Service>,
     pub(super) router: Router,
     pub(super) limits: Limits,
     pub(super) stopping: watch::Receiver<bool>,
@@ -38,32 +45,67 @@ impl Guest {
     pub(super) async fn attend(self, stream: TcpStream, place: OwnedSemaphorePermit) {
         // Answers are small: none is held back to fill a packet.
         drop(stream.set_nodelay(true));
-        self.serve(stream).await;
+        match self.service.certificates.clone() {
+            None => {
+                let stream = Patient::new(stream, self.limits.write_time);
+                self.serve(stream, None).await;
+            }
+            // What TLS needs is held for connections that need it.
+            Some(certificates) => Box::pin(self.attend_sealed(stream, &certificates)).await,
+        }
         drop(place);
     }
 
-    async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin) {
-        let Self { visit, router, limits, mut stopping } = self;
+    /// Whether what is said here is said over TLS.
+    pub(super) fn is_sealed(&self) -> bool {
+        self.service.certificates.is_some()
+    }
+
+    async fn attend_sealed(self, stream: TcpStream, certificates: &Certificates) {
+        let (service, mut stopping) = (Arc::clone(&self.service), self.stopping.clone());
+        let from = self.visit.peer.0;
+        let shaking = service.handshakes.shake(stream, certificates.config(), &self.limits, from);
+        let shaken = tokio::select! {
+            shaken = shaking => shaken,
+            // Nothing was asked yet.
+            _ = stopping.wait_for(|it| *it) => None,
+        };
+        if let Some((stream, certified)) = shaken {
+            self.serve(stream, certified).await;
+        }
+    }
+
+    async fn serve(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin,
+        certified: Option<Certified>,
+    ) {
+        let Self { visit, service: _, router, limits, mut stopping } = self;
         let (peer, inner) = (visit.peer, TowerToHyperService::new(router));
         let answer = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
+            if let Some(certified) = certified {
+                request.extensions_mut().insert(certified);
+            }
             inner.call(request)
         });
-        let stream = TokioIo::new(Patient::new(stream, limits.write_time));
-        let connection = http1::Builder::new()
+        let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.head_time)
             .max_buf_size(HEAD_BYTES_MAX)
             .max_headers(HEADERS_MAX)
-            .serve_connection(stream, answer);
-        tokio::pin!(connection);
+            .serve_connection(TokioIo::new(stream), answer);
         // A client that goes away, or takes too long, is no event of ours.
-        tokio::select! {
-            _ended = connection.as_mut() => return,
-            () = sleep(limits.connection_time) => {}
-            _ = stopping.wait_for(|it| *it) => {}
+        let is_over = tokio::select! {
+            _ended = &mut connection => true,
+            () = sleep(limits.connection_time) => false,
+            _ = stopping.wait_for(|it| *it) => false,
+        };
+        if !is_over {
+            Pin::new(&mut connection).graceful_shutdown();
+            drop(timeout(limits.body_time + limits.write_time, &mut connection).await);
         }
-        connection.as_mut().graceful_shutdown();
-        drop(timeout(limits.body_time + limits.write_time, connection).await);
+        // Over TLS an end that was meant is told: any other could be somebody's on the way.
+        drop(connection.into_parts().io.into_inner().shutdown().await);
     }
 }

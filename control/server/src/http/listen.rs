@@ -10,8 +10,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
-use bowline_api::problem::MEDIA_TYPE;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
@@ -19,12 +17,13 @@ use tokio::time::{sleep, timeout};
 use super::answer::Refusal;
 use super::guest::Guest;
 use super::peers::{Peer, Peers};
+use super::{Service, router, unserved};
 use crate::settings::Limits;
 
 /// Connections that wait for a place: one burst of agents whose reports fell together.
 const WAITING_MAX: usize = 1024;
 
-/// How long one waits for a place, and is heard out when it got none.
+/// How long one waits for a place.
 const WAIT: Duration = Duration::from_secs(2);
 
 /// What the kernel holds of an answer for each connection: more than a usual page, and bounded, where it would
@@ -47,13 +46,14 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 /// Serves until `stop` is over, then lets requests that were begun end.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    service: Arc<Service>,
     limits: Limits,
     stop: impl Future<Output = ()>,
 ) {
     let (stopping, _) = watch::channel(false);
     let hall = Hall {
-        router,
+        router: router(Arc::clone(&service)),
+        service,
         limits,
         places: Arc::new(Semaphore::new(limits.connections)),
         lobby: Arc::new(Semaphore::new(WAITING_MAX)),
@@ -84,6 +84,7 @@ pub async fn serve(
 
 /// Where connections find a place.
 struct Hall {
+    service: Arc<Service>,
     router: Router,
     limits: Limits,
     places: Arc<Semaphore>,
@@ -100,7 +101,8 @@ impl Hall {
             return;
         };
         let stopping = self.stopping.subscribe();
-        let guest = Guest { visit, router: self.router.clone(), limits: self.limits, stopping };
+        let (service, router) = (Arc::clone(&self.service), self.router.clone());
+        let guest = Guest { visit, service, router, limits: self.limits, stopping };
         if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
             tokio::spawn(guest.attend(stream, place));
         } else if let Ok(seat) = Arc::clone(&self.lobby).try_acquire_owned() {
@@ -110,32 +112,21 @@ impl Hall {
     }
 }
 
-/// Waits for a place for a moment; then says that there is none.
+/// Waits for a place for a moment; then says that there is none. Over TLS it is not said: that would take the
+/// handshake of one who is served.
 async fn wait(guest: Guest, stream: TcpStream, places: Arc<Semaphore>, seat: OwnedSemaphorePermit) {
     if let Ok(Ok(place)) = timeout(WAIT, places.acquire_owned()).await {
         drop(seat);
         return guest.attend(stream, place).await;
     }
-    drop(timeout(WAIT, turn_away(stream)).await);
+    if !guest.is_sealed() {
+        unserved::refuse(stream, no_place()).await;
+    }
     drop(seat);
 }
 
-/// Says that no place is free. What the client sends meanwhile is read and thrown away: a connection that is
-/// closed on unread bytes loses the answer.
-async fn turn_away(mut stream: TcpStream) {
+fn no_place() -> Refusal {
     let detail =
         "as many connections are open as [limits] connections allows: try again in a moment";
-    let status = StatusCode::SERVICE_UNAVAILABLE;
-    let problem = Refusal::new(status, "no place is free", detail).problem();
-    let body = serde_json::to_string(&problem).unwrap_or_default();
-    let answer = format!(
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: {MEDIA_TYPE}\r\nretry-after: 5\r\n\
-         connection: close\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    if stream.write_all(answer.as_bytes()).await.is_err() || stream.shutdown().await.is_err() {
-        return;
-    }
-    let mut thrown = [0; 4096];
-    while matches!(stream.read(&mut thrown).await, Ok(read) if read > 0) {}
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "no place is free", detail).again_in(5)
 }

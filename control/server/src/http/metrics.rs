@@ -45,6 +45,12 @@ pub(super) async fn metrics(State(service): State<Arc<Service>>) -> Result<Respo
         page.head(name, "counter", help);
         page.line(name, &[], meter.load(Ordering::Relaxed));
     }
+    if service.certificates.is_some() {
+        page.head("tls_handshakes_total", "counter", "TLS handshakes by how they ended.");
+        for (result, number) in service.handshakes.counts() {
+            page.line("tls_handshakes_total", &[("result", &result)], number);
+        }
+    }
     page.head("http_requests_total", "counter", "Requests by route and status.");
     for ((route, status), number) in meters.requests() {
         page.line("http_requests_total", &[("route", &route), ("status", &status)], number);

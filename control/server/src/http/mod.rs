@@ -13,6 +13,7 @@ mod faults;
 mod gate;
 mod guesses;
 mod guest;
+mod handshake;
 mod keyring;
 mod larder;
 mod listen;
@@ -27,6 +28,7 @@ mod read;
 mod records;
 mod sessions;
 mod table;
+mod unserved;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -40,15 +42,17 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::settings::{Limits, Settings};
 use crate::store::{Census, Named, Newest, Store};
+use crate::tls::Certificates;
 use answer::{Refusal, failed};
 use bell::Bell;
 use body::Room;
 use guesses::Guesses;
+use handshake::Handshakes;
 use keyring::Keyring;
 use larder::Larder;
 use meters::Meters;
 use outgoing::Scales;
-use sessions::Sessions;
+use sessions::{Sessions, Way};
 
 pub use listen::{bind, serve};
 pub use table::router;
@@ -60,6 +64,8 @@ pub struct Service {
     readers: Vec<Sha256>,
     hosts: Option<PathBuf>,
     limits: Limits,
+    certificates: Option<Arc<Certificates>>,
+    handshakes: Handshakes,
     meters: Meters,
     room: Room,
     scales: Scales,
@@ -89,14 +95,20 @@ enum Judged {
 }
 
 impl Service {
-    /// A service over a store.
-    pub fn new(store: Arc<dyn Store>, settings: &Settings) -> Self {
+    /// A service over a store, that speaks TLS where it has certificates.
+    pub fn new(
+        store: Arc<dyn Store>,
+        settings: &Settings,
+        certificates: Option<Arc<Certificates>>,
+    ) -> Self {
+        let way = if certificates.is_some() { Way::Sealed } else { Way::Open };
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Self {
             store,
             readers: settings.readers.clone(),
             hosts: settings.hosts.clone(),
             limits: settings.limits,
+            handshakes: Handshakes::default(),
             meters: Meters::default(),
             room: Room::default(),
             scales: Scales::default(),
@@ -104,7 +116,8 @@ impl Service {
             painters: Arc::new(Semaphore::new(cores)),
             keyring: Keyring::default(),
             bell: Bell::new(settings.limits.listeners),
-            sessions: Sessions::new(settings.public_url.clone()),
+            sessions: Sessions::new(settings.public_url.clone(), way),
+            certificates,
             guesses: Guesses::default(),
             census: Larder::new(settings.count_time),
             commits: Larder::new(settings.count_time),

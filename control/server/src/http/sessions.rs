@@ -27,17 +27,28 @@ const GUARDED: &str = "__Host-bowline";
 /// On this machine, where plain HTTP does not leave it: not every browser keeps a secure cookie then.
 const LOCAL: &str = "bowline";
 
+/// How requests come here.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// In the clear, from this machine or a proxy.
+    #[default]
+    Open,
+    /// Over TLS that ends here.
+    Sealed,
+}
+
 /// The open sessions.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     open: Mutex<BTreeMap<Sha256, Instant>>,
     public_url: Option<PublicUrl>,
+    way: Way,
 }
 
 impl Sessions {
     /// None is open; browsers reach the service by this address, or by the one that they ask for.
-    pub(super) fn new(public_url: Option<PublicUrl>) -> Self {
-        Self { open: Mutex::default(), public_url }
+    pub(super) fn new(public_url: Option<PublicUrl>, way: Way) -> Self {
+        Self { open: Mutex::default(), public_url, way }
     }
 
     /// Opens one, and gives its cookie; `None` when the system gives no random numbers.
@@ -82,7 +93,11 @@ impl Sessions {
         let site = text(headers, &HeaderName::from_static("sec-fetch-site"));
         let origin = text(headers, &HeaderName::from_static("origin"));
         let host = text(headers, &HOST).unwrap_or_default();
-        let is_asked = |it: &str| it.split_once("://").is_some_and(|(_, from)| from == host);
+        // A page that came in the clear may be anybody's.
+        let is_sent = |scheme: &str| self.way == Way::Open || scheme == "https";
+        let is_asked = |it: &str| {
+            it.split_once("://").is_some_and(|(scheme, from)| is_sent(scheme) && from == host)
+        };
         let is_own = |it: &str| match &self.public_url {
             Some(url) => it == url.origin() || (is_local(headers) && is_asked(it)),
             None => is_asked(it),
@@ -92,7 +107,8 @@ impl Sessions {
 
     /// Whether the cookie goes over TLS only.
     fn is_guarded(&self, headers: &HeaderMap) -> bool {
-        self.public_url.as_ref().map_or_else(|| !is_local(headers), PublicUrl::is_secure)
+        let is_secure = self.public_url.as_ref().map(PublicUrl::is_secure);
+        self.way == Way::Sealed || is_secure.unwrap_or_else(|| !is_local(headers))
     }
 
     fn cookie(&self, headers: &HeaderMap, word: &str, lasts: Duration) -> Option<HeaderValue> {
@@ -234,7 +250,7 @@ mod tests {
 
     #[test]
     fn behind_a_proxy_the_public_address_decides() {
-        let sessions = Sessions::new(PublicUrl::parse("https://c.example").ok());
+        let sessions = Sessions::new(PublicUrl::parse("https://c.example").ok(), Way::Open);
         // What nginx makes of a request unless it is told otherwise.
         let host = ("host", "127.0.0.1:9480");
         let cookie = sessions.open(&headers(&[host])).unwrap();
@@ -252,6 +268,21 @@ mod tests {
         }
         let evil = headers(&[("host", "evil.example"), ("origin", "https://evil.example")]);
         assert!(!sessions.is_own_form(&evil));
+    }
+
+    #[test]
+    fn over_tls_every_cookie_is_guarded_and_no_page_in_the_clear_sends_forms() {
+        let sessions = Sessions::new(None, Way::Sealed);
+        for host in ["localhost:9480", "control.example"] {
+            let cookie = sessions.open(&headers(&[("host", host)])).unwrap();
+            let cookie = cookie.to_str().unwrap();
+            assert!(cookie.starts_with("__Host-") && cookie.ends_with("; Secure"), "{cookie}");
+            for (scheme, expected) in [("https", true), ("http", false)] {
+                let origin = format!("{scheme}://{host}");
+                let sent = headers(&[("host", host), ("origin", &origin)]);
+                assert_eq!(sessions.is_own_form(&sent), expected, "{origin}");
+            }
+        }
     }
 
     #[test]

@@ -37,13 +37,16 @@ pub(super) const ASSET: &str = "/assets/{file}";
 
 type Route = (&'static str, MethodRouter<Arc<Service>>);
 
-/// Whoever can connect may ask; agents prove themselves by their signatures.
-fn open() -> [Route; 7] {
+/// Hosts may ask: they prove themselves by their signatures, and by certificates where those are wanted.
+fn agents() -> [Route; 2] {
+    [(route::ENROL, post(enrol::enrol)), (route::RECORDS, post(records::records))]
+}
+
+/// Whoever can connect may ask.
+fn open() -> [Route; 5] {
     [
         (route::HEALTHZ, get(read::healthz)),
         (route::OPENAPI, get(openapi::openapi)),
-        (route::ENROL, post(enrol::enrol)),
-        (route::RECORDS, post(records::records)),
         (route::LOGIN, get(login::form).post(login::enter)),
         (route::LOGOUT, post(login::leave)),
         (ASSET, get(assets::asset)),
@@ -89,9 +92,14 @@ pub fn router(service: Arc<Service>) -> Router {
         .into_iter()
         .fold(Router::new(), add)
         .route_layer(from_fn_with_state(Arc::clone(&service), gate::people));
+    let agents = agents()
+        .into_iter()
+        .fold(Router::new(), add)
+        .route_layer(from_fn_with_state(Arc::clone(&service), gate::hosts));
     open()
         .into_iter()
         .fold(Router::new(), add)
+        .merge(agents)
         .merge(guarded)
         .merge(pages)
         .method_not_allowed_fallback(wrong_method)

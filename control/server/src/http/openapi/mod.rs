@@ -175,6 +175,7 @@ fn sealed() -> Read {
 
 fn enrol(schemas: &mut SchemaGenerator) -> Value {
     let answer = schemas.subschema_for::<Answer>();
+    let not_taken = schemas.subschema_for::<NotTaken>();
     json!({
         "operationId": "enrol",
         "summary": "Makes a host's key known, or lets it wait for a person",
@@ -182,6 +183,7 @@ fn enrol(schemas: &mut SchemaGenerator) -> Value {
         "responses": {
             "200": content(JSON, answer.clone()),
             "202": content(JSON, answer),
+            "403": content(problem::MEDIA_TYPE, not_taken),
         },
     })
 }

@@ -1,0 +1,135 @@
+//! How a connection becomes a private one, or is told why not.
+//!
+//! **Invariant:** who speaks plain HTTP here is told to use TLS, and asked nothing.
+//! **Invariant:** a log line is written now and then, however many handshakes fail.
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustls::ServerConfig;
+use tokio::net::TcpStream;
+use tokio::time::{Instant as Deadline, timeout_at};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::answer::Refusal;
+use super::patient::Patient;
+use super::unserved;
+use crate::door;
+use crate::settings::Limits;
+
+/// How often a failed handshake is worth a line of the log: strangers on the net try all day.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
+
+/// The first byte of every handshake: the record type of RFC 8446, section 5.1.
+const HANDSHAKE: u8 = 22;
+
+/// The client at the other end showed a certificate, and an authority of `clientCaFile` vouches for it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Certified;
+
+/// A connection over TLS.
+pub(super) type Sealed = TlsStream<Patient<TcpStream>>;
+
+/// What became of handshakes.
+#[derive(Debug, Default)]
+pub(super) struct Handshakes {
+    done: AtomicU64,
+    failed: AtomicU64,
+    told: Mutex<Option<Instant>>,
+}
+
+/// Why there was none.
+enum Failed {
+    /// The client hung up before it said anything: whoever looks whether a port is open does.
+    Silent,
+    /// It speaks another protocol.
+    Foreign,
+    /// The two did not agree.
+    Tls(io::Error),
+}
+
+impl Handshakes {
+    /// How many ended in a connection, and how many did not.
+    pub(super) fn counts(&self) -> [(&'static str, u64); 2] {
+        let of = |it: &AtomicU64| it.load(Ordering::Relaxed);
+        [("ok", of(&self.done)), ("failed", of(&self.failed))]
+    }
+
+    /// Shakes hands, in the time of a request's head. `None`: it came to nothing, and that was said.
+    pub(super) async fn shake(
+        &self,
+        stream: TcpStream,
+        config: Arc<ServerConfig>,
+        limits: &Limits,
+        from: IpAddr,
+    ) -> Option<(Sealed, Option<Certified>)> {
+        let until = Deadline::now() + limits.head_time;
+        let failed = match timeout_at(until, is_handshake(&stream)).await {
+            Ok(Ok(())) => {
+                let acceptor = TlsAcceptor::from(config);
+                let accepting = acceptor.accept(Patient::new(stream, limits.write_time));
+                match timeout_at(until, accepting).await {
+                    Ok(Ok(sealed)) => {
+                        self.done.fetch_add(1, Ordering::Relaxed);
+                        // One that was shown was verified: else the handshake had failed.
+                        let certificates = sealed.get_ref().1.peer_certificates();
+                        let certified = certificates.is_some().then_some(Certified);
+                        return Some((sealed, certified));
+                    }
+                    Ok(Err(error)) => Failed::Tls(error),
+                    Err(_late) => Failed::Tls(late()),
+                }
+            }
+            Ok(Err(Failed::Foreign)) => {
+                unserved::refuse(stream, plain()).await;
+                Failed::Foreign
+            }
+            Ok(Err(other)) => other,
+            Err(_late) => Failed::Tls(late()),
+        };
+        self.count(failed, from);
+        None
+    }
+
+    fn count(&self, failed: Failed, from: IpAddr) {
+        let error = match failed {
+            Failed::Silent => return,
+            Failed::Foreign => "it spoke plain HTTP, or something else".to_owned(),
+            Failed::Tls(error) => error.to_string(),
+        };
+        let number = self.failed.fetch_add(1, Ordering::Relaxed) + 1;
+        let now = door::now();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_some_and(|it| now.saturating_duration_since(it) < TOLD_EVERY) {
+            return;
+        }
+        *told = Some(now);
+        drop(told);
+        tracing::warn!(peer = %from, error, failed = number, "a TLS handshake failed");
+    }
+}
+
+/// Looks at the first byte, and leaves it where it is.
+async fn is_handshake(stream: &TcpStream) -> Result<(), Failed> {
+    let mut first = [0];
+    match stream.peek(&mut first).await {
+        Ok(0) | Err(_) => Err(Failed::Silent),
+        Ok(_) if first == [HANDSHAKE] => Ok(()),
+        Ok(_) => Err(Failed::Foreign),
+    }
+}
+
+fn late() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "it took longer than [limits] headTime")
+}
+
+/// The answer to a request in the clear.
+fn plain() -> Refusal {
+    let detail = "this port speaks TLS: ask the same address with https://; a token that was just sent in the \
+                  clear was readable on the way, so replace it";
+    Refusal::bad("asked without TLS", detail)
+}

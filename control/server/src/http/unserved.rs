@@ -1,0 +1,39 @@
+//! What is said over a connection that is not served.
+//!
+//! **Invariant:** it takes a moment at most, whatever the client does.
+
+use std::time::Duration;
+
+use bowline_api::problem::MEDIA_TYPE;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::answer::Refusal;
+
+/// How long a client is heard out.
+const TIME: Duration = Duration::from_secs(2);
+
+/// Refuses whatever is asked, and ends the connection.
+pub(super) async fn refuse(stream: TcpStream, refusal: Refusal) {
+    drop(timeout(TIME, say(stream, refusal)).await);
+}
+
+/// What the client sends meanwhile is read and thrown away: a connection that is closed on unread bytes loses
+/// the answer.
+async fn say(mut stream: TcpStream, refusal: Refusal) {
+    let status = refusal.status();
+    let again = refusal.again().and_then(|it| it.to_str().map(str::to_owned).ok());
+    let again = again.map(|it| format!("retry-after: {it}\r\n")).unwrap_or_default();
+    let body = serde_json::to_string(&refusal.problem()).unwrap_or_default();
+    let answer = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: {MEDIA_TYPE}\r\n{again}connection: close\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    if stream.write_all(answer.as_bytes()).await.is_err() || stream.shutdown().await.is_err() {
+        return;
+    }
+    let mut thrown = [0; 4096];
+    while matches!(stream.read(&mut thrown).await, Ok(read) if read > 0) {}
+}

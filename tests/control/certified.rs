@@ -1,0 +1,123 @@
+//! Hosts that have to show a certificate.
+
+use bowline_api::outcome::Outcome;
+use bowline_api::status::Reporting;
+use tests::agent::until;
+use tests::authority::Authority;
+
+use crate::sealed::Sealed;
+use crate::site::{Site, standing, until_all_is_there, until_it_is, warned};
+
+#[test]
+fn only_certificates_of_the_named_authority_open_the_hosts_door() {
+    let (sealed, hosts) = Sealed::for_known_hosts("");
+    hosts.issue("good", "web-1");
+    hosts.issue_expired("expired", "web-1");
+    Authority::new(sealed.service.folder.path(), "others").issue("other", "web-1");
+    // What nobody showed, what counts, and what ends the handshake: for hosts, programs and people.
+    let cases = [
+        ("", [403, 200, 200]),
+        ("good", [400, 200, 200]),
+        ("other", [0, 0, 0]),
+        ("expired", [0, 0, 0]),
+    ];
+    for version in ["1.2", "1.3"] {
+        for (name, expected) in cases {
+            let (cert, key) = (format!("{name}.cert.pem"), format!("{name}.key.pem"));
+            let mut more =
+                vec![format!("--tlsv{version}"), "--tls-max".to_owned(), version.to_owned()];
+            if !name.is_empty() {
+                more.extend(["--cert".to_owned(), cert, "--key".to_owned(), key]);
+            }
+            let more: Vec<&str> = more.iter().map(String::as_str).collect();
+            let records = [more.as_slice(), &["--data-binary", ""]].concat();
+            for (path, more, expected) in [
+                ("/agent/v1/records", &records, expected[0]),
+                ("/agent/v1/enrol", &records, expected[0]),
+                ("/healthz", &more, expected[1]),
+                ("/", &more, expected[2]),
+            ] {
+                let Some(answer) = sealed.curl(path, more) else { return };
+                assert_eq!(answer.status, expected, "TLS {version} {name:?} {path}: {answer:?}");
+                assert_eq!(answer.code == Some(0), expected > 0, "{answer:?}");
+                if expected == 403 {
+                    assert!(answer.text.contains("\"code\":\"client-certificate\""), "{answer:?}");
+                    assert!(answer.text.contains("[control] clientCert"), "{answer:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn who_is_turned_away_in_the_middle_of_a_large_request_hears_why() {
+    let (sealed, _hosts) = Sealed::for_known_hosts("");
+    let answer = sealed.service.post("/agent/v1/records", vec![b'x'; 1 << 20]);
+    assert!(answer.problem(403).contains("clientCaFile"));
+}
+
+/// What an agent is told besides where the service is.
+fn trust(sealed: &Sealed) -> String {
+    format!("caFile = {:?}\n", sealed.file("own.ca.pem"))
+}
+
+#[test]
+fn an_agent_reports_over_tls_to_whom_its_authority_vouches_for() {
+    let sealed = Sealed::with("");
+    let service = &sealed.service;
+    let site = Site::told(service, &trust(&sealed));
+    site.give(&service.token("web-1", &[]));
+    let agent = site.shop.serve();
+    until_all_is_there(&agent, service);
+    let second = site.merge("second");
+    agent.sync();
+    until("the second revision is shown", || {
+        let shown = service.get("/api/v1/hosts/web-1").json();
+        shown["revision"].as_str().is_some_and(|it| it.contains(&second))
+    });
+    assert!(standing(&agent).url.starts_with("https://"));
+    drop(agent);
+    // One that does not know the authority sends nothing.
+    let stranger = Site::told(service, "");
+    let shown = warned(&stranger.shop.once(), Outcome::Committed);
+    assert!(shown.contains("unreachable"), "{shown}");
+}
+
+#[test]
+fn an_agent_without_a_certificate_waits_with_its_records_until_it_has_one() {
+    let (sealed, hosts) = Sealed::for_known_hosts("");
+    let service = &sealed.service;
+    for has_token in [false, true] {
+        let site = Site::told(service, &trust(&sealed));
+        if has_token {
+            site.give(&service.token("web-1", &[]));
+        }
+        let agent = site.shop.serve();
+        let told = until_it_is(&agent, Reporting::Unreachable);
+        assert!(told.waiting > 0 && told.acked == 0, "{told:?}");
+        let error = told.last_error.unwrap();
+        assert!(error.contains("403") && error.contains("[control] clientCert"), "{error}");
+        site.merge("meanwhile");
+        agent.sync();
+        until("it deploys all the same", || standing(&agent).waiting > told.waiting);
+    }
+    let issue = |authority: &Authority, site: &Site, name: &str| {
+        authority.issue(name, "web-1");
+        for kind in ["cert", "key"] {
+            let file = format!("{name}.{kind}.pem");
+            std::fs::copy(sealed.file(&file), site.shop.folder().join(format!("own.{kind}")))
+                .unwrap();
+        }
+    };
+    let own = "clientCert = \"own.cert\"\nclientKey = \"own.key\"\n";
+    let site = Site::told(service, &format!("{}{own}", trust(&sealed)));
+    site.give(&service.token("web-1", &[]));
+    issue(&Authority::new(service.folder.path(), "others"), &site, "wrong");
+    let agent = site.shop.serve();
+    let told = until_it_is(&agent, Reporting::Unreachable);
+    assert!(told.waiting > 0 && told.acked == 0, "{told:?}");
+    println!("with another authority's: {:?}", told.last_error);
+    // It is renewed, and seen without a restart.
+    issue(&hosts, &site, "right");
+    assert_eq!(until_all_is_there(&agent, service), site.written());
+}
