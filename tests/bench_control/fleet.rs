@@ -1,7 +1,5 @@
 //! What the pages of a large fleet cost.
 
-use std::io::BufReader;
-use std::net::TcpStream;
 use std::path::Path;
 use std::time::Instant;
 
@@ -9,17 +7,18 @@ use anyhow::{Result, ensure};
 
 use crate::load::{Host, ask};
 use crate::service::Service;
+use crate::way::Way;
 
 /// How often each page is asked.
 const TIMES: u32 = 20;
 
 /// Fills the board with so many hosts, and times the pages.
 pub(crate) fn measure(program: &Path, number: u32) -> Result<()> {
-    let service = Service::start(program)?;
-    let mut stream = BufReader::new(TcpStream::connect(service.address())?);
+    let service = Service::start(program, Way::Open)?;
+    let mut stream = service.connect()?;
     let host = Host::new(service.folder(), "fleet-0", 3)?;
     host.enrol(&service)?;
-    host.send(service.address(), 3)?;
+    host.send(&service, 3)?;
     // The others are that one's rows under other names: enrolling each would take the time of the keys.
     service.multiply(number)?;
     println!("\n| page of {number} hosts | KiB | ms |");

@@ -1,7 +1,5 @@
 //! What an idle connection costs the service.
 
-use std::io::BufReader;
-use std::net::TcpStream;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,17 +9,30 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::load::ask;
 use crate::service::Service;
+use crate::way::Way;
+
+/// What one may cost: design/performance.md.
+const KIB_TARGET: f64 = 22.0;
 
 /// How long idling is watched.
 const WATCHED: Duration = Duration::from_secs(10);
 
-/// Opens so many connections, asks once over each, and looks at the service's memory and CPU time.
+/// Measures both ways.
 pub(crate) fn measure(program: &Path, number: usize) -> Result<()> {
+    println!(
+        "\n| idle connections | over | RSS MiB before | after | KiB each (at most {KIB_TARGET}) | CPU ms/s | one more, ms |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    [Way::Open, Way::Sealed].into_iter().try_for_each(|way| measure_way(program, number, way))
+}
+
+/// Opens so many connections, asks once over each, and looks at the service's memory and CPU time.
+fn measure_way(program: &Path, number: usize, way: Way) -> Result<()> {
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
-    let service = Service::start(program)?;
+    let service = Service::start(program, way)?;
     let open = || -> Result<_> {
-        let mut stream = BufReader::with_capacity(512, TcpStream::connect(service.address())?);
+        let mut stream = service.connect()?;
         ask(&mut stream, "GET", "/healthz", b"")?;
         Ok(stream)
     };
@@ -37,11 +48,7 @@ pub(crate) fn measure(program: &Path, number: usize) -> Result<()> {
     open()?;
     let answer = begun.elapsed();
     println!(
-        "\n| idle connections | RSS MiB before | after | KiB each | CPU ms/s | one more, ms |"
-    );
-    println!("|---|---|---|---|---|---|");
-    println!(
-        "| {} | {before:.1} | {after:.1} | {:.1} | {:.1} | {:.1} |",
+        "| {} | {way} | {before:.1} | {after:.1} | {:.1} | {:.1} | {:.1} |",
         held.len(),
         (after - before) * 1024.0 / held.len() as f64,
         cpu * 1e3 / WATCHED.as_secs_f64(),

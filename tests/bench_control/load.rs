@@ -2,8 +2,7 @@
 //!
 //! **Invariant:** nothing is signed while the clock runs, and each request waits for the answer before.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{BufRead as _, Read as _, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
@@ -16,6 +15,7 @@ use bowline_trust::dsse;
 use serde_json::{Value, json};
 
 use crate::service::Service;
+use crate::way::Stream;
 
 /// One host.
 pub(crate) struct Host {
@@ -58,17 +58,14 @@ impl Host {
             token: service.token(&self.name)?,
         };
         let body = self.envelope(enrolment::PAYLOAD_TYPE, serde_json::to_vec(&request)?);
-        let mut stream = BufReader::new(TcpStream::connect(service.address())?);
-        let answer = ask(&mut stream, "POST", "/agent/v1/enrol", &body)?;
+        let answer = ask(&mut service.connect()?, "POST", "/agent/v1/enrol", &body)?;
         ensure!(answer.contains("enrolled"), "the host was not enrolled: {answer}");
         Ok(())
     }
 
     /// Sends all records over one connection.
-    pub(crate) fn send(&self, address: SocketAddr, batch: usize) -> Result<()> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        let mut stream = BufReader::new(stream);
+    pub(crate) fn send(&self, service: &Service, batch: usize) -> Result<()> {
+        let mut stream = service.connect()?;
         let mut seq = 0;
         for lines in self.lines.chunks(batch) {
             seq += lines.len();
@@ -82,12 +79,7 @@ impl Host {
 }
 
 /// Asks over a connection that stays open; gives the answer's body.
-pub(crate) fn ask(
-    stream: &mut BufReader<TcpStream>,
-    method: &str,
-    path: &str,
-    body: &[u8],
-) -> Result<String> {
+pub(crate) fn ask(stream: &mut Stream, method: &str, path: &str, body: &[u8]) -> Result<String> {
     let length = body.len();
     let head =
         format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n");

@@ -16,6 +16,7 @@ mod fleet;
 mod idle;
 mod load;
 mod service;
+mod way;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ use tests::binaries;
 
 use load::Host;
 use service::Service;
+use way::Way;
 
 /// Measures how many durable records a second the control service takes
 #[derive(Debug, Parser)]
@@ -66,12 +68,13 @@ fn main() -> ExitCode {
 fn bench(arguments: &Arguments) -> Result<()> {
     let program = arguments.service.clone().unwrap_or_else(binaries::control);
     println!(
-        "| records a request | records | bytes each | records/s | CPU µs a record | peak MiB |"
+        "| records a request | over | records | bytes each | records/s | CPU µs a record | peak MiB |"
     );
-    println!("|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|");
     for batch in &arguments.batch {
-        lap(arguments, &program, (*batch).max(1))?;
+        lap(arguments, &program, Way::Open, (*batch).max(1))?;
     }
+    lap(arguments, &program, Way::Sealed, 1)?;
     if arguments.idle > 0 {
         idle::measure(&program, arguments.idle)?;
     }
@@ -81,8 +84,8 @@ fn bench(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-fn lap(arguments: &Arguments, program: &std::path::Path, batch: usize) -> Result<()> {
-    let service = Service::start(program)?;
+fn lap(arguments: &Arguments, program: &std::path::Path, way: Way, batch: usize) -> Result<()> {
+    let service = Service::start(program, way)?;
     let mut hosts = Vec::new();
     for at in 0..arguments.hosts {
         let host = Host::new(service.folder(), &format!("bench-{at}"), arguments.records)?;
@@ -95,7 +98,7 @@ fn lap(arguments: &Arguments, program: &std::path::Path, batch: usize) -> Result
     let begun = Instant::now();
     let sent: Result<Vec<()>> = thread::scope(|scope| {
         let senders: Vec<_> =
-            hosts.iter().map(|host| scope.spawn(|| host.send(service.address(), batch))).collect();
+            hosts.iter().map(|host| scope.spawn(|| host.send(&service, batch))).collect();
         let ended = senders.into_iter().map(|it| it.join());
         ended.map(|it| it.unwrap_or_else(|_| Err(anyhow::anyhow!("a sender panicked")))).collect()
     });
@@ -106,7 +109,7 @@ fn lap(arguments: &Arguments, program: &std::path::Path, batch: usize) -> Result
     ensure!(kept == total, "{kept} of {total} records are kept");
     let count = total as f64;
     println!(
-        "| {batch} | {total} | {:.0} | {:.0} | {:.1} | {:.1} |",
+        "| {batch} | {way} | {total} | {:.0} | {:.0} | {:.1} | {:.1} |",
         bytes as f64 / count,
         count / wall,
         cpu * 1e6 / count,

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, Command, Stdio};
 use std::thread;
@@ -13,6 +13,7 @@ use anyhow::{Context as _, Result, ensure};
 use nix::unistd::{SysconfVar, sysconf};
 
 use crate::load::ask;
+use crate::way::{Client, Stream, Way};
 
 /// The service.
 pub(crate) struct Service {
@@ -20,15 +21,17 @@ pub(crate) struct Service {
     folder: PathBuf,
     child: Child,
     address: SocketAddr,
+    client: Client,
 }
 
 impl Service {
-    pub(crate) fn start(program: &Path) -> Result<Self> {
+    pub(crate) fn start(program: &Path, way: Way) -> Result<Self> {
         let folder = std::env::temp_dir().join(format!("bowline-bench-control-{}", process::id()));
         fs::create_dir_all(&folder)?;
+        let (client, tls) = Client::prepare(way, &folder)?;
         let settings = "[listen]\naddress = \"127.0.0.1:0\"\n[store]\nfile = \"control.db\"\n\
                         [limits]\nconnections = 20000\nheadTime = \"10m\"\n";
-        fs::write(folder.join("control.toml"), settings)?;
+        fs::write(folder.join("control.toml"), format!("{settings}{tls}"))?;
         let mut command = Command::new(program);
         command.arg("--config").arg(folder.join("control.toml")).stderr(Stdio::piped());
         let mut child = command.spawn().context("start the service")?;
@@ -38,15 +41,16 @@ impl Service {
         });
         thread::spawn(move || lines.for_each(drop));
         let address = address.context("the service did not start")?;
-        Ok(Self { program: program.to_owned(), folder, child, address })
+        Ok(Self { program: program.to_owned(), folder, child, address, client })
     }
 
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+    /// A connection that stays open.
+    pub(crate) fn connect(&self) -> Result<Stream> {
+        self.client.connect(self.address)
     }
 
     pub(crate) fn token(&self, host: &str) -> Result<String> {
@@ -106,8 +110,7 @@ impl Service {
 
     /// Records that it took.
     pub(crate) fn taken(&self) -> Result<u64> {
-        let mut stream = BufReader::new(TcpStream::connect(self.address)?);
-        let page = ask(&mut stream, "GET", "/metrics", b"")?;
+        let page = ask(&mut self.connect()?, "GET", "/metrics", b"")?;
         let name = "bowline_control_records_taken_total ";
         let line = page.lines().find_map(|it| it.strip_prefix(name));
         Ok(line.context("how many were taken")?.parse()?)

@@ -10,10 +10,14 @@ use nix::sys::signal::Signal;
 use tests::agent::until;
 use tests::authority::Authority;
 use tests::binaries;
+use tests::programs::run_to_its_end;
 
 use crate::http::{connect, head, read};
 use crate::sealed::{Sealed, TOKEN};
 use crate::service::{Folder, Service};
+
+/// How long a service may take to find that it cannot start.
+const TIME: Duration = Duration::from_secs(30);
 
 #[test]
 fn tls_1_2_and_1_3_are_spoken_and_nothing_older() {
@@ -151,9 +155,9 @@ fn refused(folder: &Folder, tls: &str) -> String {
     fs::write(&file, format!("listen.address = \"127.0.0.1:0\"\nstore.file = \"c.db\"\n{tls}"))
         .unwrap();
     let mut command = std::process::Command::new(binaries::control());
-    let ended = command.arg("--config").arg(&file).output().unwrap();
-    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
-    assert_eq!(ended.status.code(), Some(2), "{tls}: {said}");
+    command.arg("--config").arg(&file);
+    let (code, said) = run_to_its_end(&mut command, "refuse to start", TIME).unwrap();
+    assert_eq!(code, Some(2), "{tls}: {said}");
     assert!(said.contains("hint: "), "{said}");
     said
 }

@@ -129,3 +129,97 @@ pub async fn keep_current(certificates: Option<Arc<Certificates>>, mut asked: Si
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::PathBuf;
+    use std::process;
+
+    use super::*;
+
+    /// A folder with a certificate, its key and an authority; removed at the end.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let folder = std::env::temp_dir().join(format!("bowline-tls-{name}-{}", process::id()));
+            drop(fs::remove_dir_all(&folder));
+            fs::create_dir_all(&folder).unwrap();
+            Self(folder)
+        }
+
+        fn files(&self) -> Files {
+            let path = |it: &str| self.0.join(it);
+            Files { certificate: path("cert"), key: path("key"), client_ca: Some(path("ca")) }
+        }
+
+        fn put(&self, name: &str, text: &str) {
+            fs::write(self.0.join(name), text).unwrap();
+            fs::set_permissions(self.0.join(name), Permissions::from_mode(0o600)).unwrap();
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            drop(fs::remove_dir_all(&self.0));
+        }
+    }
+
+    fn pair() -> (String, String) {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        (made.cert.pem(), made.signing_key.serialize_pem())
+    }
+
+    #[test]
+    fn each_change_is_read_once_and_what_cannot_be_used_changes_nothing() {
+        let folder = Folder::new("renewal");
+        let ((cert, key), (next_cert, next_key)) = (pair(), pair());
+        for (name, text) in [("cert", &cert), ("key", &key), ("ca", &cert)] {
+            folder.put(name, text);
+        }
+        let certificates = Certificates::read(&folder.files()).unwrap();
+        let first = certificates.config();
+        assert_eq!(certificates.look(Why::Time), Looked::Same);
+        let half = &next_key[..next_key.len() / 2];
+        let steps = [
+            ("key", half, Looked::Kept),
+            ("key", &next_key, Looked::Kept),
+            // Its size differs in any case: that shows within one tick of the file system's clock, too.
+            ("cert", &(next_cert.clone() + "\n\n"), Looked::Renewed),
+            ("ca", "", Looked::Kept),
+            ("ca", &next_cert, Looked::Renewed),
+        ];
+        let mut before = Arc::clone(&first);
+        for (name, text, expected) in steps {
+            folder.put(name, text);
+            assert_eq!(certificates.look(Why::Time), expected, "{name}");
+            assert_eq!(certificates.look(Why::Time), Looked::Same, "{name}, again");
+            let now = certificates.config();
+            assert_eq!(Arc::ptr_eq(&now, &before), expected == Looked::Kept, "{name}");
+            before = now;
+        }
+        fs::remove_file(folder.0.join("key")).unwrap();
+        assert_eq!(certificates.look(Why::Time), Looked::Kept);
+        assert_eq!(certificates.look(Why::Time), Looked::Same);
+        assert_eq!(certificates.look(Why::Asked), Looked::Kept);
+        assert!(Arc::ptr_eq(&certificates.config(), &before));
+    }
+
+    #[test]
+    fn a_write_between_look_and_read_is_seen_at_the_next_look() {
+        let folder = Folder::new("stamps");
+        let (cert, key) = pair();
+        for (name, text) in [("cert", &cert), ("key", &key), ("ca", &cert)] {
+            folder.put(name, text);
+        }
+        let seen = folder.files().stamps();
+        folder.put("key", &(key.clone() + "\n"));
+        let config = certificates::read(&folder.files()).unwrap();
+        let state = Mutex::new(State { config, seen });
+        let certificates = Certificates { files: folder.files(), state };
+        assert_eq!(certificates.look(Why::Time), Looked::Renewed);
+        assert_eq!(certificates.look(Why::Time), Looked::Same);
+    }
+}
