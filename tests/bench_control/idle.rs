@@ -20,9 +20,9 @@ const WATCHED: Duration = Duration::from_secs(10);
 /// Measures both ways.
 pub(crate) fn measure(program: &Path, number: usize) -> Result<()> {
     println!(
-        "\n| idle connections | over | RSS MiB before | after | KiB each (at most {KIB_TARGET}) | CPU ms/s | one more, ms |"
+        "\n| idle connections | over | RSS MiB before | after | KiB each (at most {KIB_TARGET}) | CPU µs to open | CPU ms/s | one more, ms |"
     );
-    println!("|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|");
     [Way::Open, Way::Sealed].into_iter().try_for_each(|way| measure_way(program, number, way))
 }
 
@@ -38,9 +38,10 @@ fn measure_way(program: &Path, number: usize, way: Way) -> Result<()> {
     };
     // What the first ones bring along is no cost of an idle one.
     let warm = (0..100).map(|_| open()).collect::<Result<Vec<_>>>()?;
-    let before = service.resident_mib()?;
+    let (before, cpu) = (service.resident_mib()?, service.cpu()?);
     let held = (0..number).map(|_| open()).collect::<Result<Vec<_>>>().context("open them all")?;
     let after = service.resident_mib()?;
+    let opening = (service.cpu()? - cpu) * 1e6 / held.len() as f64;
     let cpu = service.cpu()?;
     thread::sleep(WATCHED);
     let cpu = service.cpu()? - cpu;
@@ -48,7 +49,7 @@ fn measure_way(program: &Path, number: usize, way: Way) -> Result<()> {
     open()?;
     let answer = begun.elapsed();
     println!(
-        "| {} | {way} | {before:.1} | {after:.1} | {:.1} | {:.1} | {:.1} |",
+        "| {} | {way} | {before:.1} | {after:.1} | {:.1} | {opening:.0} | {:.1} | {:.1} |",
         held.len(),
         (after - before) * 1024.0 / held.len() as f64,
         cpu * 1e3 / WATCHED.as_secs_f64(),

@@ -30,7 +30,7 @@ impl Service {
         fs::create_dir_all(&folder)?;
         let (client, tls) = Client::prepare(way, &folder)?;
         let settings = "[listen]\naddress = \"127.0.0.1:0\"\n[store]\nfile = \"control.db\"\n\
-                        [limits]\nconnections = 20000\nheadTime = \"10m\"\n";
+                        [limits]\nconnections = 20000\nconnectionsPerAddress = 20000\nheadTime = \"10m\"\n";
         fs::write(folder.join("control.toml"), format!("{settings}{tls}"))?;
         let mut command = Command::new(program);
         command.arg("--config").arg(folder.join("control.toml")).stderr(Stdio::piped());

@@ -1,12 +1,12 @@
 //! Hosts that have to show a certificate.
 
 use bowline_api::outcome::Outcome;
-use bowline_api::status::Reporting;
-use tests::agent::until;
+use bowline_api::status::{Control, Reporting};
+use tests::agent::{Service as Agent, until};
 use tests::authority::Authority;
 
 use crate::sealed::Sealed;
-use crate::site::{Site, standing, until_all_is_there, until_it_is, warned};
+use crate::site::{Site, standing, until_all_is_there, warned};
 
 #[test]
 fn only_certificates_of_the_named_authority_open_the_hosts_door() {
@@ -83,6 +83,16 @@ fn an_agent_reports_over_tls_to_whom_its_authority_vouches_for() {
     assert!(shown.contains("unreachable"), "{shown}");
 }
 
+/// Waits until the service answered nothing that helps, and records were made meanwhile.
+#[track_caller]
+fn until_records_wait(agent: &Agent<'_>) -> Control {
+    let is_so = |it: &Control| it.state == Reporting::Unreachable && it.waiting > 0;
+    until("records wait", || is_so(&standing(agent)));
+    let told = standing(agent);
+    assert_eq!(told.acked, 0, "{told:?}");
+    told
+}
+
 #[test]
 fn an_agent_without_a_certificate_waits_with_its_records_until_it_has_one() {
     let (sealed, hosts) = Sealed::for_known_hosts("");
@@ -93,8 +103,7 @@ fn an_agent_without_a_certificate_waits_with_its_records_until_it_has_one() {
             site.give(&service.token("web-1", &[]));
         }
         let agent = site.shop.serve();
-        let told = until_it_is(&agent, Reporting::Unreachable);
-        assert!(told.waiting > 0 && told.acked == 0, "{told:?}");
+        let told = until_records_wait(&agent);
         let error = told.last_error.unwrap();
         assert!(error.contains("403") && error.contains("[control] clientCert"), "{error}");
         site.merge("meanwhile");
@@ -114,9 +123,8 @@ fn an_agent_without_a_certificate_waits_with_its_records_until_it_has_one() {
     site.give(&service.token("web-1", &[]));
     issue(&Authority::new(service.folder.path(), "others"), &site, "wrong");
     let agent = site.shop.serve();
-    let told = until_it_is(&agent, Reporting::Unreachable);
-    assert!(told.waiting > 0 && told.acked == 0, "{told:?}");
-    println!("with another authority's: {:?}", told.last_error);
+    let error = until_records_wait(&agent).last_error.unwrap();
+    assert!(error.contains("TLS") && error.contains("UnknownCA"), "{error}");
     // It is renewed, and seen without a restart.
     issue(&hosts, &site, "right");
     assert_eq!(until_all_is_there(&agent, service), site.written());

@@ -98,9 +98,12 @@ fn what_is_no_tls_is_no_trouble() {
 fn who_gets_no_place_is_let_go_without_a_handshake() {
     let sealed = Sealed::with("limits.connections = 1\nlimits.headTime = \"20s\"\n");
     let idle = TcpStream::connect(sealed.service.address).unwrap();
-    let mut late = sealed.connect();
-    late.write_all(head("GET", "/healthz", None, 0).as_bytes()).unwrap_or_default();
-    assert_eq!(read(&mut late), None);
+    let mut late = connect(sealed.service.address);
+    late.write_all(b"\x16\x03\x01\x02\0\x01").unwrap();
+    let mut bytes = Vec::new();
+    // A reset is an answer, too.
+    late.read_to_end(&mut bytes).unwrap_or_default();
+    assert_eq!(bytes, b"", "nothing is said in the clear, and no handshake begun");
     drop(idle);
     until("a place is free again", || {
         let mut stream = sealed.connect();

@@ -50,8 +50,7 @@ impl Guest {
                 let stream = Patient::new(stream, self.limits.write_time);
                 self.serve(stream, None).await;
             }
-            // What TLS needs is held for connections that need it.
-            Some(certificates) => Box::pin(self.attend_sealed(stream, &certificates)).await,
+            Some(certificates) => self.attend_sealed(stream, certificates).await,
         }
         drop(place);
     }
@@ -61,15 +60,20 @@ impl Guest {
         self.service.certificates.is_some()
     }
 
-    async fn attend_sealed(self, stream: TcpStream, certificates: &Certificates) {
+    async fn attend_sealed(self, stream: TcpStream, certificates: Arc<Certificates>) {
         let (service, mut stopping) = (Arc::clone(&self.service), self.stopping.clone());
         let from = self.visit.peer.0;
-        let shaking = service.handshakes.shake(stream, certificates.config(), &self.limits, from);
-        let shaken = tokio::select! {
-            shaken = shaking => shaken,
-            // Nothing was asked yet.
-            _ = stopping.wait_for(|it| *it) => None,
+        // What a handshake needs is held no longer than it takes.
+        let shaken = {
+            let config = certificates.config();
+            let shaking = Box::pin(service.handshakes.shake(stream, config, &self.limits, from));
+            tokio::select! {
+                shaken = shaking => shaken,
+                // Nothing was asked yet.
+                _ = stopping.wait_for(|it| *it) => None,
+            }
         };
+        drop((service, certificates, stopping));
         if let Some((stream, certified)) = shaken {
             self.serve(stream, certified).await;
         }
@@ -96,16 +100,22 @@ impl Guest {
             .max_headers(HEADERS_MAX)
             .serve_connection(TokioIo::new(stream), answer);
         // A client that goes away, or takes too long, is no event of ours.
-        let is_over = tokio::select! {
-            _ended = &mut connection => true,
-            () = sleep(limits.connection_time) => false,
-            _ = stopping.wait_for(|it| *it) => false,
+        let ended = tokio::select! {
+            ended = &mut connection => Some(ended),
+            () = sleep(limits.connection_time) => None,
+            _ = stopping.wait_for(|it| *it) => None,
         };
-        if !is_over {
-            Pin::new(&mut connection).graceful_shutdown();
-            drop(timeout(limits.body_time + limits.write_time, &mut connection).await);
+        match ended {
+            // It idled. Over TLS its end is told, as hyper tells every other that is meant: what is not told
+            // could be somebody's in between.
+            Some(Err(error)) if error.is_timeout() => {
+                drop(connection.into_parts().io.into_inner().shutdown().await);
+            }
+            Some(_) => {}
+            None => {
+                Pin::new(&mut connection).graceful_shutdown();
+                drop(timeout(limits.body_time + limits.write_time, connection).await);
+            }
         }
-        // Over TLS an end that was meant is told: any other could be somebody's on the way.
-        drop(connection.into_parts().io.into_inner().shutdown().await);
     }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustls::ServerConfig;
 use tokio::net::TcpStream;
-use tokio::time::{Instant as Deadline, timeout_at};
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -31,8 +31,8 @@ const HANDSHAKE: u8 = 22;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Certified;
 
-/// A connection over TLS.
-pub(super) type Sealed = TlsStream<Patient<TcpStream>>;
+/// A connection over TLS, apart from the task that serves it: that one moves it about, and would hold it twice.
+pub(super) type Sealed = Box<TlsStream<Patient<TcpStream>>>;
 
 /// What became of handshakes.
 #[derive(Debug, Default)]
@@ -47,9 +47,11 @@ enum Failed {
     /// The client hung up before it said anything: whoever looks whether a port is open does.
     Silent,
     /// It speaks another protocol.
-    Foreign,
+    Foreign(TcpStream),
     /// The two did not agree.
-    Tls(io::Error),
+    Tls(io::Error, Patient<TcpStream>),
+    /// Its time is over.
+    Late,
 }
 
 impl Handshakes {
@@ -67,39 +69,35 @@ impl Handshakes {
         limits: &Limits,
         from: IpAddr,
     ) -> Option<(Sealed, Option<Certified>)> {
-        let until = Deadline::now() + limits.head_time;
-        let failed = match timeout_at(until, is_handshake(&stream)).await {
-            Ok(Ok(())) => {
-                let acceptor = TlsAcceptor::from(config);
-                let accepting = acceptor.accept(Patient::new(stream, limits.write_time));
-                match timeout_at(until, accepting).await {
-                    Ok(Ok(sealed)) => {
-                        self.done.fetch_add(1, Ordering::Relaxed);
-                        // One that was shown was verified: else the handshake had failed.
-                        let certificates = sealed.get_ref().1.peer_certificates();
-                        let certified = certificates.is_some().then_some(Certified);
-                        return Some((sealed, certified));
-                    }
-                    Ok(Err(error)) => Failed::Tls(error),
-                    Err(_late) => Failed::Tls(late()),
+        let trying = try_to_shake(stream, config, limits.write_time);
+        let tried = timeout(limits.head_time, trying).await;
+        match tried.unwrap_or_else(|_late| Err(Failed::Late)) {
+            Ok(sealed) => {
+                self.done.fetch_add(1, Ordering::Relaxed);
+                // One that was shown was verified: else the handshake had failed.
+                let certificates = sealed.get_ref().1.peer_certificates();
+                let certified = certificates.is_some().then_some(Certified);
+                Some((Box::new(sealed), certified))
+            }
+            Err(failed) => {
+                self.count(&failed, from);
+                match failed {
+                    Failed::Foreign(stream) => unserved::refuse(stream, plain()).await,
+                    // It was told by an alert.
+                    Failed::Tls(_, stream) => unserved::leave(stream).await,
+                    Failed::Silent | Failed::Late => {}
                 }
+                None
             }
-            Ok(Err(Failed::Foreign)) => {
-                unserved::refuse(stream, plain()).await;
-                Failed::Foreign
-            }
-            Ok(Err(other)) => other,
-            Err(_late) => Failed::Tls(late()),
-        };
-        self.count(failed, from);
-        None
+        }
     }
 
-    fn count(&self, failed: Failed, from: IpAddr) {
+    fn count(&self, failed: &Failed, from: IpAddr) {
         let error = match failed {
             Failed::Silent => return,
-            Failed::Foreign => "it spoke plain HTTP, or something else".to_owned(),
-            Failed::Tls(error) => error.to_string(),
+            Failed::Foreign(_) => "it spoke plain HTTP, or something else".to_owned(),
+            Failed::Tls(error, _) => error.to_string(),
+            Failed::Late => "it took longer than [limits] headTime".to_owned(),
         };
         let number = self.failed.fetch_add(1, Ordering::Relaxed) + 1;
         let now = door::now();
@@ -113,18 +111,22 @@ impl Handshakes {
     }
 }
 
-/// Looks at the first byte, and leaves it where it is.
-async fn is_handshake(stream: &TcpStream) -> Result<(), Failed> {
+/// Looks at the first byte, and leaves it where it is; then lets the two agree.
+async fn try_to_shake(
+    stream: TcpStream,
+    config: Arc<ServerConfig>,
+    write_time: Duration,
+) -> Result<TlsStream<Patient<TcpStream>>, Failed> {
     let mut first = [0];
     match stream.peek(&mut first).await {
         Ok(0) | Err(_) => Err(Failed::Silent),
-        Ok(_) if first == [HANDSHAKE] => Ok(()),
-        Ok(_) => Err(Failed::Foreign),
+        Ok(_) if first == [HANDSHAKE] => {
+            let stream = Patient::new(stream, write_time);
+            let accepting = TlsAcceptor::from(config).accept(stream).into_fallible();
+            accepting.await.map_err(|(error, stream)| Failed::Tls(error, stream))
+        }
+        Ok(_) => Err(Failed::Foreign(stream)),
     }
-}
-
-fn late() -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, "it took longer than [limits] headTime")
 }
 
 /// The answer to a request in the clear.

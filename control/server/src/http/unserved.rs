@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use bowline_api::problem::MEDIA_TYPE;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -19,8 +19,11 @@ pub(super) async fn refuse(stream: TcpStream, refusal: Refusal) {
     drop(timeout(TIME, say(stream, refusal)).await);
 }
 
-/// What the client sends meanwhile is read and thrown away: a connection that is closed on unread bytes loses
-/// the answer.
+/// Ends a connection over which the last word was said.
+pub(super) async fn leave(stream: impl AsyncRead + AsyncWrite + Unpin) {
+    drop(timeout(TIME, hear_out(stream)).await);
+}
+
 async fn say(mut stream: TcpStream, refusal: Refusal) {
     let status = refusal.status();
     let again = refusal.again().and_then(|it| it.to_str().map(str::to_owned).ok());
@@ -31,7 +34,15 @@ async fn say(mut stream: TcpStream, refusal: Refusal) {
          content-length: {}\r\n\r\n{body}",
         body.len()
     );
-    if stream.write_all(answer.as_bytes()).await.is_err() || stream.shutdown().await.is_err() {
+    if stream.write_all(answer.as_bytes()).await.is_ok() {
+        hear_out(stream).await;
+    }
+}
+
+/// What the client sends meanwhile is read and thrown away: a connection that is closed on unread bytes loses
+/// what was said.
+async fn hear_out(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    if stream.shutdown().await.is_err() {
         return;
     }
     let mut thrown = [0; 4096];

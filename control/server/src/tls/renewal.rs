@@ -131,6 +131,7 @@ pub async fn keep_current(certificates: Option<Arc<Certificates>>, mut asked: Si
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test writes the files that are looked at")]
 mod tests {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt as _;
