@@ -184,3 +184,36 @@ fn settings_that_cannot_be_used_are_mistakes() {
                   hint: make it first: mkdir -p HERE/none\n";
     sealed.bowline(&["plan", "--config", "fleet.agent.toml", "--root", "none"]).is(2, "", stderr);
 }
+
+#[test]
+fn an_archive_is_looked_into_where_nobody_else_can_have_laid_anything() {
+    let sealed = fresh();
+    sealed.write("root/tool", "program");
+    let digest = bowline_model::digest::Sha256::of(b"program");
+    let manifest = |sha256: &str| {
+        format!(
+            "apiVersion: bowline/v1\nkind: Artifact\nmetadata: {{name: tool}}\nspec: {{url: \
+             \"file:///tool\", sha256: \"{sha256}\", extract: none, releasesDir: /srv/tools, link: \
+             /srv/tool}}\n"
+        )
+    };
+    sealed.write("precious/file", "mine");
+    fs::create_dir(sealed.path("tmp")).unwrap();
+    let bowline = tests::binaries::bowline().display().to_string();
+    // Whoever guesses the process puts a link where its folder would be.
+    let script = format!(
+        "export TMPDIR=$PWD/tmp; ln -s $PWD/precious tmp/bowline-plan-$$; \
+         exec {bowline} plan --config fleet.agent.toml --root root"
+    );
+    for (name, sha256, is_planned) in
+        [("good", digest.to_string(), true), ("bad", "0".repeat(64), false)]
+    {
+        sealed.write("fleet/apps/tool.yaml", manifest(&sha256));
+        sealed.merge("alice", name);
+        let said = sealed.run(".", "sh", &["-c", &format!("({script}) || echo failed")]);
+        assert_eq!(said.contains("/srv/tools/tool-"), is_planned, "{name}: {said}");
+        assert_eq!(sealed.read("precious/file"), "mine", "{name}");
+        let left = fs::read_dir(sealed.path("tmp")).unwrap();
+        assert!(left.map(|it| it.unwrap().path()).all(|it| it.is_symlink()), "{name}: {said}");
+    }
+}

@@ -3,10 +3,10 @@
 //! **Invariant:** what is not there yet, such as the host's key, is not made.
 
 use std::collections::BTreeSet;
+use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::{env, process};
 
 use bowline_api::hint;
 use bowline_engine::compile::artifact::Supply;
@@ -96,11 +96,10 @@ impl Here {
         if let Some(supply) = self.generation.as_ref().and_then(|it| Supply::standing(wanted, it)) {
             return Ok(Supply { is_here: true, ..supply });
         }
-        let folder = env::temp_dir().join(format!("bowline-plan-{}", process::id()));
-        files::make_folder(&folder).map_err(Failure::failed)?;
-        let obtained =
-            Store::at(folder.clone(), &self.settings, &stop).obtain(&self.root, wanted, &[]);
-        files::remove_folder(&folder).map_err(Failure::failed)?;
+        let passing = Passing::make()?;
+        let store = Store::at(passing.0.clone(), &self.settings, &stop);
+        let obtained = store.obtain(&self.root, wanted, &[]);
+        passing.remove()?;
         obtained.map(Supply::here).map_err(|failure| {
             let code = failure.code();
             Failure::failed(failure)
@@ -126,6 +125,30 @@ impl Here {
         let services = ServiceManager::named(&self.settings.service_manager);
         let units = services.ask(&self.root, &survey.units).map_err(Failure::failed)?;
         Ok((Sight { forms, listings, guards, units }, unknown))
+    }
+}
+
+/// A folder for as long as an archive is looked into. Where anybody may write, nothing in it is anybody
+/// else's: what lay there before would be believed, or removed.
+struct Passing(PathBuf);
+
+impl Passing {
+    fn make() -> Result<Self, Failure> {
+        files::make_private_folder(&env::temp_dir(), "bowline-plan")
+            .map(Self)
+            .map_err(Failure::failed)
+    }
+
+    /// Removes it, and tells when that fails.
+    fn remove(self) -> Result<(), Failure> {
+        files::remove_folder(&self.0).map_err(Failure::failed)
+    }
+}
+
+impl Drop for Passing {
+    /// Whatever ended the look; a folder that is gone already is fine.
+    fn drop(&mut self) {
+        files::remove_folder(&self.0).ok();
     }
 }
 

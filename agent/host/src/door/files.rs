@@ -154,6 +154,14 @@ pub fn make_folder(path: &Path) -> Result<(), OsFailure> {
     }
 }
 
+/// Makes a folder of this process's own in one that anybody may write to, such as `/tmp`: its name is
+/// random, nothing stood there before, and nobody else may enter.
+pub fn make_private_folder(within: &Path, name: &str) -> Result<PathBuf, OsFailure> {
+    let template = within.join(format!("{name}.XXXXXX"));
+    nix::unistd::mkdtemp(&template)
+        .map_err(|source| OsFailure::new("make a folder in", within, source))
+}
+
 /// Opens a folder.
 pub fn open_folder(path: &Path) -> Result<OwnedFd, OsFailure> {
     open(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
@@ -251,4 +259,23 @@ fn temporary_of(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     path.with_file_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scratch::Scratch;
+
+    #[test]
+    fn a_private_folder_is_new_each_time_and_nobody_else_may_enter() {
+        let scratch = Scratch::new();
+        let [one, two] = [(); 2].map(|()| make_private_folder(scratch.path(), "a").unwrap());
+        assert_ne!(one, two);
+        for folder in [one, two] {
+            assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o7777, 0o700);
+            assert_eq!(names(&folder, 1).unwrap(), [""; 0]);
+        }
+        let nowhere = make_private_folder(&scratch.path().join("none"), "a").unwrap_err();
+        assert!(nowhere.to_string().starts_with("make a folder in "), "{nowhere}");
+    }
 }
