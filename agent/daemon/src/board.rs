@@ -21,6 +21,7 @@ use crate::meters::Meters;
 pub struct Board {
     status: Mutex<Status>,
     notes: Mutex<Vec<String>>,
+    untried: Mutex<Option<String>>,
     asked: Mutex<Queue>,
     bell: Condvar,
     pause: Mutex<Option<Pause>>,
@@ -62,6 +63,7 @@ impl Board {
     pub fn status(&self) -> Status {
         let mut status = lock(&self.status).clone();
         status.warnings.extend(lock(&self.notes).iter().cloned());
+        status.warnings.extend(lock(&self.untried).clone());
         let control = status.control.as_ref();
         let told = [control.and_then(Control::warning), control.and_then(Control::spool_warning)];
         status.warnings.extend(told.into_iter().flatten());
@@ -71,6 +73,11 @@ impl Board {
     /// What a person should know of the settings, from now on.
     pub fn note(&self, notes: Vec<String>) {
         *lock(&self.notes) = notes;
+    }
+
+    /// Why the branch of this host's own is not tried out, from now on.
+    pub fn note_untried(&self, why: Option<String>) {
+        *lock(&self.untried) = why;
     }
 
     /// Changes the status.

@@ -123,6 +123,7 @@ impl Host {
                     Err(_) => Polled::Failed,
                 };
                 board.meters().poll(polled, remotes.take_received());
+                board.note_untried(remotes.untried());
                 or_tell!(fetched)
             }
             // Without a tip there is only what was verified: the walk begins and ends there.

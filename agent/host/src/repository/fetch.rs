@@ -100,17 +100,34 @@ impl Repository {
                 sources.leave_notes(notes);
             }
         }
-        let testing = testing.zip(wanted.testing).and_then(|(tip, name)| {
-            let brought = self.keep_up(&mut line, (TESTING, name), tip, watch);
-            let why = brought.as_ref().err().map(|it| chain(it));
-            if let Some(error) = why {
-                // Nor does whoever spoils a branch that is only tried out.
-                tracing::warn!(error, name, "the branch is not tried out");
-            }
-            brought.is_ok().then(|| object_id(tip))
-        });
+        let testing = testing.zip(wanted.testing);
+        if testing.is_none() {
+            sources.forget_testing();
+        }
+        let testing = testing.and_then(|it| self.try_out(sources, &mut line, it, watch));
         line.end();
         Ok(Tips { branch: object_id(tip), testing })
+    }
+
+    /// Brings the branch that is only tried out. Whoever spoils it may not be able to merge, so he neither
+    /// holds up the branch nor has the same bytes fetched at each poll.
+    fn try_out(
+        &self,
+        sources: &Remotes,
+        line: &mut Line<'_>,
+        (tip, name): (Oid, &str),
+        watch: &Watch<'_>,
+    ) -> Option<ObjectId> {
+        if !sources.wants_testing(tip) {
+            return None;
+        }
+        if let Err(failure) = self.keep_up(line, (TESTING, name), tip, watch) {
+            let error = chain(&failure);
+            tracing::warn!(error, name, "the branch is not tried out");
+            sources.leave_testing(tip, format!("{name} is not tried out: {error}"));
+            return None;
+        }
+        Some(object_id(tip))
     }
 
     /// Lets a name of the agent's own follow one over there.

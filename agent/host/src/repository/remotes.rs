@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** nothing is asked of a remote before it is fetched from.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::time::Duration;
 
 use git2::Oid;
@@ -15,8 +15,27 @@ use crate::http::tls::Trust;
 use crate::http::{Address as WebAddress, HttpFailure, Scheme};
 use crate::settings::{Access, Settings};
 
-/// Notes that could not be brought are tried again after this: each try may cost a whole pack.
-const NOTES_AGAIN: Duration = Duration::from_mins(10);
+/// What stands beside the branch and could not be brought is tried again after this: each try may cost a
+/// whole pack.
+const AGAIN: Duration = Duration::from_mins(10);
+
+/// What could not be brought, and when.
+#[derive(Debug, Clone, Copy)]
+struct Left {
+    tip: Oid,
+    at: Duration,
+}
+
+impl Left {
+    fn now(tip: Oid) -> Self {
+        Self { tip, at: clock::since_boot() }
+    }
+
+    /// Whether it is still this, and not long ago.
+    fn holds(&self, tip: Oid) -> bool {
+        self.tip == tip && clock::since_boot() < self.at.saturating_add(AGAIN)
+    }
+}
 
 /// Whether certificates are needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +53,10 @@ pub struct Remotes {
     access: Access,
     /// Whom to believe over TLS: at home, and where redirects lead to. Read once.
     trusts: OnceCell<[Trust; 2]>,
-    /// Notes that could not be brought, and when.
-    left: Cell<Option<(Oid, Duration)>>,
+    /// Notes that could not be brought.
+    notes: Cell<Option<Left>>,
+    /// The branch to try out that could not be brought, and why.
+    testing: RefCell<Option<(Left, String)>>,
     /// Bytes of answers that nobody has asked about yet.
     received: Cell<u64>,
 }
@@ -48,8 +69,14 @@ impl Remotes {
 
     /// Remotes that are reached by some means.
     pub fn by(urls: Vec<String>, access: Access) -> Self {
-        let (left, received) = (Cell::new(None), Cell::new(0));
-        Self { urls, access, trusts: OnceCell::new(), left, received }
+        Self {
+            urls,
+            access,
+            trusts: OnceCell::new(),
+            notes: Cell::new(None),
+            testing: RefCell::new(None),
+            received: Cell::new(0),
+        }
     }
 
     /// Whether they can be fetched from, whatever is there now. Gives the first that cannot.
@@ -130,14 +157,38 @@ impl Remotes {
 
     /// Whether it is worth while to bring these notes.
     pub(super) fn wants_notes(&self, tip: Oid) -> bool {
-        self.left.get().is_none_or(|(left, at)| {
-            left != tip || clock::since_boot() >= at.saturating_add(NOTES_AGAIN)
-        })
+        self.notes.get().is_none_or(|it| !it.holds(tip))
     }
 
     /// Remembers notes that could not be brought.
     pub(super) fn leave_notes(&self, tip: Oid) {
-        self.left.set(Some((tip, clock::since_boot())));
+        self.notes.set(Some(Left::now(tip)));
+    }
+
+    /// Whether it is worth while to bring this branch to try out. What was said of an earlier one is
+    /// forgotten then.
+    pub(super) fn wants_testing(&self, tip: Oid) -> bool {
+        let mut left = self.testing.borrow_mut();
+        if left.as_ref().is_some_and(|(it, _)| it.holds(tip)) {
+            return false;
+        }
+        *left = None;
+        true
+    }
+
+    /// Remembers a branch to try out that could not be brought.
+    pub(super) fn leave_testing(&self, tip: Oid, why: String) {
+        *self.testing.borrow_mut() = Some((Left::now(tip), why));
+    }
+
+    /// Nothing is offered to be tried out.
+    pub(super) fn forget_testing(&self) {
+        *self.testing.borrow_mut() = None;
+    }
+
+    /// Why the branch that is offered is not tried out.
+    pub fn untried(&self) -> Option<String> {
+        self.testing.borrow().as_ref().map(|(_, why)| why.clone())
     }
 }
 

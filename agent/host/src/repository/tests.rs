@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** nothing here runs the `git` program.
 
+mod beside;
 mod fetch;
 mod history;
 mod tree;

@@ -13,7 +13,7 @@ use git2::ObjectType;
 use super::{LIMITS, MAIN, World};
 use crate::repository::fetch::{Branches, FetchFailure, FetchLimits, Remotes};
 use crate::repository::watch::Watch;
-use crate::repository::{NOTES, Repository, object_id, oid};
+use crate::repository::{Repository, object_id, oid};
 use crate::settings::Access;
 
 fn only(url: &str) -> Remotes {
@@ -287,33 +287,6 @@ fn gits_own_programs_can_look_at_the_repository() {
     let git = git2::Repository::open_bare(world.own.folder()).unwrap();
     let head = git.head().unwrap().target().unwrap();
     assert_eq!(object_id(head), tip);
-}
-
-#[test]
-fn the_notes_beside_the_branch_are_brought_and_followed() {
-    let world = World::new();
-    let tip = world.publish(world.files(&[("a", "1")]));
-    assert_eq!(world.own.named(NOTES).unwrap(), None);
-    let first = world.commit(world.files(&[("note", "1")]), &[], "one note");
-    let second = world.commit(world.files(&[("note", "2")]), &[first], "another");
-    for notes in [first, second] {
-        world.point(NOTES, notes);
-        assert_eq!(world.fetch().unwrap(), tip);
-        assert_eq!(world.own.named(NOTES).unwrap(), Some(object_id(notes)));
-        assert!(world.own.odb.exists(notes));
-    }
-}
-
-#[test]
-fn notes_that_cannot_be_brought_do_not_hold_up_the_branch() {
-    let world = World::new();
-    let commit = world.commit(world.files(&[("a", "1")]), &[], "one");
-    world.point(MAIN, commit);
-    let notes = world.folder().join("refs/notes");
-    std::fs::create_dir_all(&notes).unwrap();
-    std::fs::write(notes.join("attestations"), "1".repeat(40)).unwrap();
-    assert_eq!(world.fetch().unwrap(), object_id(commit));
-    assert_eq!(world.own.named(NOTES).unwrap(), None);
 }
 
 #[test]
