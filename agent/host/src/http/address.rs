@@ -175,7 +175,7 @@ impl Address {
         let scheme = self.scheme.word();
         let place = format!("{scheme}://{}", self.authority());
         let path = self.path.split('?').next().unwrap_or("/");
-        let whole = if location.contains("://") {
+        let whole = if has_scheme(location) {
             location.to_owned()
         } else if location.starts_with("//") {
             format!("{scheme}:{location}")
@@ -197,6 +197,15 @@ impl fmt::Display for Address {
         let path = self.path.split('?').next().unwrap_or_default();
         write!(f, "{}://{}{path}", self.scheme.word(), self.authority())
     }
+}
+
+/// Whether a reference begins with a scheme: anywhere else, in a query for example, `://` means nothing.
+fn has_scheme(location: &str) -> bool {
+    let is_scheme = |it: &str| {
+        it.starts_with(|first: char| first.is_ascii_alphabetic())
+            && it.bytes().all(|it| it.is_ascii_alphanumeric() || b"+-.".contains(&it))
+    };
+    location.split_once(':').is_some_and(|(before, _)| is_scheme(before))
 }
 
 fn login_of(text: &str) -> Result<Login, BadAddress> {
@@ -280,11 +289,18 @@ mod tests {
             ("?z", "https://a:8443/one/two?z"),
             ("//b/x", "https://b/x"),
             ("http://a/", "http://a/"),
+            ("HTTP://a/", "http://a/"),
+            ("/dl?src=https://b/x", "https://a:8443/dl?src=https://b/x"),
+            ("dl?src=https://b/x", "https://a:8443/one/dl?src=https://b/x"),
+            ("?src=https://b/x", "https://a:8443/one/two?src=https://b/x"),
+            ("//b/x?src=https://c", "https://b/x?src=https://c"),
         ] {
             let found = from.resolve(location).unwrap();
             assert_eq!(found, Address::parse(to).unwrap(), "{location}");
         }
-        assert!(from.resolve("mailto://x").is_err());
+        for elsewhere in ["mailto://x", "mailto:x", "ftp://a/"] {
+            assert!(from.resolve(elsewhere).is_err(), "{elsewhere}");
+        }
     }
 
     #[test]
