@@ -3,9 +3,12 @@
 //! **Invariant:** what cannot be used changes nothing, and the status says so.
 
 use std::fs;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::process::ExitStatusExt as _;
 
 use bowline_api::outcome::Outcome;
 use bowline_api::status::Status;
+use nix::fcntl::OFlag;
 use tests::agent::{Service, until};
 use tests::workshop::Workshop;
 
@@ -166,4 +169,43 @@ fn what_is_written_while_the_files_are_read_is_seen_by_the_next_cycle() {
         warned(&service, "intervall")
     });
     assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn a_trust_file_that_comes_after_the_settings_that_name_it_is_taken_up_unasked() {
+    let shop = settled("");
+    let service = shop.serve();
+    settings(&shop, "trust.yaml", "later.yaml");
+    settings(&shop, "interval = \"0s\"", "interval = \"1s\"");
+    service.sync();
+    until("it is missed", || warned(&service, "the one before stays in force"));
+    fs::copy(shop.folder().join("trust.yaml"), shop.folder().join("later.yaml")).unwrap();
+    service.sync();
+    until("it is taken up", || !warned(&service, "stays in force"));
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn a_check_that_waits_for_its_settings_ends_on_a_signal() {
+    let shop = settled("");
+    shop.run("mkfifo", &["held.toml"]);
+    for (name, number) in [("TERM", 15), ("INT", 2)] {
+        let words = ["--config", "held.toml", "--root", "root", "--check-config"];
+        let mut command = shop.command(tests::binaries::agent());
+        let mut child = command.args(words).spawn().unwrap();
+        let mut pipe = None;
+        until("it reads", || {
+            let mut open = fs::OpenOptions::new();
+            let open = open.write(true).custom_flags(OFlag::O_NONBLOCK.bits());
+            pipe = open.open(shop.folder().join("held.toml")).ok();
+            pipe.is_some()
+        });
+        shop.run("kill", &["-s", name, &child.id().to_string()]);
+        let mut ended = None;
+        until(&format!("it ends on {name}"), || {
+            ended = child.try_wait().unwrap();
+            ended.is_some()
+        });
+        assert_eq!(ended.unwrap().signal(), Some(number));
+    }
 }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use bowline_agent::arguments::Arguments;
 use bowline_agent::cannot_start::CannotStart;
 use bowline_agent::herald::Summons;
+use bowline_agent::reload::Loaded;
 use bowline_agent::serve::{Ended, Fell};
 use bowline_agent::signals::Signals;
 use bowline_agent::{check, logs, reload, serve};
@@ -21,6 +22,9 @@ use clap::Parser as _;
 /// Usage and configuration.
 const USAGE: u8 = 2;
 
+/// Where a person finds what settings may say.
+const SETTINGS_HINT: &str = "packaging/default.toml documents every setting";
+
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     if let [word, parent, argv @ ..] = words.as_slice()
@@ -31,23 +35,19 @@ fn main() -> ExitCode {
     }
     guardian::enable();
     let arguments = Arguments::parse();
+    // A check leaves nothing half done, so a signal ends it at once: nobody would listen for it.
+    if arguments.check_config {
+        return judge(&arguments);
+    }
     let signals = match Signals::hear() {
         Ok(signals) => signals,
         Err(error) => return complain(&error, "", 1),
     };
     let loaded = match reload::load(&arguments.config, &arguments.root) {
         Ok(loaded) => loaded,
-        Err(error) => {
-            return complain(&error, "packaging/default.toml documents every setting", USAGE);
-        }
+        Err(error) => return complain(&error, SETTINGS_HINT, USAGE),
     };
-    logs::start(loaded.settings.log, std::env::var_os("JOURNAL_STREAM").is_some());
-    if arguments.check_config {
-        return match check::check(&loaded.settings) {
-            Ok(files) => approve(&files),
-            Err(error) => complain(&error, error.hint(), USAGE),
-        };
-    }
+    start_logs(&loaded);
     let ended = if arguments.once {
         serve::once(loaded, signals)
     } else {
@@ -72,6 +72,23 @@ fn main() -> ExitCode {
             complain(&error, error.hint(), error.exit_code())
         }
     }
+}
+
+/// Says whether the agent could work with its settings.
+fn judge(arguments: &Arguments) -> ExitCode {
+    let loaded = match reload::load(&arguments.config, &arguments.root) {
+        Ok(loaded) => loaded,
+        Err(error) => return complain(&error, SETTINGS_HINT, USAGE),
+    };
+    start_logs(&loaded);
+    match check::check(&loaded.settings) {
+        Ok(files) => approve(&files),
+        Err(error) => complain(&error, error.hint(), USAGE),
+    }
+}
+
+fn start_logs(loaded: &Loaded) {
+    logs::start(loaded.settings.log, std::env::var_os("JOURNAL_STREAM").is_some());
 }
 
 /// What the service manager left in the environment.

@@ -4,6 +4,7 @@
 //! told.
 //! **Invariant:** what only a start can change keeps its value, and is named.
 
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use bowline_host::door::files::{self, Stamp};
@@ -13,33 +14,28 @@ use bowline_host::settings::{self, BadSettings, Settings};
 use bowline_host::trust_file::{self, NoTrust, TrustFile};
 use thiserror::Error;
 
-/// By what files are known to be the same as when they were read.
+/// By what files are known to be the same as when they were read: those that the settings name which were
+/// read last, used or refused, since it is those that a person mends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Watched {
-    settings: Option<Stamp>,
-    trust: Option<Stamp>,
-    /// Certificates and the key for them: they are read once, and renewed every few months.
-    certificates: [Option<Stamp>; 3],
-}
+pub struct Watched(Vec<(PathBuf, Option<Stamp>)>);
 
 impl Watched {
-    /// Looks at the files: some calls of the system at each cycle, and nothing that has to be watched
-    /// in between.
-    pub(crate) fn look(settings: &Settings) -> Self {
-        Self::beside(files::stamp(&settings.file), settings)
+    /// Looks at the same files again: some calls of the system at each cycle, and nothing that has to be
+    /// watched in between.
+    pub(crate) fn again(&self) -> Self {
+        Self(self.0.iter().map(|(path, _)| (path.clone(), files::stamp(path))).collect())
     }
 
     /// Looks at the files that settings name, whose own file was looked at before it was read.
     fn beside(file: Option<Stamp>, settings: &Settings) -> Self {
         let access = &settings.access;
         let identity = access.identity.as_ref();
-        let stamp = |it: Option<&PathBuf>| it.and_then(|it| files::stamp(it));
-        let certificates = [
-            stamp(access.ca.as_ref()),
-            stamp(identity.map(|it| &it.certificate)),
-            stamp(identity.map(|it| &it.key)),
-        ];
-        Self { settings: file, trust: files::stamp(&settings.trust), certificates }
+        // Certificates and the key for them are read once, and renewed every few months.
+        let certificates =
+            [access.ca.as_ref(), identity.map(|it| &it.certificate), identity.map(|it| &it.key)];
+        let named = iter::once(&settings.trust).chain(certificates.into_iter().flatten());
+        let named = named.map(|it| (it.clone(), files::stamp(it)));
+        Self(iter::once((settings.file.clone(), file)).chain(named).collect())
     }
 }
 
@@ -83,17 +79,36 @@ pub(crate) enum Stale {
     Settings(#[from] BadSettings),
     /// The trust file.
     #[error("the changed trust file is not used, the one before stays in force")]
-    Trust(#[from] NoTrust),
+    Trust {
+        /// The files that the refused settings name, as they were before they were read.
+        watched: Watched,
+        /// What is wrong with it.
+        source: NoTrust,
+    },
+}
+
+impl Stale {
+    /// The files whose mending is waited for; `None`: those that were watched before.
+    pub(crate) fn watched(self) -> Option<Watched> {
+        match self {
+            Self::Settings(_) => None,
+            Self::Trust { watched, .. } => Some(watched),
+        }
+    }
 }
 
 /// Reads all files.
 pub(crate) fn read(before: &Settings) -> Result<Fresh, Stale> {
     let loaded = load(&before.file, &before.root)?;
     let (settings, kept) = keep(before, loaded.settings);
-    let trust = trust_file::load_for(&settings)?;
+    let watched = loaded.watched;
+    let trust = match trust_file::load_for(&settings) {
+        Ok(trust) => trust,
+        Err(source) => return Err(Stale::Trust { watched, source }),
+    };
     let remotes = Remotes::of(&settings);
     let remotes = remotes.check().map(|()| remotes);
-    Ok(Fresh { settings, watched: loaded.watched, trust, remotes, kept })
+    Ok(Fresh { settings, watched, trust, remotes, kept })
 }
 
 impl Fresh {

@@ -9,12 +9,12 @@ use bowline_host::service::ServiceManager;
 
 use super::Host;
 use crate::gear;
-use crate::reload::{self, Fresh, Watched};
+use crate::reload::{self, Fresh};
 
 impl Host {
     /// Looks whether a file was changed, or reads all because somebody asks for it.
     pub(super) fn refresh(&mut self, asked: bool) {
-        let now = Watched::look(&self.settings);
+        let now = self.watched.again();
         if now == self.watched && !asked {
             return;
         }
@@ -25,6 +25,9 @@ impl Host {
                 let detail = chain(&stale);
                 tracing::warn!(detail, "settings are not taken up");
                 self.board.note(vec![detail]);
+                if let Some(watched) = stale.watched() {
+                    self.watched = watched;
+                }
             }
         }
     }
