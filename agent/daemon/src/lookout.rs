@@ -10,7 +10,7 @@ use std::time::Duration;
 use bowline_engine::phase::Effect;
 use bowline_host::door::clock;
 use bowline_host::door::root::Root;
-use bowline_host::watch::{Heard, Pace, Watch};
+use bowline_host::watch::{Pace, Unwatched, Watch};
 use bowline_model::generation::Generation;
 use bowline_model::step::Deed;
 use tokio::io::Interest;
@@ -24,7 +24,7 @@ use crate::board::Board;
 pub(crate) struct Lookout {
     watch: Option<Arc<Watch>>,
     followed: Option<(Arc<Generation>, usize)>,
-    left: usize,
+    left: Unwatched,
 }
 
 impl Lookout {
@@ -60,11 +60,22 @@ impl Lookout {
         let left = watch.follow(root, paths, folders);
         self.followed = Some((Arc::clone(standing), folders));
         // Told once, and again only when it is another number.
-        if left != std::mem::replace(&mut self.left, left) {
+        let before = std::mem::replace(&mut self.left, left);
+        // Who watches nothing wants it so.
+        if left.paths > 0 && left.paths != before.paths && folders > 0 {
+            let paths = left.paths;
             tracing::warn!(
-                left,
+                paths,
                 folders,
                 "paths beyond host.watches are looked at every ten minutes only"
+            );
+        }
+        if left.folders > 0 && left.folders != before.folders {
+            let folders = left.folders;
+            tracing::warn!(
+                folders,
+                "the kernel has no room for more watches (fs.inotify.max_user_watches): what lies in \
+                 these folders is looked at every ten minutes only"
             );
         }
     }
@@ -79,7 +90,8 @@ impl Lookout {
     /// Whether an effect puts objects in place; it is not to be heard.
     pub(crate) fn ignores(&self, effect: &Effect) -> Option<Arc<Watch>> {
         let places = match effect {
-            Effect::Stage(_) | Effect::Undo { .. } | Effect::Clean { .. } => true,
+            // Staging is not among them: it may take minutes, and touches no managed path.
+            Effect::Undo { .. } | Effect::Clean { .. } => true,
             // What programs and units write is theirs.
             Effect::Apply { steps, .. } => {
                 !steps.iter().any(|it| matches!(it.deed, Deed::Run(_) | Deed::Unit(_)))
@@ -111,15 +123,24 @@ fn registered(watch: Arc<Watch>) -> io::Result<AsyncFd<Arc<Watch>>> {
 async fn listen(events: &AsyncFd<Arc<Watch>>, board: &Board) {
     let (mut pace, mut last) = (Pace::default(), Duration::ZERO);
     // Ends when the runtime does.
-    while let Ok(mut ready) = events.readable().await {
-        sleep(pace.gather(clock::since_boot().saturating_sub(last))).await;
-        let (heard, all) = ready.get_inner().take();
-        if all {
-            ready.clear_ready();
+    loop {
+        let left = pace.due().map(|it| it.saturating_sub(clock::since_boot()));
+        tokio::select! {
+            ready = events.readable() => {
+                let Ok(mut ready) = ready else { return };
+                sleep(pace.gather(clock::since_boot().saturating_sub(last))).await;
+                let heard = ready.get_inner().take();
+                if heard.is_all {
+                    ready.clear_ready();
+                }
+                last = clock::since_boot();
+                pace.heard(&heard, last);
+            }
+            () = sleep(left.unwrap_or_default()), if left.is_some() => {}
         }
-        last = clock::since_boot();
-        pace.heard(heard);
-        if heard == Heard::Hint {
+        let now = clock::since_boot();
+        if pace.due().is_some_and(|it| it <= now) {
+            pace.looked(now);
             tracing::debug!("a managed path may have changed");
             board.hint();
         }

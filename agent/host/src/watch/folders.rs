@@ -86,9 +86,10 @@ impl Folders {
         self.places(watch).next().is_some()
     }
 
-    /// Whether a name in the folder with this number is managed, or leads to what is.
-    pub(super) fn concerns(&self, watch: i32, name: &[u8]) -> bool {
-        self.places(watch).any(|it| self.names.binary_search(&digest(it, name)).is_ok())
+    /// The digest of a name in the folder with this number, if it is managed or leads to what is.
+    pub(super) fn concerns(&self, watch: i32, name: &[u8]) -> Option<u64> {
+        let mut digests = self.places(watch).map(|it| digest(it, name));
+        digests.find(|it| self.names.binary_search(it).is_ok())
     }
 
     fn places(&self, watch: i32) -> impl Iterator<Item = u32> {
@@ -139,9 +140,12 @@ mod tests {
             ("", "c", true),
             ("", "tmp", false),
         ] {
-            assert_eq!(folders.concerns(at(folder), name.as_bytes()), concerns, "{folder}/{name}");
+            let found = folders.concerns(at(folder), name.as_bytes()).is_some();
+            assert_eq!(found, concerns, "{folder}/{name}");
         }
-        assert!(!folders.concerns(99, b"one"));
+        assert_eq!(folders.concerns(99, b"one"), None);
+        let [one, two] = ["one", "two"].map(|it| folders.concerns(at("/etc/a"), it.as_bytes()));
+        assert_ne!(one, two, "each has a pace of its own");
     }
 
     #[test]
@@ -157,8 +161,8 @@ mod tests {
         let paths: Vec<HostPath> = ["/a/one", "/b/two"].map(|it| it.parse().unwrap()).into();
         let (mut folders, _) = Folders::of(paths.iter(), 10);
         folders.watch(|path| if path.is_empty() { Added::NoRoom } else { Added::Is(7) });
-        assert!(folders.concerns(7, b"one") && folders.concerns(7, b"two"));
-        assert!(!folders.concerns(7, b"three"));
+        assert!(folders.concerns(7, b"one").is_some() && folders.concerns(7, b"two").is_some());
+        assert_eq!(folders.concerns(7, b"three"), None);
         assert_eq!(folders.watches().collect::<Vec<_>>(), [7, 7]);
     }
 }

@@ -7,6 +7,7 @@
 mod folders;
 mod pace;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, AsRawFd, OwnedFd, RawFd};
@@ -49,13 +50,35 @@ const UPHEAVAL: ReadFlags = ReadFlags::QUEUE_OVERFLOW
     .union(ReadFlags::MOVE_SELF)
     .union(ReadFlags::UNMOUNT);
 
+/// Names of one reading that are told apart: beyond them, some share a pace.
+const NAMES_MAX: usize = 256;
+
+/// Stands for all that an upheaval concerns, and for names beyond the limit.
+const ANYTHING: u64 = 0;
+
 /// What was heard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Heard {
-    /// Nothing that concerns managed paths.
-    Chaff,
-    /// A managed path may have changed.
-    Hint,
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// Digests of what may have changed; none where nothing concerns managed paths.
+    names: BTreeSet<u64>,
+    /// Whether that was all.
+    pub is_all: bool,
+}
+
+impl Heard {
+    fn note(&mut self, name: u64) {
+        let is_full = self.names.len() >= NAMES_MAX;
+        self.names.insert(if is_full { ANYTHING } else { name });
+    }
+}
+
+/// What is not watched.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unwatched {
+    /// Paths in more folders than the limit allows.
+    pub paths: usize,
+    /// Folders that the kernel had no room for.
+    pub folders: usize,
 }
 
 /// Hears of changes.
@@ -79,32 +102,40 @@ impl Watch {
     }
 
     /// Watches the folders of these paths, and those on the way to them, in the place of what was watched.
-    /// Gives how many paths are not watched, because they lie in more folders than `most` or than the
-    /// kernel allows.
+    /// Gives what is not watched, because there are more folders than `most` or than the kernel allows.
     pub fn follow<'p>(
         &self,
         root: &Root,
         paths: impl Iterator<Item = &'p HostPath>,
         most: usize,
-    ) -> usize {
+    ) -> Unwatched {
         let mut known = self.lock();
-        let (folders, left) = Folders::of(paths, most);
-        let before = std::mem::replace(&mut known.folders, folders);
-        let unwatched = self.add(&mut known.folders, root);
-        for gone in before.watches().filter(|it| !known.folders.has(*it)) {
-            // It may have gone with its folder.
-            remove_watch(&self.queue, gone).ok();
-        }
-        left + unwatched
+        let (folders, paths) = Folders::of(paths, most);
+        let before: Vec<i32> = known.folders.watches().collect();
+        known.folders = folders;
+        let folders = self.add(&mut known.folders, root);
+        self.let_go(&before, &known.folders);
+        Unwatched { paths, folders }
     }
 
     /// Watches once more what is to be watched: folders that are new in their place are found again.
     pub fn renew(&self, root: &Root) {
         let mut known = self.lock();
+        let before: Vec<i32> = known.folders.watches().collect();
         self.add(&mut known.folders, root);
+        self.let_go(&before, &known.folders);
     }
 
-    /// Gives how many paths are not watched, because the kernel allows no more.
+    /// Ends the watch of each folder that is no longer of interest: one that was moved away is watched by
+    /// the kernel until somebody says so.
+    fn let_go(&self, before: &[i32], now: &Folders) {
+        for gone in before.iter().filter(|it| !now.has(**it)) {
+            // It may have gone with its folder.
+            remove_watch(&self.queue, *gone).ok();
+        }
+    }
+
+    /// Gives how many folders are not watched, because the kernel allows no more.
     fn add(&self, folders: &mut Folders, root: &Root) -> usize {
         folders.watch(|path| match add_watch(&self.queue, root.outside(path), CHANGES) {
             Ok(watch) => folders::Added::Is(watch),
@@ -126,27 +157,30 @@ impl Watch {
         known.deaf = false;
     }
 
-    /// Takes what came. The flag tells whether that was all.
-    pub fn take(&self) -> (Heard, bool) {
+    /// Takes what came.
+    pub fn take(&self) -> Heard {
         let known = self.lock();
-        let (heard, all) = self.read(&known.folders);
-        (if known.deaf { Heard::Chaff } else { heard }, all)
+        let heard = self.read(&known.folders);
+        if known.deaf { Heard { names: BTreeSet::new(), ..heard } } else { heard }
     }
 
-    fn read(&self, folders: &Folders) -> (Heard, bool) {
+    fn read(&self, folders: &Folders) -> Heard {
         let mut piece = [MaybeUninit::uninit(); PIECE];
-        let mut heard = Heard::Chaff;
+        let mut heard = Heard::default();
         let mut events = Reader::new(self.queue.as_fd(), &mut piece);
         let mut pieces = 0;
         while pieces < PIECES_MAX || !events.is_buffer_empty() {
             pieces += usize::from(events.is_buffer_empty());
-            let Ok(event) = events.next() else { return (heard, true) };
-            let of_managed = |name: &std::ffi::CStr| folders.concerns(event.wd(), name.to_bytes());
-            if event.events().intersects(UPHEAVAL) || event.file_name().is_some_and(of_managed) {
-                heard = Heard::Hint;
+            let Ok(event) = events.next() else { return Heard { is_all: true, ..heard } };
+            if event.events().intersects(UPHEAVAL) {
+                heard.note(ANYTHING);
+            } else if let Some(name) = event.file_name()
+                && let Some(name) = folders.concerns(event.wd(), name.to_bytes())
+            {
+                heard.note(name);
             }
         }
-        (heard, false)
+        heard
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
