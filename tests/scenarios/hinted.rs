@@ -4,6 +4,7 @@
 //! **Invariant:** no test here waits for a poll: the interval is "0s", which is never.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -186,4 +187,53 @@ fn a_filesystem_mounted_over_a_folder_is_watched_once_it_was_looked_at_and_so_is
     fs::write(shop.on_host("/srv/one"), "two\n").unwrap();
     inside(&["umount", "-l", &srv]);
     until("it is repaired where it was hidden", || stands(&seen));
+}
+
+#[test]
+fn looks_in_between_keep_no_merge_away_also_while_the_branch_cannot_be_followed() {
+    let shop = app();
+    let service = rested(&shop);
+    // Its archive is not there yet: each cycle fails, and is tried again after five seconds, ten, ...
+    let missing = "---\napiVersion: bowline/v1\nkind: Artifact\nmetadata: {name: shop}\nspec: {url: \
+                   \"file:///none.zip\", sha256: \"0000000000000000000000000000000000000000000000000000000000000000\", \
+                   releasesDir: /srv/releases, link: /srv/shop}\n";
+    shop.write("apps/missing.yaml", missing);
+    shop.commit("missing");
+    service.sync();
+    let polls = || count(&service, "bowline_polls_total{");
+    until("the branch was asked for", || polls() == 2);
+    let one = shop.on_host("/srv/one");
+    until("it is asked for again although the host is looked at all the time", || {
+        fs::set_permissions(&one, fs::Permissions::from_mode(0o644)).unwrap();
+        polls() > 2
+    });
+    assert!(looks(&service) >= 2, "there were looks in between");
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn watching_nothing_by_choice_is_no_warning_and_a_full_kernel_is_named() {
+    let shop = app();
+    let settings = shop.folder().join("agent.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let log = |shop: &Workshop| fs::read_to_string(shop.folder().join("log")).unwrap();
+    fs::write(&settings, text.replace("[host]\n", "[host]\nwatches = 0\n")).unwrap();
+    let running = Logged::start(&shop, &[]);
+    synced(&shop);
+    drop(running);
+    assert!(!log(&shop).contains("every ten minutes"), "{}", log(&shop));
+    fs::write(&settings, text).unwrap();
+    let limit = "echo 1 > /proc/sys/user/max_inotify_watches && exec \"$0\" \"$@\"";
+    let namespace = ["unshare", "--user", "--map-root-user", "sh", "-c", limit];
+    let allowed = shop.command("unshare").args(&namespace[1..]).arg("true").status();
+    if !allowed.is_ok_and(|it| it.success()) {
+        assert!(std::env::var_os("BOWLINE_CI").is_none(), "a user namespace is not allowed");
+        println!("left out: a user namespace is not allowed");
+        return;
+    }
+    let running = Logged::start(&shop, &namespace);
+    synced(&shop);
+    drop(running);
+    let log = log(&shop);
+    assert!(log.contains("max_user_watches") && !log.contains("host.watches"), "{log}");
 }

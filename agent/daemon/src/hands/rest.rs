@@ -81,7 +81,7 @@ impl Host {
             _ => Some(jittered(wait)),
         };
         self.gear = self.gear.take().and_then(Gear::let_go);
-        let time = self.until_poll(time, hinted && !again);
+        let time = self.until_poll(time, hinted);
         let asked = self.wait(time, stranded);
         if asked.stop {
             return Err(Halt::Stop);
@@ -91,14 +91,11 @@ impl Host {
         self.wake(asked)
     }
 
-    /// How long until the remote is asked: a look in between puts that off for nobody.
-    fn until_poll(&mut self, time: Option<Duration>, goes_on: bool) -> Option<Duration> {
+    /// How long until the remote is asked.
+    fn until_poll(&mut self, time: Option<Duration>, hinted: bool) -> Option<Duration> {
         let now = clock::since_boot();
         let fresh = time.map(|it| now.saturating_add(it));
-        self.agenda.next_poll = match self.agenda.next_poll {
-            Some(planned) if goes_on => Some(planned),
-            _ => fresh,
-        };
+        self.agenda.next_poll = next_poll(self.agenda.next_poll, fresh, hinted);
         self.agenda.next_poll.map(|it| it.saturating_sub(now))
     }
 
@@ -210,6 +207,12 @@ impl Host {
     }
 }
 
+/// When the remote is asked next. A look in between, however it ended, puts that off for nobody: whoever
+/// gives cause for looks would keep merges away.
+fn next_poll(planned: Option<Duration>, fresh: Option<Duration>, hinted: bool) -> Option<Duration> {
+    planned.filter(|_| hinted).into_iter().chain(fresh).min()
+}
+
 /// A fifth more or less, so that a fleet does not ask all at once.
 fn jittered(wait: Duration) -> Duration {
     let grain = clock::since_boot().subsec_nanos() % 401;
@@ -221,4 +224,25 @@ fn sooner(time: Option<Duration>, until: Option<i64>) -> Option<Duration> {
     let left =
         until.map(|it| Duration::from_secs(it.saturating_sub(clock::wall()).max(0).unsigned_abs()));
     time.into_iter().chain(left).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_in_between_never_puts_off_a_poll() {
+        let at = |it: u64| (it > 0).then(|| Duration::from_secs(it));
+        for (planned, fresh, hinted, next) in [
+            (60, 30, true, 30),
+            (60, 90, true, 60),
+            (60, 0, true, 60),
+            (0, 30, true, 30),
+            (60, 90, false, 90),
+            (60, 0, false, 0),
+        ] {
+            let found = next_poll(at(planned), at(fresh), hinted);
+            assert_eq!(found, at(next), "{planned} {fresh} {hinted}");
+        }
+    }
 }

@@ -348,8 +348,9 @@ pub(super) fn conclude(memory: Memory, mut quest: Quest) -> Turn {
         let cycle = plain_cycle(Outcome::Unchanged, revision.clone(), revision, why);
         Ending { cycle, again: false }
     });
-    if quest.wish.hint && ending.cycle.outcome == Outcome::Unchanged {
-        // The remote was not asked: what is known of it stays known.
+    let quiet = matches!(ending.cycle.outcome, Outcome::Unchanged | Outcome::Failed);
+    if quest.wish.hint && quiet {
+        // The remote was not asked: what is known of it stays known, and no failure of it is counted.
         return finish::rest_on(memory, ending);
     }
     if quest.wish.dry || quest.wish.order.is_some() {
