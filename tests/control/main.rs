@@ -31,6 +31,7 @@ mod doors;
 mod shown;
 mod restarts;
 mod full_disk;
+mod going_back;
 mod described;
 mod asked;
 mod chain;

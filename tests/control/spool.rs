@@ -22,7 +22,7 @@ fn kept(site: &Site) -> u64 {
 }
 
 /// How much of the newest segment is left.
-fn room(site: &Site) -> u64 {
+pub(crate) fn room(site: &Site) -> u64 {
     let folder = fs::read_dir(site.shop.state().join("records")).unwrap();
     let newest = folder.map(|it| it.unwrap().path()).max().unwrap();
     SEGMENT_BYTES - newest.metadata().unwrap().len()

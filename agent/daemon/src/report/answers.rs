@@ -80,7 +80,11 @@ impl Reporter {
         }
         self.is_known = true;
         self.most = MOST;
-        self.pace.reset();
+        // What was acknowledged before it was wanted again is no progress.
+        if self.turned.is_none_or(|it| acked > it) {
+            self.turned = None;
+            self.pace.reset();
+        }
         self.go_on_behind(acked);
         self.standing.tell(Reporting::Reporting, None);
         self.standing.count(acked, letters.kept, &self.outbox);
@@ -112,11 +116,8 @@ impl Reporter {
         let one = Most { lines: 1, bytes: 1 };
         let oldest = self.outbox.after(behind, letters.kept, one).ok().flatten();
         let oldest = oldest.map(|it| it.first);
-        if first > broken.expected && oldest == Some(broken.expected) {
-            // A backup was restored there: what came since is sent again.
-            tracing::warn!(from = broken.expected, "the control service lacks records; sent again");
-            self.go_on_behind(behind);
-            return Next::Again;
+        if oldest.is_some_and(|it| it < first) {
+            return self.go_back(behind);
         }
         let why = format!(
             "it wants record {} next, and the host has none before {}; a person must look",
@@ -125,6 +126,23 @@ impl Reporter {
         );
         self.standing.tell(Reporting::Missing, Some(why));
         Next::Slow
+    }
+
+    /// Sends again what is left here of what the service wants: a backup was restored there, or it is a new one.
+    /// Where some of it is gone, the gap that it keeps then ends at the oldest record here, and no later.
+    fn go_back(&mut self, behind: u64) -> Next {
+        let before = self.acked;
+        self.go_on_behind(behind);
+        if self.turned.is_some_and(|it| before <= it) {
+            let why = format!(
+                "it acknowledged records up to {before} and wants those behind {behind} again, more than once"
+            );
+            self.standing.tell(Reporting::Unreachable, Some(why));
+            return Next::Later(None);
+        }
+        tracing::warn!(behind, "the control service lacks records; what is here is sent again");
+        self.turned = Some(before);
+        Next::Again
     }
 
     pub(super) fn unknown(&mut self, why: String) -> Next {

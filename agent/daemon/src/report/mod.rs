@@ -76,6 +76,8 @@ pub struct Reporter {
     standing: Standing,
     pace: Pace,
     acked: u64,
+    /// How far records were acknowledged when the service last wanted earlier ones.
+    turned: Option<u64>,
     most: Most,
     /// Whether the service took the key, as far as is known.
     is_known: bool,
@@ -108,6 +110,7 @@ impl Reporter {
             standing: Standing::begin(Arc::clone(board), url, Arc::clone(post.spool())),
             pace: Pace::default(),
             acked: known.unwrap_or_default(),
+            turned: None,
             most: if known.is_some() { MOST } else { FIRST_MOST },
             is_known: known.is_some(),
             is_strange: false,
@@ -176,8 +179,19 @@ impl Reporter {
         Ok(self.standing.told().clone())
     }
 
+    /// A note that is ahead of the records is of others: those that stand here may never have been sent.
+    fn forget_where_it_stands(&mut self) {
+        tracing::warn!(noted = self.acked, "more records were noted as sent than there are");
+        self.acked = 0;
+        self.spool.acknowledge(0);
+        (self.most, self.is_known) = (FIRST_MOST, false);
+    }
+
     /// One request, or the word that none is needed.
     async fn step(&mut self, letters: &Letters) -> Result<Next, Halt> {
+        if self.acked > letters.kept {
+            self.forget_where_it_stands();
+        }
         self.standing.count(self.acked, letters.kept, &self.outbox);
         if !self.is_settled {
             if let Err(error) = self.outbox.settle() {

@@ -11,6 +11,7 @@ use bowline_api::intake::{self, Acked, Broken, NotTaken};
 use bowline_api::problem::Problem;
 use bowline_api::route;
 use bowline_model::envelope::{Envelope, EnvelopeSignature, pae};
+use bowline_model::shown::one_line;
 use bowline_trust::dsse;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
@@ -27,6 +28,9 @@ const LIMITS: Limits = Limits {
     head_bytes: 16 << 10,
     body_bytes: 64 << 10,
 };
+
+/// What is shown of a problem: a sentence or three, in the status and the log. An answer may be far longer.
+const PROBLEM_LETTERS_MAX: usize = 500;
 
 /// What is shown of a page that is no answer of a control service.
 const SHOWN_LETTERS_MAX: usize = 200;
@@ -137,16 +141,26 @@ impl Link {
         let (reply, body) = self.ask(&call).await?;
         match reply.status() {
             200 => Ok(Taken::Acked(read::<Acked>(&reply, &body)?.acked)),
-            409 => Ok(Taken::Broken(Box::new(read(&reply, &body)?))),
+            409 => {
+                let mut broken: Box<Broken> = Box::new(read(&reply, &body)?);
+                for text in [&mut broken.problem.detail, &mut broken.expected_prev] {
+                    *text = one_line(text, PROBLEM_LETTERS_MAX);
+                }
+                Ok(Taken::Broken(broken))
+            }
             403 => {
                 let answer: NotTaken = read(&reply, &body)?;
                 let stands =
                     KeyState::ALL.into_iter().find(|it| answer.code.as_deref() == Some(it.word()));
                 match (stands, answer.code.as_deref()) {
-                    (None, Some(intake::UNKNOWN_KEY)) => {
-                        Ok(Taken::NotTaken(None, answer.problem.detail))
+                    (None, Some(intake::UNKNOWN_KEY)) => Ok(Taken::NotTaken(
+                        None,
+                        one_line(&answer.problem.detail, PROBLEM_LETTERS_MAX),
+                    )),
+                    (Some(state), _) => {
+                        let why = one_line(&answer.problem.detail, PROBLEM_LETTERS_MAX);
+                        Ok(Taken::NotTaken(Some(state), why))
                     }
-                    (Some(state), _) => Ok(Taken::NotTaken(Some(state), answer.problem.detail)),
                     (None, _) => Err(failed(&reply, &body)),
                 }
             }
@@ -179,10 +193,29 @@ fn failed(reply: &Reply, body: &[u8]) -> ControlFailure {
 /// What an answer tells people; of one that is no problem, the beginning.
 fn words(body: &[u8]) -> String {
     if let Ok(problem) = serde_json::from_slice::<Problem>(body) {
-        return format!("{}: {}", problem.title, problem.detail);
+        return one_line(&format!("{}: {}", problem.title, problem.detail), PROBLEM_LETTERS_MAX);
     }
     let text = String::from_utf8_lossy(body);
     let plain = |it: char| if it.is_control() { ' ' } else { it };
     let shown: String = text.trim().chars().map(plain).take(SHOWN_LETTERS_MAX).collect();
     format!("it is no control service's answer: {shown:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_shown_in_one_line_that_is_not_too_long() {
+        let problem = |detail: String| {
+            let problem = Problem { title: "no".to_owned(), status: 400, detail };
+            serde_json::to_vec(&problem).unwrap()
+        };
+        assert_eq!(words(&problem("send less".to_owned())), "no: send less");
+        for body in [problem("\u{1b}[31m\n\u{202e}x".repeat(3000)), b"<p>\n".repeat(9000)] {
+            let shown = words(&body);
+            assert!(shown.chars().count() < 600, "{}", shown.len());
+            assert!(!shown.contains(['\u{1b}', '\n', '\u{202e}']), "{shown}");
+        }
+    }
 }
