@@ -6,12 +6,12 @@ use bowline_api::enrolment::KeyState;
 use bowline_api::outcome::Outcome;
 use bowline_control::store::sqlite::Sqlite;
 use bowline_control::store::{
-    Appended, Break, Decision, Found, Named, Newest, Picked, Store, Wanted,
+    Appended, Batch, Break, Decision, Found, Named, Newest, Picked, Place, Store, Wanted, Which,
 };
 use bowline_fleet::claim::Denied;
 use bowline_model::digest::Sha256;
 
-use crate::chain::{Chain, append, claimant, envelopes, hosts, person, token, wait};
+use crate::chain::{Chain, append, claimant, envelopes, hosts, note, person, token, wait};
 use crate::decisions::{
     a_chain_goes_on_where_a_person_says, a_fork_is_an_alarm_for_each_story, a_merge_lets_a_key_in,
     a_retired_host_is_shown_and_not_counted, a_second_key_is_decided_about_once,
@@ -27,6 +27,7 @@ const CASES: &[(&str, Case)] = &[
     ("a second key is decided about once", a_second_key_is_decided_about_once),
     ("records are kept once and in order", records_are_kept_once_and_in_order),
     ("envelopes come back byte for byte", envelopes_come_back_byte_for_byte),
+    ("no sequence reaches another key's records", no_sequence_reaches_another_keys_records),
     ("what comes before a break is kept", what_comes_before_a_break_is_kept),
     ("a fork is an alarm for each story", a_fork_is_an_alarm_for_each_story),
     ("faults beyond the limit are counted", faults_beyond_the_limit_are_counted),
@@ -111,7 +112,31 @@ fn envelopes_come_back_byte_for_byte(store: &dyn Store) {
         let digests: Vec<_> = kept.iter().map(|it| Sha256::of(it)).collect();
         assert_eq!(digests, lines.iter().map(|it| it.digest).collect::<Vec<_>>());
     }
-    assert_eq!(wait(store.envelopes(one.key, 1, 1)).unwrap()[0], envelopes(store, one.key)[1]);
+    let kept = |seq| wait(store.envelope(one.key, seq)).unwrap();
+    assert_eq!(kept(2).as_ref(), envelopes(store, one.key).get(1));
+    assert_eq!((kept(0), kept(4)), (None, None));
+}
+
+fn no_sequence_reaches_another_keys_records(store: &dyn Store) {
+    let [mut one, mut two] = [Chain::of(store, "a"), Chain::of(store, "b")];
+    for chain in [&mut one, &mut two] {
+        let lines: Vec<_> = (0..3).map(|_| chain.next("c0ffee1", Outcome::Committed)).collect();
+        append(store, chain.key, &lines);
+    }
+    assert!(one.key < two.key);
+    let far = (u64::try_from(two.key - one.key).unwrap() << 40) + 1;
+    assert!(wait(store.envelope(one.key, far)).is_err(), "it is the other's first");
+    let which = Which { place: Place::Seq(far), key: None };
+    let found = wait(store.kept("a".to_owned(), which, Newest { limit: 9, after: None })).unwrap();
+    assert!(found.items.is_empty(), "{found:?}");
+    // A gap to there, let go on by a person, writes nothing in the other's chain.
+    (one.seq, one.prev) = (far + 5, "0".repeat(64));
+    let line = one.next("c0ffee1", Outcome::Committed);
+    append(store, one.key, std::slice::from_ref(&line));
+    wait(store.resume("a".to_owned(), line.record.seq, note("lost"))).unwrap();
+    let batch = Batch { key: one.key, entries: vec![line] };
+    assert!(wait(store.append(batch, 7)).is_err());
+    assert_eq!((envelopes(store, one.key).len(), envelopes(store, two.key).len()), (3, 3));
 }
 
 fn what_comes_before_a_break_is_kept(store: &dyn Store) {

@@ -103,3 +103,41 @@ fn a_record_of_a_later_version_is_not_read_by_guess() {
     let line = String::from_utf8(host.envelope(PAYLOAD_TYPE, &payload)).unwrap();
     assert!(service.send(&[line.trim().to_owned()]).problem(400).contains("version 2"));
 }
+
+#[test]
+fn a_sequence_beyond_any_chain_is_refused_and_leads_to_nobodys_record() {
+    let service = Service::new();
+    let [mut host, mut other] = ["web-1", "web-2"].map(|it| Host::enrolled(&service, it));
+    for it in [&mut host, &mut other] {
+        it.tell_many(1);
+        assert_eq!(service.send(&it.all()).json(), json!({"acked": 1}));
+    }
+    let mut record = blank("web-1", "d");
+    (record.seq, record.prev) = ((1 << 40) + 2, "0".repeat(64));
+    let payload = serde_json::to_vec(&record).unwrap();
+    let line = String::from_utf8(host.envelope(PAYLOAD_TYPE, &payload)).unwrap();
+    let answer = service.send(&[line.trim().to_owned()]);
+    answer.problem(400);
+    assert_eq!(answer.json()["code"], json!("sequence-too-large"));
+    assert_eq!(service.get("/api/v1/hosts/web-1").json()["faults"], json!([]));
+    let key = host.key.fingerprint().replace('+', "%2B");
+    for seq in [0, 2, (1_u64 << 40) + 1] {
+        assert_eq!(service.get(&format!("/deployments/web-1/@{seq}")).status, 404, "{seq}");
+        service.get(&format!("/api/v1/envelope?key={key}&seq={seq}")).problem(404);
+    }
+}
+
+#[test]
+fn a_record_that_is_lost_has_no_envelope() {
+    let service = Service::new();
+    let mut host = Host::enrolled(&service, "web-1");
+    host.tell_many(3);
+    assert_eq!(service.send(&host.after(0, 1)).json(), json!({"acked": 1}));
+    service.send(&host.after(2, 1)).problem(409);
+    assert!(service.verb(&["host", "continue", "web-1", "--from", "3"]).status.success());
+    assert_eq!(service.send(&host.after(2, 1)).json(), json!({"acked": 3}));
+    let key = host.key.fingerprint().replace('+', "%2B");
+    let envelope = |seq: u64| service.get(&format!("/api/v1/envelope?key={key}&seq={seq}"));
+    envelope(2).problem(404);
+    assert_eq!(envelope(3).body.trim(), host.after(2, 1)[0]);
+}

@@ -264,6 +264,10 @@ pub const HINTS: &[(&str, &str)] = &[
     ("bad-answer", "find out what answers at that address; it is tried again by itself"),
     ("missing-object", "run git fsck on the remote; the agent fetches everything again by itself"),
     (
+        "sequence-too-large",
+        "find out what wrote that record on the host: no agent counts that far, which takes decades",
+    ),
+    (
         "unreadable-record",
         "find out what wrote that record on the host: no agent writes numbers or fields that cannot be read back",
     ),

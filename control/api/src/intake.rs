@@ -24,7 +24,8 @@ pub struct NotTaken {
     #[serde(flatten)]
     pub problem: Problem,
     /// How the key stands: `unknown`, `pending`, `refused` or `retired`; `unreadable-record` for a record that
-    /// could not be shown; `client-certificate` where a host has to show one; nothing where it is another's signature or name that is refused.
+    /// could not be shown, `sequence-too-large` for one that no chain has, `client-certificate` where a host has to
+    /// show one; nothing where it is another's signature or name that is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
 }
@@ -34,6 +35,9 @@ pub const UNREADABLE: &str = "unreadable-record";
 
 /// What [`NotTaken::code`] says where a host has to show a certificate and did not.
 pub const NO_CERTIFICATE: &str = "client-certificate";
+
+/// What [`NotTaken::code`] says of a record whose sequence is beyond [`SEQ_MAX`](crate::record::SEQ_MAX).
+pub const FAR_AHEAD: &str = "sequence-too-large";
 
 /// What [`NotTaken::code`] says of a key that nobody enrolled.
 pub const UNKNOWN_KEY: &str = "unknown";

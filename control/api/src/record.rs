@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::outcome::Outcome;
 
+/// The largest sequence: a record each millisecond for 34 years. What keeps records may count on it.
+pub const SEQ_MAX: u64 = (1 << 40) - 1;
+
 /// The media type of a record inside its DSSE envelope.
 pub const PAYLOAD_TYPE: &str = "application/vnd.bowline.record+json";
 

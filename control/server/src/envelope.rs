@@ -5,7 +5,7 @@
 //! **Invariant:** nothing of a record is read before its signature was verified with the enrolled key.
 
 use bowline_api::enrolment::{self, Request};
-use bowline_api::intake::UNREADABLE;
+use bowline_api::intake::{FAR_AHEAD, UNREADABLE};
 use bowline_api::record::{self, Record};
 use bowline_model::byte_size::ByteSize;
 use bowline_model::digest::Sha256;
@@ -49,6 +49,9 @@ pub enum BadMessage {
     /// The payload's version is another.
     #[error("version {0} of its payload is not supported by this version")]
     Version(u32),
+    /// It is further on than any chain.
+    #[error("its sequence {0} is beyond {max}, which no host reaches", max = record::SEQ_MAX)]
+    FarAhead(u64),
     /// It is another host's.
     #[error("it speaks for the host {0:?}, whose key this is not")]
     Foreign(String),
@@ -65,7 +68,11 @@ impl BadMessage {
 
     /// The code by which a program knows it; `None` where status and words say it all.
     pub fn code(&self) -> Option<&'static str> {
-        matches!(self, Self::Unreadable(_)).then_some(UNREADABLE)
+        match self {
+            Self::Unreadable(_) => Some(UNREADABLE),
+            Self::FarAhead(_) => Some(FAR_AHEAD),
+            _ => None,
+        }
     }
 }
 
@@ -106,6 +113,9 @@ pub fn record(line: &[u8], key: &HostKey, named: &str) -> Result<Entry, BadMessa
     let found: Record = serde_json::from_slice(&envelope.payload).map_err(BadMessage::Payload)?;
     if found.v != record::VERSION {
         return Err(BadMessage::Version(found.v));
+    }
+    if found.seq > record::SEQ_MAX {
+        return Err(BadMessage::FarAhead(found.seq));
     }
     // A page shows all of a record or says that it cannot: what cannot be shown is not taken. Numbers beyond
     // any size, say, in fields that this version does not know.

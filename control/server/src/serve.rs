@@ -74,6 +74,7 @@ pub fn exit_code(failure: &StoreFailure) -> u8 {
         | StoreFailure::Locked { .. }
         | StoreFailure::Closed
         | StoreFailure::Busy
+        | StoreFailure::NoSuchPlace { .. }
         | StoreFailure::Open { .. }
         | StoreFailure::Other { .. } => 1,
     }

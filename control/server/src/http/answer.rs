@@ -108,6 +108,7 @@ pub(super) fn failed(service: &Service, failure: &StoreFailure) -> Refusal {
             service.fell.notify_one();
             (StatusCode::SERVICE_UNAVAILABLE, "the disk failed")
         }
+        StoreFailure::NoSuchPlace { .. } => (StatusCode::BAD_REQUEST, "no such record"),
         StoreFailure::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too much is asked at once"),
         StoreFailure::Newer { .. }
         | StoreFailure::Older { .. }

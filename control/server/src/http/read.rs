@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use bowline_api::outcome::Outcome;
+use bowline_api::record::SEQ_MAX;
 use serde::Deserialize;
 
 use super::Service;
@@ -127,9 +128,11 @@ pub(super) async fn envelope(
     };
     let fail = |it| failed(&service, &it);
     let known = service.store.key(key).await.map_err(fail)?.ok_or_else(missing)?;
-    let before = place(Some(seq))?.and_then(|it| it.checked_sub(1)).ok_or_else(missing)?;
-    let found = service.store.envelopes(known.id, before, 1).await.map_err(fail)?;
-    Ok(respond(StatusCode::OK, "application/json", found.into_iter().next().ok_or_else(missing)?))
+    if seq > SEQ_MAX {
+        return Err(missing());
+    }
+    let found = service.store.envelope(known.id, seq).await.map_err(fail)?;
+    Ok(respond(StatusCode::OK, "application/json", found.ok_or_else(missing)?))
 }
 
 pub(super) async fn commits(

@@ -79,6 +79,12 @@ pub enum StoreFailure {
         /// What does not fit.
         what: String,
     },
+    /// A record's place that no key's chain has.
+    #[error("no key has a record {seq}")]
+    NoSuchPlace {
+        /// The sequence.
+        seq: u64,
+    },
     /// Anything else.
     #[error("{doing}")]
     Other {
@@ -108,6 +114,7 @@ impl StoreFailure {
             Self::Busy => "ask again in a few seconds",
             Self::NotOurs { .. } => "name another file under [store] file",
             Self::Damaged { .. } => "keep a copy, and restore a backup; hosts keep their records",
+            Self::NoSuchPlace { .. } => "look at what wrote that record: no chain is so long",
             Self::Closed | Self::Open { .. } | Self::Other { .. } => "",
         }
     }

@@ -217,8 +217,8 @@ pub trait Store: Debug + Send + Sync {
     /// Keeps records that continue their chain.
     fn append(&self, batch: Batch, now: i64) -> Answer<'_, Appended>;
 
-    /// Envelopes of one key after a sequence, oldest first, as the host wrote them.
-    fn envelopes(&self, key: i64, after: u64, limit: u32) -> Answer<'_, Vec<Vec<u8>>>;
+    /// The envelope of one key's record, as the host wrote it; `None` where there is none, or none any more.
+    fn envelope(&self, key: i64, seq: u64) -> Answer<'_, Option<Vec<u8>>>;
 
     /// Records of a host, newest first, and no more of them than fit into one answer.
     fn kept(&self, host: String, which: Which, part: Newest) -> Answer<'_, Page<Kept>>;

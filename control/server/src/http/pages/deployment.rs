@@ -88,7 +88,7 @@ async fn made(
         return Err(Refusal::missing("no such deployment", detail));
     }
     let work = move || {
-        let records = kept.items.into_iter().map(told).collect();
+        let records = kept.items.into_iter().map(|it| told(it, &host)).collect();
         let now = rfc3339(door::wall());
         let timeline = Timeline { now, host, id, records, next: kept.next };
         let response = answer(form, &timeline, |it| render(&service, it, &asked));
@@ -98,8 +98,8 @@ async fn made(
     spawn_blocking(work).await.map_err(|_gone| busy())
 }
 
-/// Looks at a record again: signature, digest and predecessor.
-fn told(kept: Kept) -> Told {
+/// Looks at a record of a host again: signature, digest and predecessor.
+fn told(kept: Kept, host: &str) -> Told {
     let again = envelope::again(&kept);
     let read: Result<Value, _> = serde_json::from_slice(&kept.payload);
     let unreadable = match &read {
@@ -107,6 +107,8 @@ fn told(kept: Kept) -> Told {
         Err(error) => Some(error.to_string()),
     };
     let record = read.unwrap_or_default();
+    // What another host signed proves nothing of this one, whatever brought it here.
+    let is_its_own = record.get("host").and_then(Value::as_str) == Some(host);
     let prev = record.get("prev").and_then(Value::as_str).unwrap_or_default();
     let before = kept.before.unwrap_or_default().to_string();
     let is_begun = kept.seq == 1 || kept.before.is_some();
@@ -120,7 +122,7 @@ fn told(kept: Kept) -> Told {
         digest: kept.digest.to_string(),
         continued: kept.continued,
         proof: Proven {
-            signature: again.is_signed,
+            signature: again.is_signed && is_its_own,
             digest: again.digest == kept.digest,
             predecessor: is_begun && prev == before,
         },

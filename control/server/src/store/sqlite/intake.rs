@@ -6,7 +6,7 @@
 
 use bowline_api::enrolment::KeyState;
 use bowline_api::fleet::Health;
-use bowline_api::record::Kind;
+use bowline_api::record::{Kind, SEQ_MAX};
 use bowline_fleet::chain::{Link, Tip};
 use bowline_fleet::landing::{Stands, health, stands};
 use bowline_model::digest::Sha256;
@@ -19,8 +19,11 @@ use super::alarms::sound;
 use super::wording::{self, Said};
 use super::words::{column, digest, key_state, number, signed};
 
-/// Bits of a record's id that hold its sequence: a record each millisecond for 34 years.
+/// Bits of a record's id that hold its sequence, up to [`SEQ_MAX`].
 const SEQ_BITS: u32 = 40;
+
+/// Keys whose records have ids: what is left of a positive number, eight million.
+const KEY_MAX: i64 = (1 << (63 - SEQ_BITS)) - 1;
 
 /// Characters that lists hold of what a host calls things: more than agents send, and few enough that a
 /// page of hundreds of them stays small. The record itself is kept whole.
@@ -40,7 +43,7 @@ pub(super) fn append(db: &Connection, batch: &Batch, now: i64) -> Result<Appende
     };
     let mut taken = 0;
     for entry in &batch.entries {
-        let kept = |seq| kept_digest(db, id_of(owner.key, seq));
+        let kept = |seq| kept_digest(db, id_of(owner.key, seq)?);
         let how = match owner.tip.judge(&entry.record, entry.digest, kept)? {
             Link::Known => continue,
             Link::Next(tip) => {
@@ -61,9 +64,13 @@ pub(super) fn append(db: &Connection, batch: &Batch, now: i64) -> Result<Appende
     Ok(Appended::Kept { tip: owner.tip, taken })
 }
 
-/// A record's id: its key's number, and its sequence.
-pub(super) fn id_of(key: i64, seq: u64) -> i64 {
-    (key << SEQ_BITS) | signed(seq)
+/// A record's id: its key's number, and its sequence. A sequence that is too large would be the id of another
+/// key's record.
+pub(super) fn id_of(key: i64, seq: u64) -> Result<i64, StoreFailure> {
+    if seq > SEQ_MAX || !(0..=KEY_MAX).contains(&key) {
+        return Err(StoreFailure::NoSuchPlace { seq });
+    }
+    Ok((key << SEQ_BITS) | signed(seq))
 }
 
 /// The key's chain as it stands in this transaction; how the key stands when its records do not count.
@@ -95,7 +102,7 @@ fn kept_digest(db: &Connection, id: i64) -> Result<Option<Sha256>, StoreFailure>
 fn keep(db: &Connection, owner: &Owner, entry: &Entry, now: i64) -> Result<(), StoreFailure> {
     let fail = doing("keep a record");
     let record = &entry.record;
-    let id = id_of(owner.key, record.seq);
+    let id = id_of(owner.key, record.seq)?;
     let sql = "INSERT INTO record (id, digest, signature, payload, received)
                VALUES (?1, ?2, ?3, ?4, ?5)";
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
@@ -159,7 +166,7 @@ fn index(db: &Connection, owner: &Owner, entry: &Entry, said: Said) -> Result<()
         Kind::State => "state",
         Kind::Alarm => "alarm",
     };
-    let id = id_of(owner.key, record.seq);
+    let id = id_of(owner.key, record.seq)?;
     let Said { revision, wording } = said;
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
     let values = params![id, owner.host, revision, wording, kind, name, outcome, reason, at];

@@ -142,8 +142,8 @@ impl Store for Sqlite {
         self.write(move |db| intake::append(db, &batch, now))
     }
 
-    fn envelopes(&self, key: i64, after: u64, limit: u32) -> Answer<'_, Vec<Vec<u8>>> {
-        self.read(move |db| proof::envelopes(db, key, after, limit))
+    fn envelope(&self, key: i64, seq: u64) -> Answer<'_, Option<Vec<u8>>> {
+        self.read(move |db| proof::envelope(db, key, seq))
     }
 
     fn kept(&self, host: String, which: Which, part: Newest) -> Answer<'_, Page<Kept>> {

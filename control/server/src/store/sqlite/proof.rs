@@ -3,7 +3,7 @@
 //! **Invariant:** what comes out is what was put in, byte for byte; nothing here is repaired.
 
 use bowline_api::fleet::Page;
-use bowline_api::record::PAYLOAD_TYPE;
+use bowline_api::record::{PAYLOAD_TYPE, SEQ_MAX};
 use bowline_model::digest::Sha256;
 use bowline_model::envelope::{Envelope, EnvelopeSignature};
 use bowline_trust::dsse;
@@ -14,33 +14,30 @@ use super::super::{Kept, Newest, Place, Which};
 use super::intake::id_of;
 use super::words::{column, digest, key_state, number, signed};
 
-pub(super) fn envelopes(
+/// A record's envelope, as its host wrote it.
+pub(super) fn envelope(
     db: &Connection,
     key: i64,
-    after: u64,
-    limit: u32,
-) -> Result<Vec<Vec<u8>>, StoreFailure> {
-    let fail = doing("read records");
+    seq: u64,
+) -> Result<Option<Vec<u8>>, StoreFailure> {
+    let fail = doing("read a record");
     let sql = "SELECT r.payload, r.signature, k.fingerprint
-               FROM record r JOIN host_key k ON k.id = ?1
-               WHERE r.id > ?2 AND r.id < ?3 ORDER BY r.id LIMIT ?4";
+               FROM record r JOIN host_key k ON k.id = ?1 WHERE r.id = ?2";
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
-    let bounds = params![key, id_of(key, after), id_of(key + 1, 0), limit];
-    let mut rows = statement.query(bounds).map_err(&fail)?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next().map_err(&fail)? {
-        let sig: [u8; 64] = column(row, "signature")?;
-        let signature =
-            EnvelopeSignature { key_id: Some(column(row, "fingerprint")?), sig: sig.to_vec() };
-        let mut line = dsse::write(&Envelope {
-            payload_type: PAYLOAD_TYPE.to_owned(),
-            payload: column(row, "payload")?,
-            signatures: vec![signature],
-        });
-        line.pop();
-        found.push(line);
-    }
-    Ok(found)
+    let mut rows = statement.query([key, id_of(key, seq)?]).map_err(&fail)?;
+    let Some(row) = rows.next().map_err(&fail)? else {
+        return Ok(None);
+    };
+    let sig: [u8; 64] = column(row, "signature")?;
+    let signature =
+        EnvelopeSignature { key_id: Some(column(row, "fingerprint")?), sig: sig.to_vec() };
+    let mut line = dsse::write(&Envelope {
+        payload_type: PAYLOAD_TYPE.to_owned(),
+        payload: column(row, "payload")?,
+        signatures: vec![signature],
+    });
+    line.pop();
+    Ok(Some(line))
 }
 
 /// Bytes of records in one answer: a page of them is shown by any browser, and some at once fit into memory.
@@ -52,6 +49,9 @@ pub(super) fn kept(
     which: &Which,
     part: Newest,
 ) -> Result<Page<Kept>, StoreFailure> {
+    if matches!(which.place, Place::Seq(seq) if seq > SEQ_MAX) {
+        return Ok(Page { items: Vec::new(), next: None });
+    }
     let Some(key) = key_meant(db, host, which)? else {
         return Ok(Page { items: Vec::new(), next: None });
     };

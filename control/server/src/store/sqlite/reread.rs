@@ -38,7 +38,7 @@ pub(super) fn hosts(db: &Connection) -> Result<(), StoreFailure> {
         let indexed = deployments(db, host)?;
         let mut sum = Sum { is_whole: first == 1, ..Sum::default() };
         for seq in first..=newest {
-            let id = id_of(key, seq);
+            let id = id_of(key, seq)?;
             if let Some(record) = read(db, id)? {
                 let said = sum.add(db, host, &record)?;
                 keep_words(db, host, indexed.get(&id).copied(), said)?;
