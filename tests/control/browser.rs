@@ -106,7 +106,8 @@ fn fork(service: &Service, mut host: Host) {
         service.send(&it.after(3, 1));
     }
     let note = "cloned by mistake, see OPS-7";
-    let words = ["host", "acknowledge", "web-3", "--seen", "1", "--note", note];
+    let seen = service.get("/api/v1/hosts/web-3").json()["faults"][0]["id"].to_string();
+    let words = ["host", "acknowledge", "web-3", "--seen", &seen, "--note", note];
     assert!(service.verb(&words).status.success());
     for (it, ended) in [(&mut host, Outcome::Committed), (&mut twin, Outcome::Unchanged)] {
         it.tell(&commit("9b07")[..40], None, ended);

@@ -15,7 +15,7 @@ use crate::chain::{Chain, append, claimant, envelopes, hosts, note, person, toke
 use crate::decisions::{
     a_chain_goes_on_where_a_person_says, a_fork_is_an_alarm_for_each_story, a_merge_lets_a_key_in,
     a_retired_host_is_shown_and_not_counted, a_second_key_is_decided_about_once,
-    faults_beyond_the_limit_are_counted,
+    a_word_covers_what_was_seen, faults_beyond_the_limit_are_counted,
 };
 use crate::service::Folder;
 
@@ -30,6 +30,7 @@ const CASES: &[(&str, Case)] = &[
     ("no sequence reaches another key's records", no_sequence_reaches_another_keys_records),
     ("what comes before a break is kept", what_comes_before_a_break_is_kept),
     ("a fork is an alarm for each story", a_fork_is_an_alarm_for_each_story),
+    ("a word covers what was seen", a_word_covers_what_was_seen),
     ("faults beyond the limit are counted", faults_beyond_the_limit_are_counted),
     ("a chain goes on where a person says", a_chain_goes_on_where_a_person_says),
     ("a retired host is shown and not counted", a_retired_host_is_shown_and_not_counted),

@@ -12,6 +12,33 @@ use bowline_model::digest::Sha256;
 
 use crate::chain::{Chain, append, claimant, hosts, note, person, token, wait};
 
+/// The number of the newest fault.
+fn newest(store: &dyn Store) -> u64 {
+    wait(store.host("a".to_owned())).unwrap().unwrap().faults[0].id
+}
+
+pub(crate) fn a_word_covers_what_was_seen(store: &dyn Store) {
+    let mut chain = Chain::of(store, "a");
+    let lines: Vec<_> = (0..3).map(|_| chain.next("c0ffee1", Outcome::Committed)).collect();
+    append(store, chain.key, &lines[..1]);
+    append(store, chain.key, &lines[2..]);
+    let gap = newest(store);
+    // The gap closes, and a fork comes: there is one, as before.
+    append(store, chain.key, &lines[1..]);
+    let other = chain.story("c0ffee2", None, Outcome::Failed);
+    append(store, chain.key, &[other]);
+    assert_eq!(hosts(store)[0].alarms, 1);
+    let look = |seen| wait(store.acknowledge("a".to_owned(), seen, note("the gap"))).unwrap();
+    assert_eq!(look(gap), Looked::Nothing { open: 1 });
+    let fork = newest(store);
+    let another = chain.story("c0ffee3", None, Outcome::Failed);
+    append(store, chain.key, &[another]);
+    assert_eq!(look(fork), Looked::After { done: 1, left: 1 });
+    let faults = wait(store.host("a".to_owned())).unwrap().unwrap().faults;
+    let rest: Vec<_> = faults.iter().map(|it| it.acknowledged.is_some()).collect();
+    assert_eq!(rest, [false, true, false], "the later one rings, and the gap was closed before");
+}
+
 pub(crate) fn a_fork_is_an_alarm_for_each_story(store: &dyn Store) {
     let mut chain = Chain::of(store, "a");
     let first = chain.next("c0ffee1", Outcome::Committed);
@@ -31,8 +58,10 @@ pub(crate) fn a_fork_is_an_alarm_for_each_story(store: &dyn Store) {
         assert_eq!((faults.len(), faults[0].count, faults[0].open), (1, count, true));
     }
     let look = |seen| wait(store.acknowledge("a".to_owned(), seen, note("found"))).unwrap();
-    assert_eq!((look(2), look(0)), (Looked::NotAll(1), Looked::NotAll(1)));
-    assert_eq!((look(1), look(1)), (Looked::After(1), Looked::NotAll(0)));
+    let seen = newest(store);
+    let nothing = |open| Looked::Nothing { open };
+    assert_eq!((look(seen + 1), look(0)), (nothing(1), nothing(1)));
+    assert_eq!((look(seen), look(seen)), (Looked::After { done: 1, left: 0 }, nothing(0)));
     let third = chain.story("c0ffee3", None, Outcome::Failed);
     append(store, chain.key, std::slice::from_ref(&third));
     assert_eq!(hosts(store)[0].alarms, 1, "another story at the same place is another alarm");
@@ -97,10 +126,27 @@ pub(crate) fn faults_beyond_the_limit_are_counted(store: &dyn Store) {
     }
     assert_eq!(listed, 1000);
     let look = |seen| wait(store.acknowledge("a".to_owned(), seen, note("found"))).unwrap();
-    assert_eq!((look(1000), look(1003)), (Looked::NotAll(1003), Looked::After(1003)));
-    let story = chain.story("c0ffee9", None, Outcome::Failed);
+    let rung = || {
+        let forks = wait(store.census()).unwrap().alarms[1];
+        assert_eq!(forks, (Break::Fork, hosts(store)[0].alarms));
+        forks.1
+    };
+    assert_eq!(rung(), 1003);
+    let seen = newest(store);
+    for number in [9, 9, 8, 9] {
+        let story = chain.story(&format!("c0ffee{number}"), None, Outcome::Failed);
+        append(store, chain.key, std::slice::from_ref(&story));
+        append(store, chain.key, std::slice::from_ref(&story));
+    }
+    assert_eq!(rung(), 1005, "what came before is no news");
+    assert_eq!(look(seen), Looked::Nothing { open: 1005 }, "it is only counted by now");
+    assert_eq!(look(newest(store)), Looked::After { done: 1005, left: 0 });
+    let story = chain.story("c0ffee7", None, Outcome::Failed);
     append(store, chain.key, &[story]);
-    assert_eq!(hosts(store)[0].alarms, 1, "one more, of which only the number is known");
+    assert_eq!(rung(), 1);
+    let fault = wait(store.host("a".to_owned())).unwrap().unwrap().faults.remove(0);
+    assert!(fault.kept && fault.acknowledged.is_none(), "{fault:?}");
+    assert!(fault.said.unwrap().contains("c0ffee7"), "the newest is there to be looked at");
 }
 
 pub(crate) fn a_chain_goes_on_where_a_person_says(store: &dyn Store) {
@@ -115,6 +161,7 @@ pub(crate) fn a_chain_goes_on_where_a_person_says(store: &dyn Store) {
     assert!(matches!(append(store, chain.key, &lines[3..]), Appended::Kept { taken: 3, .. }));
     let host = wait(store.host("a".to_owned())).unwrap().unwrap();
     assert_eq!((host.host.seq, host.host.alarms, host.faults[0].open), (6, 0, false));
+    assert_eq!((host.faults[0].expected, host.faults[0].lost_to), (3, Some(3)));
     let decided = &host.decisions[0];
     assert_eq!((decided.verb.as_str(), decided.by.as_str()), ("continue", "alice (uid 1000)"));
     assert_eq!(decided.note, None);

@@ -131,13 +131,17 @@ pub struct Key {
 
 /// Records that did not continue a chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Fault {
-    /// Its place in the list of all.
+    /// Its place in the list of all; `host acknowledge --seen` names the newest that was looked at.
     pub id: u64,
     /// `gap` or `fork`.
     pub kind: String,
-    /// Whether the chain went on since. A fork stays open.
+    /// Whether the chain still waits there. A fork stays open.
     pub open: bool,
+    /// Of a gap over which a person let the chain go on, the last of the records from `expected` on that are lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_to: Option<u64>,
     /// The key that signed them.
     pub key: String,
     /// The sequence that was sent.

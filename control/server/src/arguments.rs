@@ -75,7 +75,7 @@ pub enum HostVerb {
     Acknowledge {
         /// The host's name.
         name: Name,
-        /// How many open ones you saw: if there are more by now, nothing is done.
+        /// The number of the newest one that you saw, as the host's page shows it: later ones stay open.
         #[arg(long, value_name = "NUMBER")]
         seen: u64,
         /// What you found.

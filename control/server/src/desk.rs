@@ -51,12 +51,12 @@ pub enum NotDone {
     /// There is nothing to look after.
     #[error("the host {0} has no gap or fork that is open and was not acknowledged")]
     NoFault(String),
-    /// There is another number of them than was seen.
-    #[error("the host {host} has {open} gaps and forks that are open, and you saw {seen}")]
-    NotAll {
+    /// What was seen is none of those that are open, nor behind one.
+    #[error("the host {host} has {open} gaps and forks that are open, and none is {seen} or older")]
+    NotSeen {
         /// The host.
         host: String,
-        /// How many the person saw.
+        /// The newest that the person saw.
         seen: u64,
         /// How many there are.
         open: u64,
@@ -97,7 +97,7 @@ impl NotDone {
             Self::NoSuchKey { .. }
             | Self::NoSuchHost(_)
             | Self::NoFault(_)
-            | Self::NotAll { .. }
+            | Self::NotSeen { .. }
             | Self::Retired(_)
             | Self::NoGap(_)
             | Self::Elsewhere { .. }
@@ -112,8 +112,8 @@ impl NotDone {
             Self::Store(it) => it.hint(),
             Self::NoSuchKey { .. } => "GET /api/v1/hosts/NAME lists the host's keys",
             Self::NoSuchHost(_) => "GET /api/v1/hosts lists all of them",
-            Self::NotAll { .. } => {
-                "look at the host's page again: it shows all of them, and the number"
+            Self::NotSeen { .. } => {
+                "look at the host's page again: it shows all of them, and the number of the newest"
             }
             Self::NoGap(_) => {
                 "a host that lost records shows a gap on its page once it sent what it has"
@@ -222,9 +222,12 @@ async fn acknowledge(
     note: Note,
 ) -> Result<String, NotDone> {
     match store.acknowledge(host.clone(), seen, note).await? {
-        Looked::After(number) => Ok(format!("{host} acknowledged {number}")),
-        Looked::NotAll(0) => Err(NotDone::NoFault(host)),
-        Looked::NotAll(open) => Err(NotDone::NotAll { host, seen, open }),
+        Looked::After { done, left: 0 } => Ok(format!("{host} acknowledged {done}")),
+        Looked::After { done, left } => {
+            Ok(format!("{host} acknowledged {done}; {left} came later and are open"))
+        }
+        Looked::Nothing { open: 0 } => Err(NotDone::NoFault(host)),
+        Looked::Nothing { open } => Err(NotDone::NotSeen { host, seen, open }),
         Looked::NoSuchHost => Err(NotDone::NoSuchHost(host)),
     }
 }

@@ -79,10 +79,18 @@ pub struct Note {
 /// What became of looking after a host's faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Looked {
-    /// So many rest now.
-    After(u64),
-    /// There are so many, and the person saw another number: nothing was changed.
-    NotAll(u64),
+    /// So many rest now, and so many came after what the person saw.
+    After {
+        /// Those that rest now.
+        done: u64,
+        /// Those that are open.
+        left: u64,
+    },
+    /// Nothing that is open is covered by what the person saw; so many are open.
+    Nothing {
+        /// Those that are open.
+        open: u64,
+    },
     /// There is no such host.
     NoSuchHost,
 }

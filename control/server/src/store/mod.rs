@@ -193,7 +193,7 @@ pub trait Store: Debug + Send + Sync {
         by: Person,
     ) -> Answer<'_, Decided>;
 
-    /// Keeps that a person looked after a host's open faults, if there are as many as they saw.
+    /// Keeps that a person looked after a host's open faults, up to the newest one that they saw.
     fn acknowledge(&self, host: String, seen: u64, note: Note) -> Answer<'_, Looked>;
 
     /// Takes no records of a host any more, and counts it no longer.

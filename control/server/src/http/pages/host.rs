@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use bowline_api::enrolment::KeyState;
-use bowline_api::fleet::{Decision, Deployment, Fault, Key};
+use bowline_api::fleet::{Decision, Deployment, Fault, HostDetail, Key};
 use bowline_api::page::Sheet;
 use serde::Deserialize;
 
@@ -69,6 +69,7 @@ struct Shown<'a> {
     seen: Option<Moment>,
     keys: Vec<KeyLine<'a>>,
     faults: Vec<FaultLine<'a>>,
+    newest_fault: u64,
     older_faults: Option<String>,
     retired: Option<Moment>,
     decisions: Vec<(&'a Decision, Moment)>,
@@ -87,6 +88,9 @@ struct KeyLine<'a> {
 
 struct FaultLine<'a> {
     fault: &'a Fault,
+    state: String,
+    /// Whether the host hangs there until a person lets it go on.
+    hangs: bool,
     /// Where the record is that was sent.
     sent: Option<String>,
     key: String,
@@ -120,7 +124,8 @@ fn render(service: &Service, sheet: &Sheet, asked: &Asked) -> Response {
         at: Moment::maybe(host.at.as_deref(), now),
         seen: Moment::maybe(host.seen.as_deref(), now),
         keys: sheet.detail.keys.iter().map(|it| key_line(it, now)).collect(),
-        faults: sheet.detail.faults.iter().map(|it| fault_line(&host.name, it, now)).collect(),
+        faults: sheet.detail.faults.iter().map(|it| fault_line(&sheet.detail, it, now)).collect(),
+        newest_fault: sheet.detail.faults.first().map_or(0, |it| it.id),
         older_faults: sheet.detail.faults_next.as_ref().map(|it| links::faults(&host.name, it)),
         retired: Moment::maybe(host.retired.as_deref(), now),
         decisions: sheet.detail.decisions.iter().map(|it| (it, Moment::new(&it.at, now))).collect(),
@@ -140,14 +145,27 @@ fn key_line(key: &Key, now: i64) -> KeyLine<'_> {
     }
 }
 
-fn fault_line<'a>(host: &str, fault: &'a Fault, now: i64) -> FaultLine<'a> {
+fn fault_line<'a>(detail: &HostDetail, fault: &'a Fault, now: i64) -> FaultLine<'a> {
+    let is_taken = |it: &Key| it.fingerprint == fault.key && it.state == KeyState::Enrolled;
     FaultLine {
         fault,
-        sent: fault.kept.then(|| links::otherwise(host, fault.id)),
+        state: fault_state(fault),
+        hangs: fault.open && fault.kind == "gap" && detail.keys.iter().any(is_taken),
+        sent: fault.kept.then(|| links::otherwise(&detail.host.name, fault.id)),
         key: digits(fault.key.strip_prefix("SHA256:").unwrap_or(&fault.key)),
         first: Moment::new(&fault.first, now),
         last: Moment::new(&fault.last, now),
         acknowledged: fault.acknowledged.as_ref().map(|it| Moment::new(&it.at, now)),
+    }
+}
+
+/// How a fault stands that does not ring.
+fn fault_state(fault: &Fault) -> String {
+    match fault.lost_to {
+        _ if fault.open => "acknowledged".to_owned(),
+        None => "closed: the records came".to_owned(),
+        Some(last) if last <= fault.expected => format!("continued: record {last} is lost"),
+        Some(last) => format!("continued: records {}–{last} are lost", fault.expected),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** what was signed and is another story than the one that was taken is kept as it came, for each
 //! story once.
-//! **Invariant:** a person's word covers what they saw: as many alarms as they name, and no later one.
+//! **Invariant:** a person's word covers what they saw: up to the fault that they name, and no later one.
 
 use bowline_api::fleet::{Acknowledged, Fault, Page};
 use bowline_model::digest::hex;
@@ -17,9 +17,12 @@ use super::people::host_of;
 use super::reading::next_of;
 use super::words::{column, moment, moment_of, number, signed};
 
-/// Breaks of one key that are kept one by one: a chain that breaks at more places is no accident of a host, and
-/// more of them are only counted.
+/// Breaks of one key that are kept one by one: a chain that breaks at more places is no accident of a host. Of
+/// more of them the newest one is kept, the others are only counted.
 const FAULTS_MAX: i64 = 1000;
+
+/// Breaks of one key that are known again though they are only counted: whoever sends one anew makes no other.
+const STORIES_MAX: i64 = 1000;
 
 /// Bytes of records that were told otherwise, kept for one key: sixteen of the largest, thousands of usual ones.
 const EVIDENCE_BYTES_MAX: i64 = 16 << 20;
@@ -58,8 +61,13 @@ pub(super) fn sound(
     let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
     let (rows, bytes): (i64, i64) = db.query_row(sql, [owner.key], read).map_err(&fail)?;
     if rows >= FAULTS_MAX {
-        let sql = "UPDATE host_key SET more = more + 1 WHERE id = ?1";
-        return db.execute(sql, [owner.key]).map(drop).map_err(fail);
+        let sql = "SELECT count(*) FROM story
+                   WHERE host_key = ?1 AND kind = ?2 AND place = ?3 AND digest = ?4";
+        let values = params![owner.key, how.word(), place, digest];
+        if db.query_row(sql, values, |row| row.get::<_, i64>(0)).map_err(&fail)? > 0 {
+            return Ok(());
+        }
+        only_count_newest(db, owner.key)?;
     }
     let length = i64::try_from(entry.payload.len()).unwrap_or(i64::MAX);
     let fits = said.is_some() && bytes.saturating_add(length) <= EVIDENCE_BYTES_MAX;
@@ -81,6 +89,26 @@ pub(super) fn sound(
     db.execute(sql, values).map(drop).map_err(fail)
 }
 
+/// Makes room for a break that is the newest: the one that was, is only counted from now on.
+fn only_count_newest(db: &Connection, key: i64) -> Result<(), StoreFailure> {
+    let fail = doing("count an alarm");
+    let newest: i64 = db
+        .query_row("SELECT max(id) FROM fault WHERE host_key = ?1", [key], |row| row.get(0))
+        .map_err(&fail)?;
+    // What rests, or is closed, rings no more.
+    let sql = "UPDATE host_key SET more = more + 1, more_last = ?2, more_seen = more_seen +
+                 (SELECT a.acknowledged IS NOT NULL OR (a.kind = 'gap' AND a.expected <> seq + 1)
+                  FROM fault a WHERE a.id = ?2) WHERE id = ?1";
+    db.execute(sql, [key, newest]).map_err(&fail)?;
+    let sql = "INSERT INTO story (host_key, kind, place, digest)
+               SELECT host_key, kind, place, digest FROM fault WHERE id = ?1";
+    db.execute(sql, [newest]).map_err(&fail)?;
+    db.execute("DELETE FROM fault WHERE id = ?1", [newest]).map_err(&fail)?;
+    let sql = "DELETE FROM story WHERE id IN
+                 (SELECT id FROM story WHERE host_key = ?1 ORDER BY id DESC LIMIT -1 OFFSET ?2)";
+    db.execute(sql, [key, STORIES_MAX]).map(drop).map_err(fail)
+}
+
 /// What a record says, in one line.
 fn in_short(entry: &Entry) -> String {
     let record = &entry.record;
@@ -93,7 +121,12 @@ fn in_short(entry: &Entry) -> String {
 const FAULT: &str =
     "SELECT a.id, a.kind, a.seq, a.expected, a.digest, a.said, a.count, a.first, a.last,
     k.fingerprint, a.acknowledged, a.acknowledged_by, a.note, a.payload IS NOT NULL AS kept,
-    (a.kind = 'fork' OR a.expected = k.seq + 1) AS open
+    (a.kind = 'fork' OR a.expected = k.seq + 1) AS open,
+    iif(a.kind = 'gap' AND a.expected <= k.seq
+        AND NOT EXISTS (SELECT 1 FROM record r WHERE r.id = (a.host_key << 40 | a.expected)),
+      (SELECT (min(r.id) & ((1 << 40) - 1)) - 1 FROM record r
+       WHERE r.id > (a.host_key << 40 | a.expected) AND r.id < (a.host_key + 1) << 40),
+      NULL) AS lost_to
   FROM fault a JOIN host_key k ON k.id = a.host_key JOIN host h ON h.id = k.host";
 
 /// A host's gaps and forks, newest first.
@@ -155,6 +188,7 @@ fn fault(row: &Row<'_>) -> Result<Fault, StoreFailure> {
         id: number(row, "id")?,
         kind: column(row, "kind")?,
         open: column(row, "open")?,
+        lost_to: column::<Option<i64>>(row, "lost_to")?.and_then(|it| u64::try_from(it).ok()),
         key: column(row, "fingerprint")?,
         seq: number(row, "seq")?,
         expected: number(row, "expected")?,
@@ -186,23 +220,38 @@ pub(super) fn acknowledge(
     let Some(id) = host_of(db, host)? else {
         return Ok(Looked::NoSuchHost);
     };
-    let sql = format!("SELECT {OPEN} FROM host h WHERE h.id = ?1");
-    let open: i64 = db.query_row(&sql, [id], |row| row.get(0)).map_err(&fail)?;
-    let open = u64::try_from(open).unwrap_or_default();
-    if open != seen || open == 0 {
-        return Ok(Looked::NotAll(open));
+    // A number that no fault of this host has is a slip, or of a fault that was only counted since.
+    let sql = "SELECT count(*) FROM fault a JOIN host_key k ON k.id = a.host_key
+               WHERE k.host = ?1 AND a.id = ?2";
+    let known: i64 = db.query_row(sql, [id, signed(seen)], |row| row.get(0)).map_err(&fail)?;
+    let before = open(db, id)?;
+    if known == 0 || before == 0 {
+        return Ok(Looked::Nothing { open: before });
     }
     let Note { by, text } = note;
     let sql = "UPDATE fault SET acknowledged = ?2, acknowledged_by = ?3, note = ?4
                WHERE acknowledged IS NULL AND id IN
                  (SELECT a.id FROM fault a JOIN host_key k ON k.id = a.host_key
-                  WHERE k.host = ?1 AND (a.kind = 'fork' OR a.expected = k.seq + 1))";
-    db.execute(sql, params![id, by.at, by.account, text]).map_err(&fail)?;
-    let sql = "UPDATE host_key SET more_seen = more WHERE host = ?1";
-    db.execute(sql, [id]).map_err(&fail)?;
-    let what = format!("{open} gaps and forks");
+                  WHERE k.host = ?1 AND a.id <= ?5
+                    AND (a.kind = 'fork' OR a.expected = k.seq + 1))";
+    db.execute(sql, params![id, by.at, by.account, text, signed(seen)]).map_err(&fail)?;
+    let sql = "UPDATE host_key SET more_seen = more WHERE host = ?1 AND more_last <= ?2";
+    db.execute(sql, [id, signed(seen)]).map_err(&fail)?;
+    let left = open(db, id)?;
+    let done = before.saturating_sub(left);
+    if done == 0 {
+        return Ok(Looked::Nothing { open: left });
+    }
+    let what = format!("{done} gaps and forks, up to {seen}");
     account::keep(db, id, by, &Deed { verb: "acknowledge", what: &what, note: Some(text) })?;
-    Ok(Looked::After(open))
+    Ok(Looked::After { done, left })
+}
+
+/// How many of a host's are open and were not looked after.
+fn open(db: &Connection, host: i64) -> Result<u64, StoreFailure> {
+    let sql = format!("SELECT {OPEN} FROM host h WHERE h.id = ?1");
+    let open = db.query_row(&sql, [host], |row| row.get::<_, i64>(0));
+    Ok(u64::try_from(open.map_err(doing("count a host's faults"))?).unwrap_or_default())
 }
 
 /// The sequence behind the gap at which a key's chain stands now.

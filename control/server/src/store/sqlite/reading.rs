@@ -168,6 +168,10 @@ pub(super) fn census(db: &Connection) -> Result<Census, StoreFailure> {
                     AND h.retired IS NULL
                   GROUP BY a.kind";
     let alarms = counts(alarms)?;
+    // What is only counted is a fork: a chain has one gap at a time, and it takes records to have the next.
+    let more = "SELECT 'fork' AS word, coalesce(sum(k.more - k.more_seen), 0) AS number
+                FROM host_key k JOIN host h ON h.id = k.host WHERE h.retired IS NULL";
+    let more = of(&counts(more)?, "fork");
     if let Some((word, _)) = keys.iter().find(|(it, _)| key_state(it).is_err()) {
         return Err(damaged("the state of a key", word));
     }
@@ -175,7 +179,10 @@ pub(super) fn census(db: &Connection) -> Result<Census, StoreFailure> {
         hosts: of(&hosts, "all"),
         outcomes: Outcome::ALL.map(|it| (it, of(&outcomes, it.word()))).to_vec(),
         keys: KeyState::ALL.map(|it| (it, of(&keys, it.word()))).to_vec(),
-        alarms: [Break::Gap, Break::Fork].map(|it| (it, of(&alarms, it.word()))).to_vec(),
+        alarms: vec![
+            (Break::Gap, of(&alarms, Break::Gap.word())),
+            (Break::Fork, of(&alarms, Break::Fork.word()).saturating_add(more)),
+        ],
         environments: environments(db)?,
     })
 }

@@ -12,14 +12,21 @@ use super::super::failure::{StoreFailure, doing};
 use super::reread;
 
 /// Every step, in order: the first one makes schema 1.
-const STEPS: &[&str] =
-    &[include_str!("0001.sql"), include_str!("0002.sql"), include_str!("0003.sql")];
+const STEPS: &[&str] = &[
+    include_str!("0001.sql"),
+    include_str!("0002.sql"),
+    include_str!("0003.sql"),
+    include_str!("0004.sql"),
+];
+
+/// The first schema beside whose records stands everything that is shown.
+const READ_OUT: usize = 3;
 
 /// `BWLC`, which tells `SQLite`'s tools and us whose file it is.
 const APPLICATION: i64 = 0x4257_4c43;
 
 /// The schema that this program writes.
-pub(super) const SCHEMA: i64 = 3;
+pub(super) const SCHEMA: i64 = 4;
 
 /// How a database stands to the schema of this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +78,7 @@ pub(super) fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreFailu
     for step in STEPS.iter().skip(done) {
         tx.execute_batch(step).map_err(&fail)?;
     }
-    if done > 0 {
+    if (1..READ_OUT).contains(&done) {
         // What earlier schemas did not read out of records is read now.
         reread::hosts(&tx)?;
     }
@@ -112,12 +119,33 @@ mod tests {
     }
 
     #[test]
+    fn what_the_schema_before_holds_stays_as_it_was_read_out() {
+        let mut db = open();
+        STEPS.iter().take(3).for_each(|step| db.execute_batch(step).unwrap());
+        let rows = "INSERT INTO host (id, name) VALUES (1, 'web-1');
+            INSERT INTO host_key (id, host, fingerprint, public, state, since, seq, digest, more)
+              VALUES (1, 1, 'SHA256:a', zeroblob(32), 'enrolled', 5, 7, zeroblob(32), 3);
+            INSERT INTO revision (id, sha, first, hosts, lone, place)
+              VALUES (1, 'a1', 5, 1, 1, 1), (2, 'b2', 5, 1, 1, 2 + (1 << 40));";
+        db.execute_batch(rows).unwrap();
+        db.pragma_update(None, "application_id", APPLICATION).unwrap();
+        db.pragma_update(None, "user_version", 3).unwrap();
+        migrate(&mut db, Path::new("x")).unwrap();
+        let one = |sql: &str| db.query_row(sql, [], |row| row.get::<_, Option<i64>>(0)).unwrap();
+        assert_eq!(one("SELECT more - more_last FROM host_key"), Some(3));
+        assert_eq!(one("SELECT spoke FROM host"), None, "nothing is read again");
+        let sql = "SELECT count(*) FROM revision INDEXED BY revision_first
+                   WHERE lone = 1 AND place > 1099511627776";
+        assert_eq!(one(sql), Some(1));
+    }
+
+    #[test]
     fn a_newer_or_foreign_database_is_left_as_it_is() {
         let mut db = open();
         migrate(&mut db, Path::new("x")).unwrap();
         db.pragma_update(None, "user_version", SCHEMA + 1).unwrap();
         let found = migrate(&mut db, Path::new("x")).unwrap_err();
-        assert!(matches!(found, StoreFailure::Newer { found: 4, known: 3, .. }), "{found}");
+        assert!(matches!(found, StoreFailure::Newer { found: 5, known: 4, .. }), "{found}");
         let mut db = open();
         db.execute_batch("CREATE TABLE t (a)").unwrap();
         let found = migrate(&mut db, Path::new("x")).unwrap_err();

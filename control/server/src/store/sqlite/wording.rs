@@ -90,7 +90,9 @@ pub(super) fn spoke(db: &Connection, revision: i64, host: i64) -> Result<(), Sto
         return Ok(());
     }
     // One host alone has one of the first places: its newest.
-    let sql = "UPDATE revision SET place = id WHERE lone = ?2 AND id <> ?1 AND place > 1 << 40";
+    // Found by an index of such places: a host may invent a commit with each of its records.
+    let sql = "UPDATE revision INDEXED BY revision_first SET place = id
+               WHERE lone = ?2 AND id <> ?1 AND place > 1099511627776";
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
     statement.execute([revision, host]).map(drop).map_err(fail)
 }
