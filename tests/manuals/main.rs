@@ -7,7 +7,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use clap::{Command, CommandFactory as _};
+use bowline_agent::arguments::{ABOUT, CHOICES, NAME};
+use clap::{Arg, ArgAction, Command, CommandFactory as _};
 use clap_complete::{Shell, generate_to};
 
 /// Where packages expect each shell's completions, below the prefix.
@@ -22,7 +23,7 @@ fn main() -> anyhow::Result<()> {
     let folder = folder.context("name the folder to write to: cargo manuals -- DIR")?;
     let programs: [Command; 3] = [
         bowline_cli::arguments::Arguments::command(),
-        bowline_agent::arguments::Arguments::command(),
+        agent(),
         bowline_control::arguments::Arguments::command(),
     ];
     let manuals = folder.join("share/man/man1");
@@ -44,4 +45,16 @@ fn main() -> anyhow::Result<()> {
         println!("{}", page.path().display());
     }
     Ok(())
+}
+
+/// The agent's own table, as this command's library has it.
+fn agent() -> Command {
+    let own = CHOICES.iter().filter(|it| it.letter.is_none()).map(|it| {
+        let plain = Arg::new(it.name).long(it.name).help(it.help);
+        match it.value {
+            Some(value) => plain.value_name(value).required(it.name == "config"),
+            None => plain.action(ArgAction::SetTrue),
+        }
+    });
+    Command::new(NAME).version(env!("CARGO_PKG_VERSION")).about(ABOUT).args(own)
 }

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use bowline_agent::arguments::Arguments;
+use bowline_agent::arguments::{self, Arguments, Wanted};
 use bowline_agent::cannot_start::CannotStart;
 use bowline_agent::herald::Summons;
 use bowline_agent::reload::Loaded;
@@ -17,7 +17,6 @@ use bowline_api::hint;
 use bowline_api::outcome::Outcome;
 use bowline_host::door::guardian;
 use bowline_host::failure::chain;
-use clap::Parser as _;
 
 /// Usage and configuration.
 const USAGE: u8 = 2;
@@ -34,7 +33,13 @@ fn main() -> ExitCode {
         return ExitCode::from(guardian::become_program(parent, argv));
     }
     guardian::enable();
-    let arguments = Arguments::parse();
+    let arguments = match arguments::read(words) {
+        Ok(Wanted::Work(arguments)) => arguments,
+        Ok(Wanted::Words(text)) => return tell(&text),
+        Err(error) => {
+            return complain(&error, "bowline-agent --help lists what can be said", USAGE);
+        }
+    };
     // A check leaves nothing half done, so a signal ends it at once: nobody would listen for it.
     if arguments.check_config {
         return judge(&arguments);
@@ -85,6 +90,12 @@ fn judge(arguments: &Arguments) -> ExitCode {
         Ok(files) => approve(&files),
         Err(error) => complain(&error, error.hint(), USAGE),
     }
+}
+
+#[allow(clippy::print_stdout, reason = "data goes to stdout")]
+fn tell(text: &str) -> ExitCode {
+    print!("{text}");
+    ExitCode::SUCCESS
 }
 
 fn start_logs(loaded: &Loaded) {
