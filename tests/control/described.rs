@@ -162,11 +162,12 @@ fn every_path_that_answers_is_described() {
     let described: Vec<&str> =
         document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
     let source = include_str!("../../control/server/src/http/table.rs");
-    let paths = source.lines().filter(|it| it.contains("get(") || it.contains("post("));
+    // Each path of the table has one pair: itself, and its methods, of which the first is named so.
+    let paths = source.matches(", get(").count() + source.matches(", post(").count();
     // A host's and a deployment's twin have a path of their own for whoever asks, not for the table.
     let twins = described.iter().filter(|it| it.ends_with("}.json")).count();
     assert_eq!(twins, 2);
-    assert_eq!(paths.filter(|it| it.trim().starts_with('(')).count(), described.len() - twins);
+    assert_eq!(paths, described.len() - twins);
     use bowline_api::route;
     for path in [
         route::HEALTHZ,
