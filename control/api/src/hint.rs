@@ -253,8 +253,10 @@ pub const HINTS: &[(&str, &str)] = &[
     ),
     (
         "artifact-member",
-        "make the archive anew of plain files, folders and links; let a Command or unit give privileges",
+        "make the archive anew of plain files, folders and links; let a Command or unit give privileges and attributes",
     ),
+    ("artifact-window", "pack it again without --long and --ultra, or with --long=25 at most"),
+    ("artifact-empty", "make the archive anew, of the folder that holds the release"),
     ("artifact-late", "look after the disk of state.dir, or make the release smaller"),
     (
         "artifact-away",

@@ -56,6 +56,12 @@ pub enum BadArchive {
         /// What there may be at most.
         limit: String,
     },
+    /// It refers to what lies too far behind.
+    #[error(transparent)]
+    Window(FarWindow),
+    /// There is nothing in it: a release of nothing would take away what stands.
+    #[error("it holds no member at all")]
+    Empty,
     /// It takes too long.
     #[error("it is not unpacked after {seconds} s")]
     Late {
@@ -65,6 +71,16 @@ pub enum BadArchive {
     /// The agent is ending.
     #[error("unpacking was given up: the agent is ending")]
     Stopped,
+}
+
+/// A Zstandard frame that refers farther back than is kept for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("a frame needs a window of {needed} bytes, and there may be {limit}")]
+pub struct FarWindow {
+    /// What it needs.
+    pub needed: u64,
+    /// What there may be.
+    pub limit: u64,
 }
 
 impl BadArchive {
@@ -86,6 +102,8 @@ impl BadArchive {
             Self::Link { .. } => "artifact-link",
             Self::Member { .. } => "artifact-member",
             Self::TooLarge { .. } => "artifact-too-large",
+            Self::Window(_) => "artifact-window",
+            Self::Empty => "artifact-empty",
             Self::Late { .. } => "artifact-late",
             Self::Stopped => "stopped",
         }
@@ -115,7 +133,8 @@ impl BadArchive {
         if source.kind() == io::ErrorKind::UnexpectedEof {
             return Self::damaged("it ends in the middle");
         }
-        Self::damaged(chain(&source))
+        let far = source.get_ref().and_then(|it| it.downcast_ref::<FarWindow>());
+        far.map_or_else(|| Self::damaged(chain(&source)), |far| Self::Window(*far))
     }
 }
 

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bowline_model::digest::Sha256Stream;
@@ -119,7 +119,15 @@ fn copy(
         return Err(ArtifactFailure::Missing { url });
     };
     let mut piece = vec![0; PIECE];
+    let until = clock::monotonic() + means.time;
     loop {
+        // The disk may be another machine's, which answers when it likes.
+        if means.stop.load(Ordering::Relaxed) {
+            return Err(ArtifactFailure::Stopped { url });
+        }
+        if clock::monotonic() >= until {
+            return Err(ArtifactFailure::Late { url, seconds: means.time.as_secs() });
+        }
         let read = file.read(&mut piece).map_err(|it| failed(OsFailure::new("read", &at, it)))?;
         if read == 0 {
             return Ok(());

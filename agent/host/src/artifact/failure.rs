@@ -82,6 +82,20 @@ pub enum ArtifactFailure {
         /// What there may be.
         limit: u64,
     },
+    /// Copying it takes too long.
+    #[error("copy {url}: it is not done after {seconds} s")]
+    Late {
+        /// Where it lies.
+        url: String,
+        /// The limit.
+        seconds: u64,
+    },
+    /// The agent is ending.
+    #[error("copy {url}: it was given up, the agent is ending")]
+    Stopped {
+        /// Where it lies.
+        url: String,
+    },
     /// It is not unpacked.
     #[error("unpack {url}")]
     Archive {
@@ -99,7 +113,11 @@ impl ArtifactFailure {
         match self {
             Self::Os { source, .. } => source.kind,
             Self::Http { source, .. } => source.kind(),
-            Self::Status { .. } | Self::Missing { .. } | Self::NoRoom { .. } => Kind::Transient,
+            Self::Status { .. }
+            | Self::Missing { .. }
+            | Self::NoRoom { .. }
+            | Self::Late { .. }
+            | Self::Stopped { .. } => Kind::Transient,
             Self::Redirect { .. } | Self::Digest { .. } | Self::TooLarge { .. } => Kind::Refused,
             Self::Archive { source, .. } => source.kind(),
         }
@@ -116,6 +134,8 @@ impl ArtifactFailure {
             Self::Digest { .. } => "artifact-digest",
             Self::TooLarge { .. } => "artifact-too-large",
             Self::NoRoom { .. } => "artifact-no-room",
+            Self::Late { .. } => "artifact-late",
+            Self::Stopped { .. } => "stopped",
             Self::Archive { source, .. } => source.code(),
         }
     }

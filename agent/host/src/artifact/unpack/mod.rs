@@ -3,6 +3,7 @@
 //! **Invariant:** nothing is written under a name that an archive gives: its names are only listed.
 //! **Invariant:** members, their names, their bytes and the time for them are limited before they are kept.
 
+mod frames;
 mod links;
 mod tar;
 mod zip;
@@ -18,11 +19,11 @@ use bowline_model::digest::Sha256Stream;
 use bowline_model::host_path::RepoPath;
 use bowline_model::release::{Body, Extract, Listing, Member};
 use flate2::read::MultiGzDecoder;
-use ruzstd::decoding::StreamingDecoder;
 
 use super::bad_archive::BadArchive;
 use crate::door::{clock, files};
 use crate::observe::MANAGED_BYTES_MAX;
+use frames::Frames;
 
 /// Members of one archive: a runtime with its libraries has some thousands.
 const MEMBERS_MAX: usize = 20_000;
@@ -35,9 +36,6 @@ const UNPACKED_FREE: u64 = 64 << 20;
 
 /// More than this for one byte is no release but a bomb: text that repeats itself packs a hundredfold.
 const RATIO_MAX: u64 = 200;
-
-/// As much of its past as an archive may refer to: zstd's own levels below "ultra" stay under 8 MiB.
-const WINDOW_MAX: u64 = 32 << 20;
 
 /// How long unpacking may take: the largest archive on a slow disk.
 pub const UNPACK_TIME: Duration = Duration::from_mins(5);
@@ -82,10 +80,7 @@ pub(super) fn unpack(
 fn unpack_file(file: File, extract: Extract, mut sink: Sink<'_>) -> Result<Listing, BadArchive> {
     match extract {
         Extract::TarGz => tar::read(MultiGzDecoder::new(BufReader::new(file)), &mut sink)?,
-        Extract::TarZst => {
-            let frames = Frames { rest: Some(BufReader::new(file)), now: None };
-            tar::read(frames, &mut sink)?;
-        }
+        Extract::TarZst => tar::read(Frames::of(file), &mut sink)?,
         Extract::Zip => zip::read(BufReader::new(file), &mut sink)?,
         Extract::None => {
             let size = file.metadata().map_or(0, |it| it.len());
@@ -93,32 +88,6 @@ fn unpack_file(file: File, extract: Extract, mut sink: Sink<'_>) -> Result<Listi
         }
     }
     sink.finish()
-}
-
-/// A Zstandard file: frame after frame.
-struct Frames {
-    rest: Option<BufReader<File>>,
-    now: Option<Box<StreamingDecoder<BufReader<File>, ruzstd::decoding::FrameDecoder>>>,
-}
-
-impl Read for Frames {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        loop {
-            if let Some(frame) = &mut self.now {
-                let read = frame.read(buffer)?;
-                if read > 0 || buffer.is_empty() {
-                    return Ok(read);
-                }
-                self.rest = self.now.take().map(|it| it.into_inner());
-            }
-            let Some(mut rest) = self.rest.take() else { return Ok(0) };
-            if std::io::BufRead::fill_buf(&mut rest)?.is_empty() {
-                return Ok(0);
-            }
-            let frame = StreamingDecoder::new_with_max_window_size(rest, WINDOW_MAX);
-            self.now = Some(Box::new(frame.map_err(std::io::Error::other)?));
-        }
-    }
 }
 
 /// Where members go.
@@ -156,10 +125,9 @@ impl Sink<'_> {
 
     /// Notes a folder. The archive's own top is none.
     fn folder(&mut self, name: &[u8], mode: u32) -> Result<(), BadArchive> {
-        match path_of(name)? {
-            Some(path) => self.add(name, &path, Body::Folder { mode: (mode & 0o755) | 0o700 }),
-            None => Ok(()),
-        }
+        let Some(path) = path_of(name)? else { return Ok(()) };
+        plain_mode(name, mode)?;
+        self.add(name, &path, Body::Folder { mode: (mode & 0o755) | 0o700 })
     }
 
     /// Stores a file under its digest, and notes it.
@@ -170,9 +138,7 @@ impl Sink<'_> {
         content: &mut impl Read,
     ) -> Result<(), BadArchive> {
         let path = named(name)?;
-        if mode & 0o6000 != 0 {
-            return Err(BadArchive::member(name, "has a setuid or setgid bit"));
-        }
+        plain_mode(name, mode)?;
         if size > MANAGED_BYTES_MAX {
             return Err(BadArchive::TooLarge {
                 limit: format!("{MANAGED_BYTES_MAX} bytes in a file"),
@@ -282,7 +248,12 @@ impl Sink<'_> {
 
     /// The listing, once everything in it fits together.
     fn finish(self) -> Result<Listing, BadArchive> {
+        if self.members.is_empty() {
+            return Err(BadArchive::Empty);
+        }
         for (path, found) in &self.members {
+            // Following thousands of links takes its time as well.
+            self.check()?;
             let in_folder = |above: &str| {
                 matches!(self.members.get(above), Some(Found { body: Body::Folder { .. }, .. }))
             };
@@ -300,6 +271,14 @@ impl Sink<'_> {
         let members = self.members.into_iter().map(member).collect::<Result<_, BadArchive>>()?;
         Ok(Listing { members })
     }
+}
+
+/// Refuses what a mode says beyond who may read, write and run.
+fn plain_mode(name: &[u8], mode: u32) -> Result<(), BadArchive> {
+    if mode & 0o7000 != 0 {
+        return Err(BadArchive::member(name, "has a setuid, setgid or sticky bit"));
+    }
+    Ok(())
 }
 
 /// Where a member lies that must not be the archive's own top.

@@ -1,8 +1,10 @@
 //! Reads tar archives: ustar, GNU's and pax's long names, and nothing else of their extensions.
 //!
-//! **Invariant:** what is not understood is refused, never skipped, but for times and names of accounts.
+//! **Invariant:** what is not understood is refused, never skipped, but for times, accounts and comments.
 
 use std::io::{Read, copy, sink};
+
+use bowline_model::shown::one_line;
 
 use super::Sink;
 use crate::artifact::bad_archive::BadArchive;
@@ -15,6 +17,28 @@ const NAME_MAX: u64 = 4_096;
 
 /// Extended headers hold names, times and a few attributes.
 const EXTENDED_MAX: u64 = 64 << 10;
+
+/// Letters of an unknown word that are shown.
+const KEY_SHOWN_MAX: usize = 60;
+
+/// Words of an extended header that say nothing of what is unpacked: times, accounts, comments, in which
+/// letters it is written, and where a file lay.
+const IDLE_WORDS: [&[u8]; 14] = [
+    b"atime",
+    b"ctime",
+    b"mtime",
+    b"uid",
+    b"gid",
+    b"uname",
+    b"gname",
+    b"comment",
+    b"charset",
+    b"hdrcharset",
+    b"LIBARCHIVE.creationtime",
+    b"SCHILY.dev",
+    b"SCHILY.ino",
+    b"SCHILY.nlink",
+];
 
 /// What an extended header says of the next member.
 #[derive(Debug, Default)]
@@ -158,12 +182,15 @@ fn extended(mut rest: &[u8], ahead: &mut Ahead) -> Result<(), BadArchive> {
             _ if key.starts_with(b"GNU.sparse.") => {
                 return Err(BadArchive::member(value, "is part of a sparse file"));
             }
-            _ if key.ends_with(b"security.capability") => {
+            _ if IDLE_WORDS.contains(&key) => {}
+            _ => {
                 let name = ahead.path.clone().unwrap_or_else(|| b"after it".to_vec());
-                return Err(BadArchive::member(&name, "has capabilities, which are as setuid"));
+                let key = one_line(&String::from_utf8_lossy(key), KEY_SHOWN_MAX);
+                let why = format!(
+                    "has {key}, which is not kept: ACLs and attributes are none of a release"
+                );
+                return Err(BadArchive::member(&name, why));
             }
-            // Times, accounts, comments, and attributes that no manifest speaks of.
-            _ => {}
         }
     }
     Ok(())

@@ -83,18 +83,41 @@ fn what_real_programs_pack_is_listed_and_stored_by_its_digest() {
 }
 
 #[test]
-fn zstandard_comes_in_frames_and_not_from_far_away() {
+fn zstandard_comes_in_frames_some_are_skipped_and_none_reaches_far() {
     let work = Scratch::new();
     fs::write(work.path().join("one.tar"), [file(b"a", &[7; 2_000]), vec![0; 1024]].concat())
         .unwrap();
-    let script = "head -c 1000 one.tar | zstd -q > x.zst; tail -c +1001 one.tar | zstd -q >> x.zst; \
+    let script = "head -c 1000 one.tar | zstd -q > 1.zst; tail -c +1001 one.tar | zstd -q > 2.zst; \
                   head -c 3000000 /dev/zero | zstd -q --ultra -22 --zstd=wlog=27 > far.zst";
     let done = Command::new("sh").args(["-ec", script]).current_dir(work.path()).status().unwrap();
     assert!(done.success(), "zstd is needed");
-    let frames = fs::read(work.path().join("x.zst")).unwrap();
-    assert_eq!(lines(&unpacked(&frames, Extract::TarZst, MUCH).unwrap().0), ["a 2000 644"]);
-    let far = fs::read(work.path().join("far.zst")).unwrap();
-    assert_eq!(unpacked(&far, Extract::TarZst, MUCH).unwrap_err().code(), "artifact-damaged");
+    let [one, two, far] =
+        ["1.zst", "2.zst", "far.zst"].map(|it| fs::read(work.path().join(it)).unwrap());
+    // As pzstd writes them before each frame, and seekable files at their end.
+    let skipped = |bytes: &[u8]| {
+        let length = u32::try_from(bytes.len()).unwrap().to_le_bytes();
+        [&0x184D_2A5E_u32.to_le_bytes()[..], &length, bytes].concat()
+    };
+    let table = skipped(&[3; 12_000]);
+    for (what, bytes) in [
+        ("frames", [&one[..], &two].concat()),
+        ("skipped between", [&skipped(b""), &one[..], &table, &two, &table].concat()),
+    ] {
+        let listing = unpacked(&bytes, Extract::TarZst, MUCH).unwrap().0;
+        assert_eq!(lines(&listing), ["a 2000 644"], "{what}");
+    }
+    for (what, bytes, code) in [
+        ("far", far, "artifact-window"),
+        ("cut in what is skipped", [&one[..], &table[..9_000]].concat(), "artifact-damaged"),
+        ("skipped without end", skipped(b"").repeat(2_000), "artifact-damaged"),
+        ("other words", [&one[..], b"no frame at all"].concat(), "artifact-damaged"),
+        ("odd block", [&one[..one.len() - 30], &[0xff; 30]].concat(), "artifact-damaged"),
+    ] {
+        let refused = unpacked(&bytes, Extract::TarZst, MUCH).unwrap_err();
+        assert_eq!(refused.code(), code, "{what}: {refused}");
+        let odd = |it: char| "{}()".contains(it);
+        assert!(!refused.to_string().contains(odd), "no word for programmers: {refused}");
+    }
 }
 
 #[test]
@@ -136,4 +159,23 @@ fn an_end_of_the_agent_ends_unpacking() {
     let bounds = Bounds { bytes: MUCH, stop: &stop };
     let given_up = unpack(&archive, (scratch.path(), Extract::TarGz), &bounds).unwrap_err();
     assert_eq!(given_up.code(), "stopped");
+}
+
+#[test]
+fn also_what_is_done_at_the_end_has_its_time() {
+    let scratch = Scratch::new();
+    let stop = AtomicBool::new(false);
+    let found = Found { body: Body::Folder { mode: 0o755 }, is_implied: false };
+    let sink = Sink {
+        folder: scratch.path().to_owned(),
+        archive: scratch.path().join("a"),
+        members: BTreeMap::from([("a".to_owned(), found)]),
+        stored: BTreeSet::new(),
+        names: 0,
+        left: MUCH,
+        most: MUCH,
+        until: Duration::ZERO,
+        stop: &stop,
+    };
+    assert_eq!(sink.finish().unwrap_err().code(), "artifact-late");
 }
