@@ -171,10 +171,9 @@ impl Host {
         let before = or_tell!(self.state.generation_before());
         let standing = self.standing.iter().map(AsRef::as_ref).chain(&before);
         let current = standing.flat_map(|it| &it.releases).filter(|it| !it.is_earlier());
-        let needed: Vec<Archive> =
-            current.map(|it| &it.archive).chain(&wanted.beside).cloned().collect();
+        let standing: Vec<Archive> = current.map(|it| it.archive.clone()).collect();
         tracing::info!(url = wanted.url.shown(), "an archive is fetched");
-        let obtained = store.obtain(&self.root, wanted, &needed);
+        let obtained = store.obtain(&self.root, wanted, &standing);
         if self.board.is_stopping() {
             return Err(Halt::Stop);
         }

@@ -77,12 +77,13 @@ impl Store {
         read(&self.entry(archive.sha256, archive.extract)).map(|it| called(it, archive))
     }
 
-    /// What an archive holds; it is fetched unless it is here. Others that are `needed` stay.
+    /// What an archive holds; it is fetched unless it is here. Those that are wanted beside it stay; of what
+    /// is `standing`, which is known without its archive, others go first.
     pub fn obtain(
         &self,
         root: &Root,
         wanted: &Wanted,
-        needed: &[Archive],
+        standing: &[Archive],
     ) -> Result<Listing, ArtifactFailure> {
         if let Some(listing) = self.known(&wanted.archive) {
             return Ok(listing);
@@ -90,8 +91,8 @@ impl Store {
         let url = wanted.url.shown().to_owned();
         let keep = |source| ArtifactFailure::Os { url: url.clone(), source };
         files::make_folder_cheaply(&self.folder).map_err(keep)?;
-        let others = self.tidy(needed).map_err(keep)?;
-        let held: u64 = others.iter().filter(|it| it.is_needed).map(|it| it.bytes).sum();
+        let others = self.tidy((&wanted.beside, standing)).map_err(keep)?;
+        let held = others.iter().filter(|it| it.worth == Worth::Wanted).map(|it| it.bytes).sum();
         let space = self.limit.saturating_sub(held);
         let no_room =
             || ArtifactFailure::NoRoom { url: url.clone(), needed: held, limit: self.limit };
@@ -147,16 +148,20 @@ impl Store {
     }
 
     /// Removes what was cut short. Gives what is here.
-    fn tidy(&self, needed: &[Archive]) -> Result<Vec<Entry>, OsFailure> {
+    fn tidy(&self, (wanted, standing): (&[Archive], &[Archive])) -> Result<Vec<Entry>, OsFailure> {
         let mut entries = Vec::new();
         for name in files::names(&self.folder, ENTRIES_MAX)? {
             let path = self.folder.join(&name);
             match read(&path) {
                 Some(listing) => {
                     let is_it = |it: &Archive| self.entry(it.sha256, it.extract) == path;
-                    let is_needed = needed.iter().any(is_it);
+                    let worth = match (wanted.iter().any(is_it), standing.iter().any(is_it)) {
+                        (true, _) => Worth::Wanted,
+                        (false, true) => Worth::Standing,
+                        (false, false) => Worth::Nothing,
+                    };
                     let (bytes, since) = (bytes_of(&listing), files::changed(&path.join(LISTING)));
-                    entries.push(Entry { since, path, bytes, is_needed });
+                    entries.push(Entry { since, path, bytes, worth });
                 }
                 None if path.is_dir() => files::remove_folder(&path)?,
                 None => files::remove(&path)?,
@@ -165,11 +170,11 @@ impl Store {
         Ok(entries)
     }
 
-    /// Removes the oldest that nobody needs, until the rest is within the limit.
+    /// Removes what is worth least, of that the oldest, until the rest is within the limit.
     fn drop_surplus(&self, mut others: Vec<Entry>, new: u64) -> Result<(), OsFailure> {
         let mut total = others.iter().map(|it| it.bytes).sum::<u64>().saturating_add(new);
-        others.sort_by_key(|it| it.since);
-        for entry in others.iter().filter(|it| !it.is_needed) {
+        others.sort_by_key(|it| (it.worth, it.since));
+        for entry in others.iter().filter(|it| it.worth < Worth::Wanted) {
             if total <= self.limit {
                 break;
             }
@@ -204,7 +209,18 @@ struct Entry {
     since: Option<(i64, i64)>,
     path: PathBuf,
     bytes: u64,
-    is_needed: bool,
+    worth: Worth,
+}
+
+/// Why an archive stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Worth {
+    /// For nothing: some later revision may want it again.
+    Nothing,
+    /// A release stands that it holds; only a member that drifts is made from it.
+    Standing,
+    /// This host's manifests want it.
+    Wanted,
 }
 
 /// What the files of a listing take.

@@ -77,21 +77,51 @@ fn what_is_not_what_it_should_be_leaves_nothing() {
 }
 
 #[test]
-fn the_oldest_that_nobody_needs_goes_first_and_the_needed_stay() {
+fn the_oldest_that_nobody_needs_goes_first_and_the_wanted_stay() {
     let scratch = Scratch::new();
     let (store, root) = store(&scratch);
     let of = |name: &str, mib: usize| wanted(&scratch, name, &vec![name.as_bytes()[0]; mib << 20]);
     let (one, two, three) = (of("one", 6), of("two", 6), of("three", 5));
-    let needed = [one.archive.clone()];
+    let standing = [one.archive.clone()];
     for it in [&one, &two, &three] {
-        store.obtain(&root, it, &needed).unwrap();
+        store.obtain(&root, it, &standing).unwrap();
     }
     let is_here = |it: &Wanted| store.known(&it.archive).is_some();
     assert!(is_here(&one) && !is_here(&two) && is_here(&three));
-    let four = of("four", 11);
-    let full = store.obtain(&root, &four, &needed).unwrap_err();
+    let four = Wanted { beside: standing.to_vec(), ..of("four", 11) };
+    let full = store.obtain(&root, &four, &[]).unwrap_err();
     assert_eq!(full.code(), "artifact-no-room", "{full}");
     assert!(is_here(&one) && !is_here(&four));
+    let four = Wanted { beside: Vec::new(), ..four };
     store.obtain(&root, &four, &[]).unwrap();
     assert!(!is_here(&one) && is_here(&four));
+}
+
+#[test]
+fn releases_that_stand_leave_room_for_the_next_one() {
+    let scratch = Scratch::new();
+    let (store, root) = store(&scratch);
+    let mut standing: Vec<Archive> = Vec::new();
+    for name in ["1st", "2nd", "3rd", "4th"] {
+        let next = wanted(&scratch, name, &vec![name.as_bytes()[0]; 13 << 19]);
+        store.obtain(&root, &next, &standing).unwrap();
+        // The committed generation and the one before.
+        standing.push(next.archive);
+        standing.drain(..standing.len().saturating_sub(2));
+        assert_eq!(standing.iter().filter_map(|it| store.known(it)).count(), standing.len());
+    }
+}
+
+#[test]
+fn a_file_of_this_host_is_copied_within_its_time_and_until_the_agent_ends() {
+    let scratch = Scratch::new();
+    let (store, root) = store(&scratch);
+    let one = wanted(&scratch, "one.bin", b"one");
+    let into = scratch.path().join("part");
+    let copied = |means: &Means| download::download(&root, &one, &into, means);
+    copied(&store.means).unwrap();
+    let late = Means { time: std::time::Duration::ZERO, ..store.means.clone() };
+    assert_eq!(copied(&late).unwrap_err().code(), "artifact-late");
+    let ending = Means { stop: Arc::new(AtomicBool::new(true)), ..store.means.clone() };
+    assert_eq!(copied(&ending).unwrap_err().code(), "stopped");
 }
