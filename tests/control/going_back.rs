@@ -50,6 +50,8 @@ fn a_service_that_begins_anew_gets_all_that_the_host_still_has() {
     fs::create_dir(service.folder.path().join("store")).unwrap();
     service.start();
     site.give(&service.token("web-1", &[]));
+    // A host that has nothing to tell does not ask.
+    site.merge("news");
     let agent = site.shop.serve();
     let told = until_it_is(&agent, Reporting::Missing);
     assert_eq!(oldest(&site), first);
