@@ -2,13 +2,20 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use bowline_api::record::PAYLOAD_TYPE;
 use bowline_model::digest::Sha256;
-use serde_json::Value;
+use nix::sys::signal::Signal;
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use tests::agent::until;
 
-use crate::host::Host;
-use crate::http::{connect, head};
+use crate::host::{Host, blank};
+use crate::http::{connect, head, try_ask};
 use crate::service::Service;
 
 const RECORDS: u64 = 50;
@@ -87,4 +94,45 @@ fn a_deployment_with_many_records_shows_the_newest_and_goes_on() {
     let older = service.get(next.split('"').next().unwrap()).body;
     assert_eq!(older.matches("<article").count(), 7, "{older}");
     assert!(older.contains("record 1 of 57"), "{older}");
+}
+
+/// Hosts that send at once while the store is locked.
+const SENDERS: usize = 64;
+
+#[test]
+fn records_that_wait_for_a_locked_store_are_weighed_as_they_are_held() {
+    let mut service = Service::new();
+    let host = Host::enrolled(&service, "web-1");
+    let mut record = blank("web-1", "d");
+    (record.seq, record.prev) = (1, "0".repeat(64));
+    // Parsed, it takes sixteen times its text.
+    record.gates = vec![json!(0); 380_000];
+    let line = host.envelope(PAYLOAD_TYPE, &serde_json::to_vec(&record).unwrap());
+    assert!(line.len() > 1_000_000 && line.len() < 1 << 20, "{}", line.len());
+    let other = Connection::open(service.folder.path().join("store/control.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (line, address, told) = (Arc::new(line), service.address, Arc::new(AtomicUsize::new(0)));
+    let send = |_| {
+        let (line, told) = (Arc::clone(&line), Arc::clone(&told));
+        thread::spawn(move || {
+            let answer = try_ask(address, "POST", "/agent/v1/records", None, &line);
+            told.fetch_add(1, Ordering::SeqCst);
+            answer.map(|it| it.status)
+        })
+    };
+    let senders: Vec<_> = (0..SENDERS).map(send).collect();
+    for sender in senders {
+        assert_eq!(sender.join().unwrap(), Some(503));
+    }
+    let peak = service.peak_kib();
+    assert!(peak < 400 << 10, "{peak} KiB");
+    // Asked to end in the middle of it, it ends soon all the same.
+    let senders: Vec<_> = (0..SENDERS).map(send).collect();
+    until("one more is told", || told.load(Ordering::SeqCst) > SENDERS);
+    let begun = Instant::now();
+    service.signal(Signal::SIGTERM);
+    assert_eq!(service.wait(), Some(0));
+    println!("{peak} KiB; ended after {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    senders.into_iter().for_each(|it| drop(it.join()));
 }

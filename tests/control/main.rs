@@ -27,6 +27,7 @@ mod events;
 mod limits;
 mod strangers;
 mod crowded;
+mod damaged;
 mod doors;
 mod shown;
 mod restarts;

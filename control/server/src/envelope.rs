@@ -4,9 +4,11 @@
 //! so nobody on the way can turn a record into a fork of itself.
 //! **Invariant:** nothing of a record is read before its signature was verified with the enrolled key.
 
+use std::collections::BTreeMap;
+
 use bowline_api::enrolment::{self, Request};
 use bowline_api::intake::{FAR_AHEAD, UNREADABLE};
-use bowline_api::record::{self, Record};
+use bowline_api::record::{self, ProbeWord, Record, StepCount};
 use bowline_model::byte_size::ByteSize;
 use bowline_model::digest::Sha256;
 use bowline_model::envelope::{Envelope, EnvelopeSignature};
@@ -124,7 +126,32 @@ pub fn record(line: &[u8], key: &HostKey, named: &str) -> Result<Entry, BadMessa
     if found.host != key.host {
         return Err(BadMessage::Foreign(found.host.chars().take(80).collect()));
     }
-    Ok(Entry { record: found, payload: envelope.payload, signature, digest: Sha256::of(line) })
+    let (record, payload) = (lean(found), envelope.payload);
+    Ok(Entry { record, payload, signature, digest: Sha256::of(line) })
+}
+
+/// A record without what nobody reads out of it before it is shown. The payload has all of it; parsed, a list of
+/// numbers takes sixteen times its text, and records wait for the writer in numbers.
+fn lean(record: Record) -> Record {
+    Record {
+        detail: String::new(),
+        policy: None,
+        evidence: Vec::new(),
+        gates: Vec::new(),
+        steps: StepCount::default(),
+        irreversible: Vec::new(),
+        snapshots: Vec::new(),
+        conflicts: Vec::new(),
+        proof: None,
+        durations: BTreeMap::new(),
+        ..record
+    }
+}
+
+/// How many bytes an entry holds at most: its payload, and of that what was read out of it.
+pub fn held_by(entry: &Entry) -> usize {
+    let probes = entry.record.probes.capacity() + entry.record.after_revert.capacity();
+    size_of::<Entry>() + 2 * entry.payload.capacity() + probes * size_of::<ProbeWord>()
 }
 
 /// Verifies that whoever asks for an enrolment holds the key.

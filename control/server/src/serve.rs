@@ -131,7 +131,7 @@ async fn until_stopped(
         tokio::select! {
             _ = terminate.recv() => tracing::info!("asked to stop"),
             _ = interrupt.recv() => tracing::info!("asked to stop"),
-            () = service.fell() => ended = Err(Fell::Store(StoreFailure::SyncFailed)),
+            failure = service.fell() => ended = Err(Fell::Store(failure)),
         }
         herald::is_stopping();
         service.close_feeds();

@@ -105,8 +105,13 @@ pub(super) fn failed(service: &Service, failure: &StoreFailure) -> Refusal {
         StoreFailure::Locked { .. } => (StatusCode::SERVICE_UNAVAILABLE, "the store is locked"),
         StoreFailure::Closed => (StatusCode::SERVICE_UNAVAILABLE, "the service is ending"),
         StoreFailure::SyncFailed => {
-            service.fell.notify_one();
+            service.fall(StoreFailure::SyncFailed);
             (StatusCode::SERVICE_UNAVAILABLE, "the disk failed")
+        }
+        // What is acknowledged into a damaged file may be lost; hosts keep theirs while the service is down.
+        StoreFailure::Damaged { what } => {
+            service.fall(StoreFailure::Damaged { what: what.clone() });
+            (StatusCode::INTERNAL_SERVER_ERROR, "the store is damaged")
         }
         StoreFailure::NoSuchPlace { .. } => (StatusCode::BAD_REQUEST, "no such record"),
         StoreFailure::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too much is asked at once"),
@@ -115,7 +120,6 @@ pub(super) fn failed(service: &Service, failure: &StoreFailure) -> Refusal {
         | StoreFailure::Absent { .. }
         | StoreFailure::NotOurs { .. }
         | StoreFailure::Open { .. }
-        | StoreFailure::Damaged { .. }
         | StoreFailure::Other { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "the store failed"),
     };
     let hint = failure.hint();

@@ -47,12 +47,40 @@ impl Default for Room {
     }
 }
 
-/// A body that was read; it takes its room until it is dropped.
+/// A body that was read; its weight goes with what was made of it.
 #[derive(Debug)]
 pub(super) struct Gathered {
     pub(super) bytes: Vec<u8>,
-    _weights: Vec<OwnedSemaphorePermit>,
+    pub(super) weight: Weight,
 }
+
+/// Room that is taken until this is dropped.
+#[derive(Debug)]
+pub(super) struct Weight {
+    room: Arc<Semaphore>,
+    taken: Vec<OwnedSemaphorePermit>,
+    bytes: usize,
+}
+
+impl Weight {
+    /// Takes more room where so many bytes have none yet.
+    pub(super) fn cover(&mut self, bytes: usize) -> Result<(), Refusal> {
+        let missing = bytes.saturating_sub(self.bytes).div_ceil(1 << 10);
+        if missing == 0 {
+            return Ok(());
+        }
+        let kib = u32::try_from(missing).unwrap_or(u32::MAX);
+        let Ok(more) = Arc::clone(&self.room).try_acquire_many_owned(kib) else {
+            return Err(Refusal::busy(BUSY));
+        };
+        self.taken.push(more);
+        self.bytes = self.bytes.saturating_add(missing << 10);
+        Ok(())
+    }
+}
+
+/// What is said where no room is left.
+const BUSY: &str = "too many large bodies are on their way: send it again";
 
 /// Reads a whole body.
 pub(super) async fn read(service: &Service, body: Body, most: usize) -> Result<Gathered, Refusal> {
@@ -67,10 +95,8 @@ pub(super) struct Reading {
     length: usize,
     most: usize,
     until: Instant,
-    room: Arc<Semaphore>,
     hosts: Arc<Semaphore>,
-    weights: Vec<OwnedSemaphorePermit>,
-    weighed: usize,
+    weight: Weight,
 }
 
 impl Reading {
@@ -81,10 +107,12 @@ impl Reading {
             length: 0,
             most,
             until: Instant::now() + service.limits.body_time,
-            room: Arc::clone(&service.room.strangers),
             hosts: Arc::clone(&service.room.hosts),
-            weights: Vec::new(),
-            weighed: FREE_BYTES,
+            weight: Weight {
+                room: Arc::clone(&service.room.strangers),
+                taken: Vec::new(),
+                bytes: FREE_BYTES,
+            },
         }
     }
 
@@ -111,13 +139,13 @@ impl Reading {
 
     /// What comes from now on is a host's: it has room that strangers cannot take.
     pub(super) fn is_hosts(&mut self) {
-        self.room = Arc::clone(&self.hosts);
+        self.weight.room = Arc::clone(&self.hosts);
     }
 
     /// Reads what is left.
     pub(super) async fn whole(mut self) -> Result<Gathered, Refusal> {
         while self.more().await? {}
-        Ok(Gathered { bytes: self.bytes, _weights: self.weights })
+        Ok(Gathered { bytes: self.bytes, weight: self.weight })
     }
 
     /// Reads what is left and keeps nothing of it: who is refused before the end hears why.
@@ -128,7 +156,7 @@ impl Reading {
     }
 
     fn let_go(&mut self) {
-        (self.bytes, self.weights) = (Vec::new(), Vec::new());
+        (self.bytes, self.weight.taken) = (Vec::new(), Vec::new());
     }
 
     /// Takes one piece more; false at the end.
@@ -143,7 +171,7 @@ impl Reading {
             let status = StatusCode::PAYLOAD_TOO_LARGE;
             return Err(Refusal::new(status, "the body is too large", detail));
         }
-        while self.weighed < self.length {
+        while self.weight.bytes < self.length {
             self.weigh()?;
         }
         self.bytes.extend_from_slice(&data);
@@ -152,15 +180,10 @@ impl Reading {
 
     /// Takes room for as much again as is held, so that few pieces of it are asked for.
     fn weigh(&mut self) -> Result<(), Refusal> {
-        let step = self.weighed.min(self.most.saturating_sub(self.weighed)).max(1 << 10);
-        let kib = u32::try_from(step >> 10).unwrap_or(u32::MAX);
-        let Ok(weight) = Arc::clone(&self.room).try_acquire_many_owned(kib) else {
-            self.let_go();
-            return Err(Refusal::busy("too many large bodies are on their way: send it again"));
-        };
-        self.weights.push(weight);
-        self.weighed = self.weighed.saturating_add(step);
-        Ok(())
+        let held = self.weight.bytes;
+        let step = held.min(self.most.saturating_sub(held)).max(1 << 10);
+        let weighed = self.weight.cover(held.saturating_add(step));
+        weighed.inspect_err(|_busy| self.let_go())
     }
 
     async fn frame(&mut self) -> Result<Option<Bytes>, Refusal> {

@@ -32,7 +32,7 @@ mod unserved;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use bowline_api::fleet::{Commit, Page};
@@ -41,7 +41,7 @@ use bowline_model::digest::Sha256;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::settings::{Limits, Settings};
-use crate::store::{Census, Named, Newest, Store};
+use crate::store::{Census, Named, Newest, Store, StoreFailure};
 use crate::tls::Certificates;
 use answer::{Refusal, failed};
 use bell::Bell;
@@ -81,6 +81,7 @@ pub struct Service {
     commits: Larder<Newest, Page<Commit>>,
     matrix: Larder<(Named, Newest), Matrix>,
     fell: Notify,
+    felled_by: OnceLock<StoreFailure>,
 }
 
 /// What a token is.
@@ -123,6 +124,7 @@ impl Service {
             commits: Larder::new(settings.count_time),
             matrix: Larder::new(settings.count_time),
             fell: Notify::new(),
+            felled_by: OnceLock::new(),
         }
     }
 
@@ -156,8 +158,18 @@ impl Service {
         self.bell.close();
     }
 
-    /// Waits until the store may not be written any more.
-    pub async fn fell(&self) {
+    /// The store may not be written any more; the first reason counts.
+    fn fall(&self, failure: StoreFailure) {
+        drop(self.felled_by.set(failure));
+        self.fell.notify_one();
+    }
+
+    /// Waits until the store may not be written any more; gives why.
+    pub async fn fell(&self) -> StoreFailure {
         self.fell.notified().await;
+        match self.felled_by.get() {
+            Some(StoreFailure::Damaged { what }) => StoreFailure::Damaged { what: what.clone() },
+            _ => StoreFailure::SyncFailed,
+        }
     }
 }

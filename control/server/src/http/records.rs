@@ -14,12 +14,12 @@ use bowline_api::enrolment::KeyState;
 use bowline_api::intake::{Acked, Broken, NotTaken, UNKNOWN_KEY};
 use bowline_api::page::Heard;
 use bowline_fleet::chain::Tip;
-use tokio::task::spawn_blocking;
+use tokio::task::{spawn, spawn_blocking};
 
 use super::Service;
 use super::answer::{Refusal, failed, json, problem};
 use super::bell::Again;
-use super::body::{self, Gathered, Reading};
+use super::body::{self, Gathered, Reading, Weight};
 use super::meters::Meters;
 use crate::door;
 use crate::envelope::{self, BadMessage};
@@ -46,18 +46,18 @@ pub(super) async fn records(
         }
     };
     reading.is_hosts();
-    let body = reading.whole().await?;
+    let Gathered { bytes, mut weight } = reading.whole().await?;
     let (id, host) = (key.id, key.host.clone());
-    let entries = if body.bytes.len() <= AT_ONCE_BYTES_MAX {
-        verify(&body.bytes, &key, &named)
+    let entries = if bytes.len() <= AT_ONCE_BYTES_MAX {
+        verify(&bytes, &key, &named)
     } else {
-        verify_apart(&service, body, key, named.clone()).await?
+        verify_apart(&service, bytes, key, named.clone()).await?
     };
     let entries = entries.inspect_err(|_refusal| Meters::add(&service.meters.refused, 1))?;
+    weight.cover(entries.iter().map(envelope::held_by).sum())?;
     let count = entries.len() as u64;
     let newest = entries.last().map(|it| it.record.outcome);
-    let appended = service.store.append(Batch { key: id, entries }, door::wall()).await;
-    let appended = appended.map_err(|it| failed(&service, &it))?;
+    let appended = append(&service, Batch { key: id, entries }, weight).await?;
     Meters::add(&service.meters.sent, count);
     match appended {
         Appended::Kept { tip, taken } => {
@@ -85,6 +85,23 @@ pub(super) async fn records(
             Ok(turned_away(&service, state.word(), not_taken(&host, state)))
         }
     }
+}
+
+/// Waits for the writer with the records' weight, also when whoever sent them is gone by then.
+async fn append(service: &Service, batch: Batch, weight: Weight) -> Result<Appended, Refusal> {
+    let store = Arc::clone(&service.store);
+    let work = async move {
+        let appended = store.append(batch, door::wall()).await;
+        drop(weight);
+        appended
+    };
+    let appended = spawn(work).await.map_err(|_gone| ending())?;
+    appended.map_err(|it| failed(service, &it))
+}
+
+fn ending() -> Refusal {
+    let detail = "send the records again in a moment";
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the service is ending", detail)
 }
 
 /// Whose key the first line names, and that its records are taken; else what is answered.
@@ -129,19 +146,15 @@ async fn key_of(service: &Service, named: &str) -> Result<Option<HostKey>, Refus
 /// Verifies all lines on a thread of its own: a full body keeps one busy for tens of milliseconds.
 async fn verify_apart(
     service: &Service,
-    body: Gathered,
+    bytes: Vec<u8>,
     key: HostKey,
     named: String,
 ) -> Result<Result<Vec<Entry>, Refusal>, Refusal> {
-    let ending = || {
-        let detail = "send the records again in a moment";
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the service is ending", detail)
-    };
     let place = Arc::clone(&service.verifiers).acquire_owned().await;
     let place = place.map_err(|_closed| ending())?;
     let work = move || {
-        let entries = verify(&body.bytes, &key, &named);
-        drop((place, body));
+        let entries = verify(&bytes, &key, &named);
+        drop((place, bytes));
         entries
     };
     spawn_blocking(work).await.map_err(|_gone| ending())

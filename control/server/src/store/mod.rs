@@ -47,7 +47,7 @@ pub struct HostKey {
 /// A record whose signature was verified, with what its envelope can be written anew from.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// What it says.
+    /// What it says, as far as anything is read out of it.
     pub record: Record,
     /// The signed bytes.
     pub payload: Vec<u8>,

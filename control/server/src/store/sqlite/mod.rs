@@ -20,6 +20,7 @@ mod proof;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use bowline_api::enrolment::KeyState;
 use bowline_api::fleet::{Commit, Deployment, Fault, Host, HostDetail, Page};
@@ -27,6 +28,7 @@ use bowline_api::page::{Matrix, Waiting};
 use bowline_fleet::claim::Denied;
 use rusqlite::Connection;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::{
     Answer, Appended, Batch, Census, Claimant, Decided, Decision, Found, Gone, HostKey, Kept,
@@ -35,6 +37,10 @@ use super::{
 };
 use readers::Readers;
 use writer::{Job, job};
+
+/// How long one waits for a place in the writer's queue: twice a lock's time. Who sends is asked to come again
+/// before its own patience ends.
+const QUEUE_TIME: Duration = Duration::from_secs(10);
 
 /// The store.
 pub struct Sqlite {
@@ -62,7 +68,8 @@ impl Sqlite {
         Box::pin(async move {
             let (job, answer) = job(work);
             let queue = self.queue.as_ref().ok_or(StoreFailure::Closed)?;
-            queue.send(job).await.map_err(|_gone| StoreFailure::Closed)?;
+            let sent = timeout(QUEUE_TIME, queue.send(job)).await;
+            sent.map_err(|_late| StoreFailure::Busy)?.map_err(|_gone| StoreFailure::Closed)?;
             answer.await.map_err(|_gone| StoreFailure::Closed)?
         })
     }

@@ -18,6 +18,10 @@ use crate::door;
 /// How long a lock of another program is waited for: a person's command, a backup's last step.
 const LOCK_TIME: Duration = Duration::from_secs(5);
 
+/// Databases up to this size are checked at each start, in a second or some; a thousand times that would keep hosts
+/// waiting for minutes after each restart.
+const CHECK_BYTES_MAX: i64 = 1 << 30;
+
 impl Sqlite {
     /// Opens a database to serve from it: makes it when there is none, and brings an older one to this schema
     /// after a copy of it was put beside it.
@@ -26,6 +30,7 @@ impl Sqlite {
         let mut db = connect(path)?;
         let stand = schema::stand(&db, path).map_err(|failure| not_ours(failure, path))?;
         prepare(&db)?;
+        check(&db)?;
         if let Stand::Older(found) = stand {
             let copy = beside(path, found);
             keep_copy(&db, &copy)?;
@@ -107,6 +112,21 @@ fn prepare(db: &Connection) -> Result<(), StoreFailure> {
         db.pragma_update(None, pragma, value).map_err(&fail)?;
     }
     Ok(())
+}
+
+/// Looks whether the file is whole: a log that is not its own, left beside a restored copy, mixes two.
+fn check(db: &Connection) -> Result<(), StoreFailure> {
+    let fail = doing("check the database");
+    let number = |pragma: &str| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    let pages = number("page_count").map_err(&fail)?;
+    let bytes = pages.saturating_mul(number("page_size").map_err(&fail)?);
+    if bytes > CHECK_BYTES_MAX {
+        tracing::info!(bytes, "the database is too large to be checked at each start");
+        return Ok(());
+    }
+    let found = db.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    let found = found.map_err(&fail)?;
+    if found == "ok" { Ok(()) } else { Err(StoreFailure::Damaged { what: found }) }
 }
 
 /// A file that is no database at all is not ours.

@@ -1,7 +1,7 @@
 //! The one writer: what waits is done in one transaction, and answered after its commit.
 //!
 //! **Invariant:** nobody is answered before what they asked for is durable.
-//! **Invariant:** a job that fails takes no other job with it.
+//! **Invariant:** a job that fails takes no other job with it; a lock of somebody else's fails all that wait.
 //! **Invariant:** after a failed sync nothing more is written.
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -79,6 +79,13 @@ pub(super) fn work(mut db: Connection, mut queue: mpsc::Receiver<Box<dyn Job>>) 
 fn settle(db: &mut Connection, mut group: Vec<Box<dyn Job>>) -> bool {
     let ended = transact(db, &mut group);
     let mut halted = matches!(ended, Err(StoreFailure::SyncFailed));
+    if let Err(StoreFailure::Locked { doing }) = ended {
+        // Each would wait for the same lock, one after the other, while others line up behind.
+        for job in group {
+            job.answer(Err(StoreFailure::Locked { doing }));
+        }
+        return false;
+    }
     if ended.is_ok() || halted || group.len() == 1 {
         let mut ended = Some(ended);
         for job in group {
