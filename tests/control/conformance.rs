@@ -3,6 +3,7 @@
 //! **Invariant:** a case here knows the trait `Store` only.
 
 use bowline_api::enrolment::KeyState;
+use bowline_api::fleet::Health;
 use bowline_api::outcome::Outcome;
 use bowline_control::store::sqlite::Sqlite;
 use bowline_control::store::{
@@ -181,6 +182,10 @@ fn a_host_runs_what_its_newest_record_says(store: &dyn Store) {
         assert_eq!(runs(), expected.map(|it| format!("main@sha1:{it}")), "{commit}");
         assert_eq!(hosts(store)[0].outcome, Some(outcome));
     }
+    assert_eq!(hosts(store)[0].health, Some(Health::Unwell), "nobody knows how it stands");
+    let line = chain.next("c0ffee6", Outcome::Committed);
+    append(store, chain.key, &[line]);
+    assert_eq!(hosts(store)[0].health, None, "it is known again, and no probe has spoken");
 }
 
 fn lists_are_cut_and_go_on(store: &dyn Store) {

@@ -235,3 +235,32 @@ fn links_lead_to_the_record_of_the_key_that_wrote_it() {
         "the key that is taken comes first"
     );
 }
+
+#[test]
+fn a_person_is_asked_to_go_on_over_a_gap_where_a_host_hangs() {
+    let service = Service::new();
+    let mut host = Host::enrolled(&service, "web-1");
+    host.tell_many(6);
+    let page = || service.get("/hosts/web-1").body;
+    let verb = |words: &[&str]| assert!(service.verb(words).status.success(), "{words:?}");
+    let offer = |from: u64| format!("host continue web-1 --from {from}");
+    assert_eq!(service.send(&host.after(0, 1)).status, 200);
+    service.send(&host.after(3, 1)).problem(409);
+    assert!(page().contains(&offer(4)));
+    let seen = service.get("/api/v1/hosts/web-1").json()["faults"][0]["id"].to_string();
+    assert!(page().contains(&format!("host acknowledge web-1 --seen {seen}")));
+    verb(&["host", "acknowledge", "web-1", "--seen", &seen, "--note", "seen"]);
+    assert!(page().contains(&offer(4)), "it hangs all the same");
+    verb(&["host", "continue", "web-1", "--from", "4"]);
+    assert_eq!(service.send(&host.after(3, 1)).status, 200);
+    let shown = page();
+    assert!(shown.contains("continued: records 2–3 are lost"), "{shown}");
+    assert!(!shown.contains("the records came") && !shown.contains("host continue"), "{shown}");
+    // Of a key that is not taken any more, nothing comes.
+    service.send(&host.after(5, 1)).problem(409);
+    assert!(page().contains(&offer(6)));
+    let second = Host::new("web-1");
+    second.enrol(&service);
+    verb(&["host", "approve", "web-1", &second.key.fingerprint()]);
+    assert!(!page().contains("host continue"), "{}", page());
+}

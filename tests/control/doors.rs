@@ -69,16 +69,45 @@ fn logins_are_logged_and_who_guesses_is_not_listened_to() {
         assert_eq!(login(&service, &[], "token=let+me+out").status, 403);
     }
     assert!(said("a login peer=127.0.0.1 result=\"refused\"").contains("no reader's"));
-    let barred = login(&service, &[], "token=let+me+in");
+    let barred = login(&service, &[], "token=let+me+out");
     assert_eq!((barred.status, barred.header("set-cookie")), (429, ""));
     assert!(barred.header("retry-after").parse::<u64>().unwrap() <= 61, "{barred:?}");
     let with = |line: &str| ask_with(service.address, "GET", "/api/v1/hosts", &[HOST, line], "");
-    with("Authorization: Bearer let me in").problem(429);
+    with("Authorization: Bearer let me out").problem(429);
+    assert_eq!(
+        with("Authorization: Bearer let me in").status,
+        200,
+        "a right one counts from anywhere"
+    );
     assert_eq!(with(&format!("Cookie: {cookie}")).status, 200, "who is in stays in");
-    // A proxy on this machine says for whom it asks.
+    // Whoever says for whom they ask, and is no proxy that the settings name, is not believed.
+    let other = ["X-Forwarded-For: 10.0.0.1, 192.0.2.7"];
+    assert_eq!(login(&service, &other, "token=let+me+out").status, 429);
+    assert_eq!(login(&service, &other, "token=let+me+in").status, 303);
+    assert!(!service.said().contains("192.0.2.7"));
+}
+
+#[test]
+fn a_proxy_that_the_settings_name_says_who_asks() {
+    let service =
+        Service::with(&format!("listen.trustedProxies = [\"127.0.0.1\"]\n{}", settings()));
     let other = login(&service, &["X-Forwarded-For: 10.0.0.1, 192.0.2.7"], "token=let+me+in");
     assert_eq!(other.status, 303);
-    said("a login peer=192.0.2.7 result=\"let in\"");
+    let word = "a login peer=192.0.2.7 result=\"let in\"";
+    tests::agent::until(word, || service.said().contains(word));
+}
+
+#[test]
+fn a_request_with_two_names_is_refused() {
+    let service = Service::new();
+    let own = format!("Host: {}", service.address);
+    for lines in [[own.as_str(), "Host: control.example"], ["Host: control.example", own.as_str()]]
+    {
+        for path in ["/", "/healthz", "/api/v1/hosts"] {
+            ask_with(service.address, "GET", path, &lines, "").problem(400);
+        }
+    }
+    assert_eq!(ask_with(service.address, "GET", "/api/v1/hosts", &[&own], "").status, 200);
 }
 
 /// nginx as its manual's first example has it: the name that was asked for does not get through.

@@ -3,6 +3,8 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 
+use bowline_model::digest::Sha256;
+
 use crate::host::Host;
 use crate::http::connect;
 use crate::service::Service;
@@ -13,8 +15,14 @@ struct Listener(BufReader<TcpStream>);
 impl Listener {
     /// Begins to listen; gives what was answered in the first line.
     fn new(service: &Service) -> (Self, String) {
+        Self::showing(service, "")
+    }
+
+    /// The same with these lines in the head.
+    fn showing(service: &Service, lines: &str) -> (Self, String) {
         let mut stream = connect(service.address);
-        stream.write_all(b"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        let head = format!("GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
         let mut listener = Self(BufReader::new(stream));
         let first = listener.until("HTTP/1.1");
         (listener, first)
@@ -67,6 +75,19 @@ fn listeners_are_limited_and_told_so() {
         host.enrol(&service);
         Listener::new(&service).1.contains(" 200 ")
     });
+}
+
+#[test]
+fn cookies_that_are_no_sessions_make_no_more_places_for_one_token() {
+    let digest = Sha256::of(b"let me in");
+    let service = Service::with(&format!("[read]\ntokenSha256 = [\"{digest}\"]\n"));
+    let listen = |number: usize| {
+        let lines = format!("Authorization: Bearer let me in\r\nCookie: bowline={number}\r\n");
+        Listener::showing(&service, &lines)
+    };
+    let places: Vec<_> = (0..17).map(listen).collect();
+    let taken = places.iter().filter(|(_, first)| first.contains(" 200 ")).count();
+    assert_eq!(taken, 16, "[limits] listeners is larger, a token's part is not");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! **Invariant:** settings are values: no live client, no open file.
 //! **Invariant:** an unknown key is an error; `control/server/default.toml` holds every key.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -36,6 +36,8 @@ pub struct Settings {
     pub address: SocketAddr,
     /// The address by which browsers reach it, where that is another.
     pub public_url: Option<PublicUrl>,
+    /// Proxies whose word counts on who asked them.
+    pub proxies: Vec<IpAddr>,
     /// The certificates by which it ends TLS itself; `None`: it speaks plain HTTP.
     pub tls: Option<Files>,
     /// The database.
@@ -133,6 +135,7 @@ struct Fragment {
 struct Listen {
     address: SocketAddr,
     public_url: String,
+    trusted_proxies: Vec<IpAddr>,
 }
 
 #[derive(Deserialize)]
@@ -213,6 +216,7 @@ pub fn resolve(text: &str, file: &Path) -> Result<Settings, BadSettings> {
     Ok(Settings {
         address: listen.address,
         public_url,
+        proxies: listen.trusted_proxies,
         tls: tls.files(folder).map_err(|(key, what)| bad(key, what))?,
         store: folder.join(store.file),
         count_time: store.count_time.as_duration(),
@@ -298,6 +302,7 @@ mod tests {
         let cases = [
             ("[listen]\naddres = \"127.0.0.1:1\"\n", "addres"),
             ("[listen]\naddress = \"here\"\n", "address"),
+            ("[listen]\ntrustedProxies = [\"proxy.example\"]\n", "trustedProxies"),
             ("[listen]\naddress = \"0.0.0.0:1\"\n", "read.tokenSha256"),
             ("[listen]\naddress = \"[::]:1\"\n", "read.tokenSha256"),
             ("[read]\ntokenSha256 = [\"secret\"]\n", "tokenSha256"),

@@ -17,7 +17,7 @@ use super::body::Reading;
 use super::handshake::Certified;
 use super::pages::{self, Form, login};
 use super::peers::Peer;
-use super::{Judged, Service, guesses, sessions};
+use super::{Judged, Service, sessions};
 
 /// Lets hosts in. Who is turned away is heard out, so that it hears why.
 pub(super) async fn hosts(
@@ -75,7 +75,7 @@ fn stopped(service: &Service, request: &Request) -> Option<Refusal> {
         return None;
     }
     if let Some(token) = shown(headers) {
-        let caller = request.extensions().get().map(|it: &Peer| guesses::caller(*it, headers));
+        let caller = request.extensions().get().map(|it: &Peer| service.caller(*it, headers));
         match service.judge(token, caller?) {
             Judged::Right => return None,
             Judged::Wrong => {}
@@ -108,8 +108,8 @@ fn stopped_without_tokens(request: &Request) -> Option<Refusal> {
 /// Who showed too many wrong tokens.
 pub(super) fn barred(seconds: u64) -> Refusal {
     let detail = format!(
-        "too many wrong tokens came from your address: none is looked at for {seconds} s. The \
-         service's log says from where they came"
+        "too many wrong tokens came from your address, and this is one more: show the right one, or wait \
+         for {seconds} s. The service's log says from where they came"
     );
     let status = StatusCode::TOO_MANY_REQUESTS;
     Refusal::new(status, "too many wrong tokens", detail).again_in(seconds)
@@ -127,7 +127,9 @@ pub(super) fn reader(service: &Service, headers: &HeaderMap) -> Option<Sha256> {
     if service.readers.is_empty() {
         return None;
     }
-    service.sessions.named(headers).or_else(|| shown(headers).map(Sha256::of))
+    // A cookie that is no session's tells nobody apart: anybody may invent some.
+    let session = service.sessions.named(headers).filter(|_| service.sessions.is_open(headers));
+    session.or_else(|| shown(headers).map(Sha256::of))
 }
 
 /// Counts a request by its route and how it ended.

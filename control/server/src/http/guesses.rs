@@ -1,6 +1,7 @@
 //! Tokens that were shown: who showed a wrong one, and who uses a right one.
 //!
-//! **Invariant:** who goes on guessing is not listened to for a while, whatever they show; open sessions go on.
+//! **Invariant:** a right token counts from anywhere; who goes on showing wrong ones is told to stop, and leaves
+//! no more traces. Nobody else can be shut out in somebody's name.
 //! **Invariant:** a log names a token by the beginning of its digest, never by itself.
 
 use std::collections::{HashMap, HashSet};
@@ -19,7 +20,7 @@ use crate::door;
 /// address.
 const WRONG_MAX: u32 = 60;
 
-/// How long they are counted, and nobody of that address listened to then.
+/// How long they are counted, and no more of that address logged then.
 const WRONG_TIME: Duration = Duration::from_mins(1);
 
 /// Addresses that are remembered; with more, all begin anew.
@@ -42,7 +43,7 @@ struct Wrong {
 }
 
 impl Guesses {
-    /// How long an address is not listened to; `None`: it is.
+    /// How long wrong tokens of an address are turned away unlogged; `None`: they are not.
     pub(super) fn bars(&self, from: IpAddr) -> Option<Duration> {
         let wrong = lock(&self.wrong);
         let found = wrong.get(&from).filter(|it| it.number >= WRONG_MAX)?;
@@ -80,12 +81,12 @@ pub(super) fn digits(token: Sha256) -> String {
     token.to_string().chars().take(DIGITS).collect()
 }
 
-/// Who asks. A proxy on this machine says for whom; only its own word, the last one, is believed.
-pub(super) fn caller(peer: Peer, headers: &HeaderMap) -> IpAddr {
+/// Who asks. A proxy that the settings name says for whom; only its own word, the last one, is believed.
+pub(super) fn caller(peer: Peer, proxies: &[IpAddr], headers: &HeaderMap) -> IpAddr {
     let forwarded = headers.get_all(HeaderName::from_static("x-forwarded-for")).iter().next_back();
     let last = forwarded.and_then(|it| it.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
     match last {
-        Some(address) if peer.0.is_loopback() => Peer::of(address).0,
+        Some(address) if proxies.iter().any(|it| Peer::of(*it) == peer) => Peer::of(address).0,
         _ => peer.0,
     }
 }
@@ -108,12 +109,15 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_on_this_machine_says_who_asks() {
+    fn a_proxy_that_the_settings_name_says_who_asks() {
         let mut headers = HeaderMap::new();
         headers.insert("x-forwarded-for", "10.0.0.1, 192.0.2.9".parse().unwrap());
         let peer = |it: &str| Peer::of(it.parse().unwrap());
-        assert_eq!(caller(peer("127.0.0.1"), &headers), peer("192.0.2.9").0);
-        assert_eq!(caller(peer("192.0.2.1"), &headers), peer("192.0.2.1").0);
-        assert_eq!(caller(peer("127.0.0.1"), &HeaderMap::new()), peer("127.0.0.1").0);
+        let proxies = ["127.0.0.1".parse().unwrap()];
+        let of = |it, headers: &HeaderMap| caller(peer(it), &proxies, headers);
+        assert_eq!(of("127.0.0.1", &headers), peer("192.0.2.9").0);
+        assert_eq!(of("192.0.2.1", &headers), peer("192.0.2.1").0);
+        assert_eq!(of("127.0.0.1", &HeaderMap::new()), peer("127.0.0.1").0);
+        assert_eq!(caller(peer("127.0.0.1"), &[], &headers), peer("127.0.0.1").0);
     }
 }

@@ -35,6 +35,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
+use axum::http::HeaderMap;
 use bowline_api::fleet::{Commit, Page};
 use bowline_api::page::Matrix;
 use bowline_model::digest::Sha256;
@@ -52,6 +53,7 @@ use keyring::Keyring;
 use larder::Larder;
 use meters::Meters;
 use outgoing::Scales;
+use peers::Peer;
 use sessions::{Sessions, Way};
 
 pub use listen::{bind, serve};
@@ -62,6 +64,7 @@ pub use table::router;
 pub struct Service {
     store: Arc<dyn Store>,
     readers: Vec<Sha256>,
+    proxies: Vec<IpAddr>,
     hosts: Option<PathBuf>,
     limits: Limits,
     certificates: Option<Arc<Certificates>>,
@@ -91,7 +94,7 @@ enum Judged {
     Right,
     /// Nobody's.
     Wrong,
-    /// It was not looked at, for so many seconds.
+    /// Nobody's, and too many came before it; for so many seconds.
     Barred(u64),
 }
 
@@ -107,6 +110,7 @@ impl Service {
         Self {
             store,
             readers: settings.readers.clone(),
+            proxies: settings.proxies.clone(),
             hosts: settings.hosts.clone(),
             limits: settings.limits,
             handshakes: Handshakes::default(),
@@ -129,13 +133,13 @@ impl Service {
     }
 
     /// Judges a token that somebody showed. A wrong one is counted and logged, and so is a right one that was
-    /// not used from there before.
+    /// not used from there before. What a wrong one costs is the same whether it is counted or not.
     fn judge(&self, token: &[u8], from: IpAddr) -> Judged {
-        if let Some(time) = self.guesses.bars(from) {
-            return Judged::Barred(time.as_secs() + 1);
-        }
         let digest = Sha256::of(token);
         if token.is_empty() || !self.readers.contains(&digest) {
+            if let Some(time) = self.guesses.bars(from) {
+                return Judged::Barred(time.as_secs() + 1);
+            }
             self.guesses.count_wrong(from);
             tracing::warn!(peer = %from, result = "refused", "a token that is no reader's");
             return Judged::Wrong;
@@ -145,6 +149,11 @@ impl Service {
             tracing::info!(peer = %from, token, result = "let in", "a reader's token");
         }
         Judged::Right
+    }
+
+    /// Who asks, as far as settings say whose word counts.
+    fn caller(&self, peer: Peer, headers: &HeaderMap) -> IpAddr {
+        guesses::caller(peer, &self.proxies, headers)
     }
 
     /// Figures of the whole fleet, a moment old at most.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, get, post};
@@ -119,6 +119,11 @@ async fn bounded(request: Request, next: Next) -> Response {
         let detail = "a path and its query have at most 4096 bytes";
         return Refusal::new(StatusCode::URI_TOO_LONG, "the path is too long", detail)
             .into_response();
+    }
+    // Who is asked under two names could be let in by one, and lead elsewhere by the other.
+    if request.headers().get_all(header::HOST).iter().nth(1).is_some() {
+        let detail = "a request names one host: send one Host line";
+        return Refusal::bad("two hosts", detail).into_response();
     }
     next.run(request).await
 }

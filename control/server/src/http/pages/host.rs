@@ -10,6 +10,7 @@ use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use bowline_api::enrolment::KeyState;
 use bowline_api::fleet::{Decision, Deployment, Fault, HostDetail, Key};
+use bowline_api::outcome::Outcome;
 use bowline_api::page::Sheet;
 use serde::Deserialize;
 
@@ -62,6 +63,7 @@ struct Shown<'a> {
     frame: Frame,
     sheet: &'a Sheet,
     badge: Option<Badge>,
+    is_stranded: bool,
     record: String,
     revision: Option<String>,
     since: Option<Moment>,
@@ -118,6 +120,7 @@ fn render(service: &Service, sheet: &Sheet, asked: &Asked) -> Response {
         frame: Frame::new(service, host.name.clone(), "", twin),
         sheet,
         badge: host.outcome.map(Badge::of),
+        is_stranded: host.outcome == Some(Outcome::Stranded),
         record: links::of_key(links::record(&host.name, host.seq), host.key.as_deref()),
         revision: host.revision.as_deref().map(short),
         since: Moment::maybe(host.since.as_deref(), now),

@@ -19,7 +19,7 @@ use super::{Form, assets, links, refused, show};
 use crate::http::answer::Refusal;
 use crate::http::asked::Question;
 use crate::http::peers::Peer;
-use crate::http::{Judged, Service, body, gate, guesses};
+use crate::http::{Judged, Service, body, gate};
 
 /// Longest place to go on to.
 const NEXT_BYTES_MAX: usize = 1000;
@@ -79,7 +79,7 @@ pub(in crate::http) async fn enter(
         return refused(Form::Page, Refusal::bad("not the form of the login", detail));
     };
     let next = own_place(&sent.next);
-    let caller = guesses::caller(peer, &headers);
+    let caller = service.caller(peer, &headers);
     match service.judge(sent.token.trim().as_bytes(), caller) {
         Judged::Right => {
             tracing::info!(peer = %caller, result = "let in", "a login");

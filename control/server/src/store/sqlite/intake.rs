@@ -134,14 +134,16 @@ fn keep(db: &Connection, owner: &Owner, entry: &Entry, now: i64) -> Result<(), S
     Ok(())
 }
 
-/// Keeps how the host stands by its newest record; what that does not say stays as it was.
+/// Keeps how the host stands by its newest record; what that does not say stays as it was, but for a health that
+/// only came from not knowing how the host stood.
 fn newest_word(db: &Connection, owner: &Owner, entry: &Entry) -> Result<(), StoreFailure> {
     let fail = doing("keep how a host stands");
     let record = &entry.record;
     let environment = record.environment.as_deref().map(|it| one_line(it, WORDS_MAX));
     let sql = "UPDATE host SET outcome = ?2, at = ?3, reason = ?4,
                  since = CASE WHEN outcome IS ?2 THEN since ELSE ?3 END,
-                 environment = coalesce(?5, environment), health = coalesce(?6, health)
+                 environment = coalesce(?5, environment),
+                 health = iif(?6 IS NULL AND outcome = 'stranded', NULL, coalesce(?6, health))
                WHERE id = ?1";
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
     let (outcome, health) = (record.outcome.word(), health(record).map(Health::word));

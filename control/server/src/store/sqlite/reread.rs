@@ -115,8 +115,10 @@ impl Sum {
         if let Some(word) = &record.environment {
             self.environment = Some(one_line(word, WORDS_MAX));
         }
-        self.health = health(record).map(Health::word).or(self.health);
         let word = record.outcome.word();
+        let was_stranded = matches!(self.outcome, Some((before, _)) if before == "stranded");
+        let before = self.health.filter(|_| !was_stranded);
+        self.health = health(record).map(Health::word).or(before);
         let mut since = match self.outcome.take() {
             Some((same, since)) if same == word => since,
             None if !self.is_whole => None,
