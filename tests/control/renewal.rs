@@ -43,7 +43,8 @@ fn a_renewed_certificate_is_seen_by_itself_and_old_connections_go_on() {
     until("the new one is shown", || sealed.shown() == next);
     assert_ne!(before, next);
     ask(&mut old);
-    assert!(sealed.service.said().contains(RENEWED) && !sealed.service.said().contains(KEPT));
+    // A look may have fallen between the two files, and told that they are no pair: then it told this later.
+    until("it is told", || sealed.service.said().contains(RENEWED));
     assert_eq!(sealed.service.get("/healthz").status, 200);
 }
 
