@@ -42,7 +42,7 @@ impl Village {
     pub fn new(files: &Files) -> Self {
         let alice = Signer::new(1);
         let policy = policy(1, &[]);
-        let (anchor, tree) = commit(None, files, &policy, 1, 0);
+        let (anchor, tree) = commit(None, (files, "change"), &policy, 1, 0);
         let yaml = format!(
             "version: 1\nrepo: {{uri: \"{URI}\", ref: refs/heads/main}}\n\
              anchor: {{commit: \"{}\", commitSha256: \"{}\"}}\n\
@@ -66,17 +66,27 @@ impl Village {
     pub fn merge(&mut self, files: &Files, seed: u8) {
         let parent = self.commits.last().unwrap();
         let age = i64::try_from(self.commits.len()).unwrap() * 60;
-        let (next, tree) = commit(Some(parent.id), files, &self.policy, seed, age);
+        let (next, tree) = commit(Some(parent.id), (files, "change"), &self.policy, seed, age);
         self.trees.insert(tree, files.clone());
         self.commits.push(next);
     }
 
-    /// Offers files to one host alone, on top of the newest commit, signed by the key of a seed.
+    /// Offers files to the simulated host alone, on top of the newest commit, signed by the key of a seed.
     pub fn offer(&mut self, files: &Files, seed: u8) {
+        self.offer_as("try\n\nBowline-Testing: sim", files, seed);
+    }
+
+    /// The same, with a message.
+    pub fn offer_as(&mut self, message: &str, files: &Files, seed: u8) {
         let age = i64::try_from(self.commits.len()).unwrap() * 60;
-        let (own, tree) = commit(Some(self.tip()), files, &self.policy, seed, age);
+        let (own, tree) = commit(Some(self.tip()), (files, message), &self.policy, seed, age);
         self.trees.insert(tree, files.clone());
         self.offered = Some(own);
+    }
+
+    /// Moves the branch to what is offered to one host, as a thief or a server may.
+    pub fn pass_off(&mut self) {
+        self.commits.extend(self.offered.clone());
     }
 
     /// Offers nothing any more.
@@ -179,7 +189,7 @@ fn blob(bytes: &[u8]) -> PathEvidence {
 
 fn commit(
     parent: Option<ObjectId>,
-    files: &Files,
+    (files, message): (&Files, &str),
     policy: &[PathEvidence; 2],
     seed: u8,
     age: i64,
@@ -192,10 +202,10 @@ fn commit(
         "tree {tree}\n{parent}author A <a@example.org> {time} +0000\n\
          committer A <a@example.org> {time} +0000\n"
     );
-    let payload = format!("{head}\nchange\n");
+    let payload = format!("{head}\n{message}\n");
     let signature = Signer::new(seed).sign("git", payload.as_bytes());
     let folded = signature.trim_end().replace('\n', "\n ");
-    let raw = format!("{head}gpgsig {folded}\n\nchange\n");
+    let raw = format!("{head}gpgsig {folded}\n\n{message}\n");
     let [policy, policy_envelope] = policy.clone();
     let evidence = CommitEvidence {
         id: object_id(ObjectFormat::Sha1, "commit", raw.as_bytes()),

@@ -16,6 +16,9 @@ use tests::workshop::Workshop;
 
 use crate::story::{command, file, probe, settled};
 
+/// What a commit says that is tried out.
+const FOR_TESTS: &str = "try\n\nBowline-Testing: web-1";
+
 /// A settled host that tries out what is for it alone.
 fn willing() -> Workshop {
     let shop = settled("");
@@ -37,7 +40,7 @@ fn offer(shop: &Workshop, manifest: &str) -> String {
 fn offer_by(shop: &Workshop, key: &str, change: impl FnOnce()) -> String {
     shop.git(&["checkout", "-q", "-B", "testing-web-1", "main"]);
     change();
-    shop.commit_by(key, "try", &[]);
+    shop.commit_by(key, FOR_TESTS, &[]);
     shop.git(&["checkout", "-q", "main"]);
     shop.git(&["rev-parse", "testing-web-1"])
 }
@@ -133,11 +136,18 @@ fn what_was_tried_out_gives_way_to_the_next_try_and_to_the_merge() {
     service.sync();
     let left_out = || status(&service).warnings.iter().any(|it| it.contains("is not on top"));
     until("it is told", left_out);
-    // What was tried out is merged: from then on it is kept.
+    // What was tried out is no merge by itself; a commit of its own is, and from then on it is kept.
     let third = offer(&shop, &tried("three\n"));
     service.sync();
     until_last(&service, "testing", &third);
     shop.git(&["merge", "-q", "--ff-only", "testing-web-1"]);
+    service.sync();
+    until_last(&service, "testing-only", &third);
+    assert_eq!(content(&shop, "/etc/tried"), None);
+    shop.move_branch(&main);
+    shop.git(&["reset", "-q", "--hard", "main"]);
+    shop.git(&["merge", "-q", "--no-ff", "--no-commit", "testing-web-1"]);
+    let third = shop.commit("keep what was tried out");
     service.sync();
     until("it is kept", || {
         status(&service).committed.is_some_and(|it| it.revision == format!("main@sha1:{third}"))

@@ -98,6 +98,26 @@ fn a_fault_at_every_effect_of_a_test_leaves_the_host_as_it_was_committed() {
 }
 
 #[test]
+fn what_was_signed_for_tests_on_a_host_is_for_no_other_purpose() {
+    // Another host's, or a merge that somebody put on the branch.
+    for message in ["try\n\nBowline-Testing: web-2", "change"] {
+        let mut host = settled();
+        host.village.offer_as(message, &second(), 1);
+        live(&mut host, 1);
+        stands_as_committed(&host);
+        assert_eq!(host.endings.last().unwrap().cycle.code, "testing-unbound", "{}", told(&host));
+    }
+    // Whoever moves the branch there deploys nothing, on this host or on another.
+    let mut host = settled();
+    host.village.offer(&second(), 1);
+    host.village.pass_off();
+    live(&mut host, 1);
+    stands_as_committed(&host);
+    let ended = &host.endings.last().unwrap().cycle;
+    assert_eq!((ended.outcome, ended.code.as_str()), (Outcome::Refused, "testing-only"));
+}
+
+#[test]
 fn what_a_stranger_signed_is_not_tried_out() {
     let mut host = settled();
     host.village.offer(&second(), 7);

@@ -86,6 +86,11 @@ impl Memory {
 }
 
 impl Memory {
+    /// What this host last committed, in words.
+    pub(crate) fn standing(&self) -> Option<String> {
+        self.generation.as_ref().map(|it| it.revision.to_string())
+    }
+
     /// Forgets what was made of settings that are no longer in force.
     pub(crate) fn told(self, settings: &Arc<Settings>) -> Self {
         match &self.settings {

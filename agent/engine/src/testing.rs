@@ -10,6 +10,14 @@ use bowline_model::revision::Revision;
 use crate::ending::Ending;
 use crate::settings::Settings;
 
+/// The code of a test that went well and is taken back.
+pub(crate) const OVER: &str = "testing-over";
+
+/// The branch of one host's own.
+pub(crate) fn branch_of(host: &str) -> String {
+    format!("testing-{host}")
+}
+
 /// A revision that is tried out and never becomes the committed one.
 #[derive(Debug, Clone)]
 pub struct Testing {

@@ -12,10 +12,12 @@ use bowline_model::object_id::ObjectId;
 use bowline_model::policy::Policy;
 use bowline_model::revision::Revision;
 use bowline_model::shown::one_line;
+use bowline_trust::Purpose;
 use bowline_trust::verdict::{Deployable, Verdict, Walked};
 use jiff::Timestamp;
 
 use crate::settings::Settings;
+use crate::testing::branch_of;
 
 /// Longer than anybody writes a subject, and short enough for every record to carry one.
 const SUBJECT_CHARS_MAX: usize = 200;
@@ -75,8 +77,19 @@ pub fn verify(
     bundle: &Bundle,
     wall: i64,
 ) -> Judged {
+    judge(Purpose::Everybody, settings, marks, bundle, wall)
+}
+
+fn judge(
+    purpose: Purpose<'_>,
+    settings: &Settings,
+    marks: Option<&HighWater>,
+    bundle: &Bundle,
+    wall: i64,
+) -> Judged {
     let now = Timestamp::from_second(wall).unwrap_or(Timestamp::UNIX_EPOCH);
-    let verdict = bowline_trust::verify(&settings.trust, settings.trust_sha256, marks, bundle, now);
+    let root = (&*settings.trust, settings.trust_sha256);
+    let verdict = bowline_trust::verify_for(purpose, root, marks, bundle, now);
     let word = verdict.word();
     let proof =
         |walked: &Walked, deployable: &Deployable| prove(settings, bundle, walked, deployable);
@@ -110,15 +123,16 @@ pub fn verify(
 
 /// Judges the branch that is tried out on one host, by the same walk from the verified head on.
 ///
-/// Nothing of that is kept: marks stay those of the branch. A policy binds every host, so it changes by a
-/// merge and never here.
+/// Each of its commits was signed for this host's tests and for nothing else. Nothing of the walk is kept:
+/// marks stay those of the branch. A policy binds every host, so it changes by a merge and never here.
 pub(crate) fn on_top(
     settings: &Settings,
     walked: &Walked,
-    (offered, branch): (&Bundle, &str),
+    (offered, host): (&Bundle, &str),
     wall: i64,
 ) -> Result<Verified, (String, String)> {
-    let judged = verify(settings, Some(&walked.high_water), offered, wall);
+    let marks = Some(&walked.high_water);
+    let judged = judge(Purpose::Tests(host), settings, marks, offered, wall);
     let Some(verified) = judged.verified.filter(|_| judged.code.is_empty()) else {
         let at = judged.commit.map(|it| format!("at {}: ", it.short())).unwrap_or_default();
         return Err((judged.code, format!("{at}{}", judged.detail)));
@@ -127,7 +141,7 @@ pub(crate) fn on_top(
     if policy != Some(walked.high_water.policy_sha256) {
         return Err(("testing-policy".to_owned(), "it changes the policy".to_owned()));
     }
-    let revision = Revision { branch: branch.to_owned(), ..verified.revision };
+    let revision = Revision { branch: branch_of(host), ..verified.revision };
     Ok(Verified { revision, ..verified })
 }
 

@@ -14,6 +14,9 @@ use crate::generation::Quarantine;
 use crate::revision::Revision;
 use crate::step::{Handler, Step};
 
+/// Largest journal: one for 200,000 steps is smaller, and recovery reads it whole.
+pub const JOURNAL_BYTES_MAX: u64 = 512 << 20;
+
 /// One record of the journal.
 #[allow(
     clippy::large_enum_variant,

@@ -8,3 +8,4 @@ mod keys;
 mod law;
 mod expiry;
 mod state;
+mod testing;

@@ -193,6 +193,8 @@ codes! {
     RevisionRevoked "revision-revoked" "The policy revokes the tip or its tree.";
     WalkTooLong "walk-too-long" "More commits lie above the last verified one than the limit allows.";
     ClockBehind "clock-behind" "The host's clock is behind a time that was verified already.";
+    TestingOnly "testing-only" "A commit that was signed for the tests of one host stands on the branch.";
+    TestingUnbound "testing-unbound" "A commit of a host's own branch was not signed for the tests of that host.";
     TrustFileMalformed "trust-file-malformed" "The trust file holds a root key that cannot be used.";
     TrustFileChanged "trust-file-changed" "The trust file changed and the walk did not begin at its anchor.";
 }

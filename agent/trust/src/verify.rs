@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::authority::{Authorised, Court, SKEW_SECONDS};
 use crate::demands::unmet;
+use crate::purpose::Purpose;
 use crate::roll::revokes;
 use crate::root_keys::RootRing;
 use crate::start::{Halt, Judged, begin, marks_apply};
@@ -37,11 +38,23 @@ pub fn verify(
     bundle: &Bundle,
     now: Timestamp,
 ) -> Verdict {
-    let case = Case { root, root_sha256, marks, bundle };
+    verify_for(Purpose::Everybody, (root, root_sha256), marks, bundle, now)
+}
+
+/// Judges what a fetch brought for a purpose; as [`verify`], which is for everybody.
+pub fn verify_for(
+    purpose: Purpose<'_>,
+    (root, root_sha256): (&TrustRoot, Sha256),
+    marks: Option<&HighWater>,
+    bundle: &Bundle,
+    now: Timestamp,
+) -> Verdict {
+    let case = Case { purpose, root, root_sha256, marks, bundle };
     case.judge(now).unwrap_or_else(Verdict::from)
 }
 
 struct Case<'a> {
+    purpose: Purpose<'a>,
     root: &'a TrustRoot,
     root_sha256: Sha256,
     marks: Option<&'a HighWater>,
@@ -63,6 +76,7 @@ impl Case<'_> {
             let next = court.authorise(parent, link);
             passed.push(next.map_err(|refusal| refusal.at(link.evidence.id))?);
         }
+        self.purpose.demand(&links)?;
         // From here on the walk is judged as a whole, by the policy at its end.
         self.demand_old_head(&start, &passed)?;
         let newest = &passed.last().map_or(&start, |it| &it.judged).governing.policy;

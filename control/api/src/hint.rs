@@ -106,6 +106,10 @@ pub const HINTS: &[(&str, &str)] = &[
         "host-unknown",
         "give hosts/*.yaml a Host with this host's key again, or take away what it manages before that",
     ),
+    (
+        "generation-too-large",
+        "lower spec.keep of the artifact, let it hold less, or shorten its releasesDir",
+    ),
     ("plan-too-large", "split the change into smaller merges"),
     (
         "quarantined",
@@ -141,6 +145,14 @@ pub const HINTS: &[(&str, &str)] = &[
     (
         "testing-runs",
         "delete the branch testing-NAME, or set [source] testing = false, then order again",
+    ),
+    (
+        "testing-only",
+        "take that commit off the branch; merge what was tried out by a commit of its own, without the trailer",
+    ),
+    (
+        "testing-unbound",
+        "sign it for that host: git commit --amend -S --trailer \"Bowline-Testing: NAME\"",
     ),
     ("testing-over", "nothing: what was tried out is taken back"),
     (

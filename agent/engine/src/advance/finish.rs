@@ -13,12 +13,13 @@ use bowline_model::generation::Generation;
 use bowline_model::mark::{Blame, Mark, Verdict};
 use bowline_model::probe_call::Answer;
 
-use super::{health, keep, testing, turn, undo_next};
+use super::{health, keep, turn, undo_next};
 use crate::backoff;
 use crate::ending::Ending;
 use crate::memory::Memory;
 use crate::phase::{Ear, Effect, Failure, Phase, Quest, Slots, Turn};
 use crate::report::{alarm, cycle_of, record_of};
+use crate::testing::OVER;
 use crate::transaction::Transaction;
 
 /// Tries of cleaning, before a person is called.
@@ -149,7 +150,7 @@ fn told(memory: Memory, quest: &Quest, tx: &Transaction) -> Turn {
         (cycle.steps, cycle.conflicts) = (steps, conflicts);
     }
     // What a test gave way to is looked at next.
-    let again = outcome == Outcome::Failed || cycle.code == testing::OVER;
+    let again = outcome == Outcome::Failed || cycle.code == OVER;
     let ending = Ending { cycle, again };
     let went_back = tx.began && outcome != Outcome::Committed;
     after(memory, kept, Box::new(ending), went_back)

@@ -5,6 +5,7 @@
 //! reads it back after a crash.
 
 mod source;
+mod destination;
 mod prepare;
 mod forward;
 mod backward;
@@ -70,8 +71,10 @@ pub fn advance(state: State, event: Event) -> Result<Turn, OutOfTurn> {
             | Phase::Baselining(quest, ..)
             | Phase::Adopting(quest, ..),
             Event::Failed(failure),
-        ) => source::failed(memory, quest, &failure),
-        (Phase::Showing(quest), Event::Shown | Event::Failed(_)) => source::conclude(memory, quest),
+        ) => destination::failed(memory, quest, &failure),
+        (Phase::Showing(quest), Event::Shown | Event::Failed(_)) => {
+            destination::conclude(memory, quest)
+        }
         (Phase::Staging(quest, plan, tx), event) => match event {
             Event::Staged { stages, of_step } => {
                 prepare::staged(memory, quest, plan, tx, stages, &of_step)
@@ -89,28 +92,28 @@ fn compiling(state: State, event: Event, unexpected: OutOfTurn) -> Result<Turn, 
     let State { phase, memory } = state;
     Ok(match (phase, event) {
         (Phase::Exporting(quest, verified), Event::Exported(tree)) => {
-            source::compile(memory, quest, verified, tree, (Material::default(), 0))
+            destination::compile(memory, quest, verified, tree, (Material::default(), 0))
         }
         (Phase::Reading(quest, verified, tree, mut have, rounds), Event::Contents(more)) => {
             have.contents.extend(more);
-            source::compile(memory, quest, verified, tree, (have, rounds))
+            destination::compile(memory, quest, verified, tree, (have, rounds))
         }
         (Phase::Obtaining(quest, verified, tree, (mut have, rounds), wanted), event) => match event
         {
             Event::Obtained(listing) => {
                 have.obtained.insert(wanted.archive, Supply::here(*listing));
-                source::compile(memory, quest, verified, tree, (have, rounds))
+                destination::compile(memory, quest, verified, tree, (have, rounds))
             }
             Event::Failed(failure) => {
                 let at = (verified, tree, (have, rounds));
-                source::unobtained(memory, quest, at, *wanted, &failure)
+                destination::unobtained(memory, quest, at, *wanted, &failure)
             }
             _ => return Err(unexpected),
         },
         (
             Phase::Exporting(quest, verified) | Phase::Reading(quest, verified, ..),
             Event::Failed(failure),
-        ) => source::unreadable(memory, quest, &verified, &failure),
+        ) => destination::unreadable(memory, quest, &verified, &failure),
         (phase, event) => return changing(State { phase, memory }, event, unexpected),
     })
 }

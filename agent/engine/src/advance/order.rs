@@ -13,7 +13,7 @@ use bowline_model::change::Change;
 use bowline_model::generation::Quarantine;
 use bowline_model::revision::Revision;
 
-use super::{finish, source, turn};
+use super::{destination, turn};
 use crate::ending::Ending;
 use crate::memory::Memory;
 use crate::phase::{Effect, Phase, Quest, Turn};
@@ -39,7 +39,7 @@ pub(super) fn forget_failures(memory: Memory) -> Memory {
 
 /// The change that an order to go back leaves, or why there is no way back.
 pub(super) fn leave(memory: &Memory, quest: &Quest) -> Result<Vec<Change>, Box<Ending>> {
-    let nowhere = |detail: &str| Err(Box::new(nowhere(memory, detail)));
+    let nowhere = |detail: &str| Err(Box::new(destination::nowhere(memory, detail)));
     let (Some(Order::Revert { to: Some(to), .. }), Some(now)) =
         (&quest.wish.order, memory.generation.as_deref())
     else {
@@ -58,13 +58,6 @@ pub(super) fn leave(memory: &Memory, quest: &Quest) -> Result<Vec<Change>, Box<E
     Ok(left)
 }
 
-pub(super) fn nowhere(memory: &Memory, detail: &str) -> Ending {
-    let why = ("Refused", "nothing-to-revert", detail);
-    let standing = source::standing(memory);
-    let cycle = plain_cycle(Outcome::Refused, standing.clone(), standing, why);
-    Ending { cycle, again: false }
-}
-
 /// Goes on to the revision before, under the policy in force: also from a revision that it revokes,
 /// which may be why somebody goes back.
 pub(super) fn go_back(memory: Memory, mut quest: Quest, to: &Revision, bundle: &Bundle) -> Turn {
@@ -74,21 +67,21 @@ pub(super) fn go_back(memory: Memory, mut quest: Quest, to: &Revision, bundle: &
     let policy =
         settings.and_then(|it| verify::policy_in_force(it, judged, marks, bundle, quest.wall));
     // Without one, what was said of the newest revision says why.
-    let Some(policy) = policy else { return source::conclude(memory, quest) };
+    let Some(policy) = policy else { return destination::conclude(memory, quest) };
     if let Some(before) = verify::under(&policy, to) {
         // What is said of the newest revision is another matter.
         quest.ending = None;
-        source::target(memory, quest, Box::new(before))
+        destination::target(memory, quest, Box::new(before))
     } else {
         quest.ending = Some(revoked(&memory, to));
-        source::conclude(memory, quest)
+        destination::conclude(memory, quest)
     }
 }
 
 fn revoked(memory: &Memory, to: &Revision) -> Ending {
     let why = ("Refused", "revision-revoked", "the policy revokes the revision before");
     let revision = Some(to.to_string());
-    let cycle = plain_cycle(Outcome::Refused, revision, source::standing(memory), why);
+    let cycle = plain_cycle(Outcome::Refused, revision, memory.standing(), why);
     Ending { cycle, again: false }
 }
 
@@ -112,9 +105,4 @@ pub(super) fn withdrawal(memory: &Memory, quest: &Quest, plan: &Plan) -> Option<
 /// Shows a plan that nobody carries out.
 pub(super) fn show(memory: Memory, quest: Quest, plan: &Plan) -> Turn {
     turn(memory, Phase::Showing(quest), Effect::Show(Box::new(plan.view())))
-}
-
-/// Nobody hears of the end of such a cycle but who asked for it.
-pub(super) fn end_quietly(memory: Memory, ending: Ending) -> Turn {
-    finish::rest(memory, ending)
 }

@@ -3,14 +3,14 @@
 //! **Invariant:** nothing outside the stages and the state folder is touched here.
 
 use bowline_api::outcome::Outcome;
-use bowline_model::mark::{Blame, Cause, Mark, Opening, Why};
+use bowline_model::mark::{Blame, Cause, JOURNAL_BYTES_MAX, Mark, Opening, Why};
 use bowline_model::probe_call::Answer;
 use bowline_model::step::Step;
 use bowline_model::survey::{Sight, Survey};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{finish, forward, health, order, source, testing, turn};
+use super::{destination, finish, forward, health, order, testing, turn};
 use crate::compile::Compiled;
 use crate::ending::Ending;
 use crate::memory::Memory;
@@ -59,7 +59,7 @@ pub(super) fn planned(
                 NoPlan::Held { reason, code, .. } => (Outcome::Held, *reason, *code),
             };
             let verified = compiled.cleared.verified().clone();
-            source::unplanned(memory, quest, &verified, outcome, (reason, code, &detail))
+            destination::unplanned(memory, quest, &verified, outcome, (reason, code, &detail))
         }
     }
 }
@@ -69,7 +69,13 @@ fn carry_out(memory: Memory, quest: Quest, plan: Plan) -> Turn {
     if let Some(why) = testing::objection(&quest, &plan) {
         let (outcome, code, detail) = why;
         let verified = plan.verified().clone();
-        return source::unplanned(memory, quest, &verified, outcome, ("Testing", code, &detail));
+        return destination::unplanned(
+            memory,
+            quest,
+            &verified,
+            outcome,
+            ("Testing", code, &detail),
+        );
     }
     if quest.wish.dry {
         return order::show(memory, quest, &plan);
@@ -80,7 +86,7 @@ fn carry_out(memory: Memory, quest: Quest, plan: Plan) -> Turn {
             let detail = format!("the agent is paused by {paused}");
             let verified = plan.verified().clone();
             let why = ("Paused", "paused", detail.as_str());
-            source::unplanned(memory, quest, &verified, Outcome::Held, why)
+            destination::unplanned(memory, quest, &verified, Outcome::Held, why)
         }
         Some(_) if !plan.steps().is_empty() => left_alone(memory, quest, &plan),
         _ if plan.steps().is_empty() => nothing_to_do(memory, quest, &plan),
@@ -90,19 +96,19 @@ fn carry_out(memory: Memory, quest: Quest, plan: Plan) -> Turn {
 
 /// What drifted is not repaired while the agent is paused; it is told, and not recorded at each look.
 fn left_alone(memory: Memory, mut quest: Quest, plan: &Plan) -> Turn {
-    let base = source::standing(&memory);
+    let base = memory.standing();
     let paths = plan.steps().len();
     let detail = format!("{paths} steps of repair wait for the end of the pause");
     let why = ("Paused", "drift-detected", detail.as_str());
     let mut cycle = plain_cycle(Outcome::Unchanged, base.clone(), base, why);
     cycle.warnings.push(detail.clone());
     quest.ending.get_or_insert(Ending { cycle, again: false });
-    source::conclude(memory, quest)
+    destination::conclude(memory, quest)
 }
 
 /// The host is as it should be; a new revision becomes the committed one all the same.
 fn nothing_to_do(memory: Memory, mut quest: Quest, plan: &Plan) -> Turn {
-    let base = source::standing(&memory);
+    let base = memory.standing();
     if plan.cause() == Cause::Corrective {
         if let (None, Some(first)) = (&quest.ending, plan.drifted().first()) {
             let detail =
@@ -112,7 +118,7 @@ fn nothing_to_do(memory: Memory, mut quest: Quest, plan: &Plan) -> Turn {
             cycle.warnings.push(detail.clone());
             quest.ending = Some(Ending { cycle, again: false });
         }
-        return source::conclude(memory, quest);
+        return destination::conclude(memory, quest);
     }
     let number = memory.generation.as_ref().map_or(0, |it| it.number) + 1;
     let generation = Box::new(plan.generation(number, "", quest.wall));
@@ -160,7 +166,7 @@ pub(super) fn baselined(
     let detail = format!("Probe/{name} asks for a baseline, and fails before the change: {detail}");
     let why = ("BaselineFailed", "baseline-failed", detail.as_str());
     let verified = plan.verified().clone();
-    source::unplanned(memory, quest, &verified, Outcome::Failed, why)
+    destination::unplanned(memory, quest, &verified, Outcome::Failed, why)
 }
 
 fn stage(memory: Memory, quest: Quest, plan: Plan) -> Turn {
@@ -183,6 +189,11 @@ fn stage(memory: Memory, quest: Quest, plan: Plan) -> Turn {
         withdraws: order::withdrawal(&memory, &quest, &plan),
     };
     opening.journal_bytes = journal_bytes(&opening, plan.steps());
+    if let Some(detail) = outgrown(plan.steps().len(), opening.journal_bytes) {
+        let why = ("Refused", "plan-too-large", detail.as_str());
+        let verified = plan.verified().clone();
+        return destination::unplanned(memory, quest, &verified, Outcome::Refused, why);
+    }
     let number = opening.generation + 1;
     let staging = Staging {
         generation: Box::new(plan.generation(number, &deployment, quest.wall)),
@@ -195,6 +206,15 @@ fn stage(memory: Memory, quest: Quest, plan: Plan) -> Turn {
     let tx = Box::new(Transaction::open(opening));
     let phase = Phase::Staging(quest, Box::new(plan), tx);
     Turn { marks, ..turn(memory, phase, Effect::Stage(Box::new(staging))) }
+}
+
+/// Why a journal cannot hold the steps: no waiting makes room in one that may not be larger.
+fn outgrown(steps: usize, bytes: u64) -> Option<String> {
+    (bytes > JOURNAL_BYTES_MAX).then(|| {
+        format!(
+            "{steps} steps take a journal of {bytes} bytes, and it may have {JOURNAL_BYTES_MAX}"
+        )
+    })
 }
 
 /// Room for the opening with the changes it names, and for every step's intent, its way there and its
@@ -322,6 +342,14 @@ mod tests {
             delta,
             journal_bytes: 0,
             withdraws: Some(Box::new(left)),
+        }
+    }
+
+    #[test]
+    fn a_plan_that_no_journal_holds_is_refused() {
+        let cases = [(0, false), (JOURNAL_BYTES_MAX, false), (JOURNAL_BYTES_MAX + 1, true)];
+        for (bytes, is_refused) in cases {
+            assert_eq!(outgrown(9, bytes).is_some(), is_refused, "{bytes}");
         }
     }
 

@@ -1,34 +1,22 @@
-//! From waking to a compiled revision: fetch, verify, gate.
+//! From waking to a revision that may be deployed: fetch, verify, choose.
 //!
 //! **Invariant:** whatever is said of the newest revision, the one that stands goes on being looked
 //! after.
 //! **Invariant:** how far was verified is durable before anything is deployed from it.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use bowline_api::outcome::Outcome;
 use bowline_model::bundle::Bundle;
 use bowline_model::object_id::ObjectId;
-use bowline_model::release::Wanted;
 use bowline_model::revision::Revision;
-use bowline_model::survey::Depth;
-use bowline_model::tree::Tree;
 
-use super::{finish, order, testing, turn};
-use crate::compile::artifact::Supply;
-use crate::compile::{self, CompileFailure, Material, Step};
+use super::{destination, order, testing, turn};
 use crate::ending::Ending;
-use crate::memory::{LOOK_EVERY, Memory, Parked, READ_EVERY};
-use crate::phase::{Effect, Failure, Means, Phase, Quest, Turn, Weight};
-use crate::plan;
+use crate::memory::Memory;
+use crate::phase::{Effect, Failure, Means, Phase, Quest, Turn};
 use crate::report::plain_cycle;
 use crate::settings::Settings;
 use crate::verify::{self, Judged, Verified};
 use crate::wish::Order;
-
-/// Rounds of reading that compiling may take: `bowline.yaml`, manifests, templates, and one to spare.
-const ROUNDS_MAX: u32 = 4;
 
 pub(super) fn begin(mut memory: Memory, mut quest: Quest) -> Turn {
     memory.warnings.clear();
@@ -37,7 +25,7 @@ pub(super) fn begin(mut memory: Memory, mut quest: Quest) -> Turn {
             Ok(left) => quest.leaving = Some(left),
             Err(ending) => {
                 quest.ending = Some(*ending);
-                return conclude(memory, quest);
+                return destination::conclude(memory, quest);
             }
         }
     }
@@ -52,7 +40,7 @@ pub(super) fn begin(mut memory: Memory, mut quest: Quest) -> Turn {
 }
 
 fn fetch(memory: Memory, quest: Quest, means: Means) -> Turn {
-    let Some(settings) = &memory.settings else { return untold(memory, quest) };
+    let Some(settings) = &memory.settings else { return destination::untold(memory, quest) };
     let marks = memory
         .high_water
         .as_ref()
@@ -61,28 +49,20 @@ fn fetch(memory: Memory, quest: Quest, means: Means) -> Turn {
     turn(memory, Phase::Fetching(quest), Effect::Fetch { from, means })
 }
 
-/// Without a root of trust nothing is looked at. No cycle begins so.
-fn untold(memory: Memory, mut quest: Quest) -> Turn {
-    let why = ("Refused", "trust-file", "the agent was not told whom to trust");
-    let cycle = plain_cycle(Outcome::Refused, None, standing(&memory), why);
-    quest.ending.get_or_insert(Ending { cycle, again: false });
-    conclude(memory, quest)
-}
-
 /// The remote did not answer: what is here goes on being looked after.
 pub(super) fn fetch_failed(memory: Memory, mut quest: Quest, failure: &Failure) -> Turn {
     let first = quest.ending.is_none();
-    let ending = unsuccessful(&memory, Outcome::Failed, "FetchFailed", failure, None);
+    let ending = destination::unsuccessful(&memory, Outcome::Failed, "FetchFailed", failure, None);
     quest.ending.get_or_insert(ending);
     if first && memory.generation.is_some() {
         return fetch(memory, quest, Means::Local);
     }
-    conclude(memory, quest)
+    destination::conclude(memory, quest)
 }
 
 /// Judges what the repository offers.
 pub(super) fn judge(mut memory: Memory, mut quest: Quest, bundle: Box<Bundle>) -> Turn {
-    let Some(settings) = memory.settings.clone() else { return untold(memory, quest) };
+    let Some(settings) = memory.settings.clone() else { return destination::untold(memory, quest) };
     // Marks made under another trust file still bind: the walk from the new anchor must pass them.
     let marks = memory.high_water.clone();
     let judged = verify::verify(&settings, marks.as_ref(), &bundle, quest.wall);
@@ -119,7 +99,7 @@ fn unverified(memory: &Memory, settings: &Settings, judged: &Judged, tip: Object
     };
     let revision = Some(Revision::name(branch, &tip));
     let why = (reason, judged.code.as_str(), detail.as_str());
-    let mut cycle = plain_cycle(outcome, revision, standing(memory), why);
+    let mut cycle = plain_cycle(outcome, revision, memory.standing(), why);
     cycle.commit = judged.commit.map(|it| it.to_string());
     Ending { cycle, again: false }
 }
@@ -132,7 +112,7 @@ pub(super) fn choose(
     bundle: &Bundle,
 ) -> Turn {
     if quest.ending.as_ref().is_some_and(|it| it.cycle.outcome == Outcome::Stranded) {
-        return conclude(memory, quest);
+        return destination::conclude(memory, quest);
     }
     if let Some(Order::Revert { to: Some(to), .. }) = &quest.wish.order {
         let to = to.revision.clone();
@@ -148,213 +128,9 @@ pub(super) fn choose(
     match verified.or_else(standing) {
         Some(verified) if quest.offered.is_some() => {
             let (memory, quest, verified) = testing::choose(memory, quest, verified);
-            target(memory, quest, verified)
+            destination::target(memory, quest, verified)
         }
-        Some(verified) => target(memory, quest, verified),
-        None => conclude(memory, quest),
+        Some(verified) => destination::target(memory, quest, verified),
+        None => destination::conclude(memory, quest),
     }
-}
-
-pub(super) fn target(memory: Memory, mut quest: Quest, mut verified: Box<Verified>) -> Turn {
-    let parked = memory.parked.as_ref().filter(|it| {
-        let is_held = it.pause.is_none() || it.pause == quest.wish.paused;
-        let is_it = it.revision == *verified.revision();
-        is_it && is_held && quest.now < it.until && !quest.wish.thorough
-    });
-    if let (Some(parked), Some(generation)) = (parked, &memory.generation) {
-        quest.ending.get_or_insert_with(|| parked.ending.clone());
-        let Some(standing) = verified.instead(&generation.revision) else {
-            return conclude(memory, quest);
-        };
-        verified = Box::new(standing);
-    }
-    let at_hand = memory.compiled.clone().filter(|it| it.is_for(&verified, &memory.facts));
-    if let Some(compiled) = at_hand {
-        observe(memory, quest, compiled)
-    } else {
-        let commit = verified.revision().commit;
-        turn(memory, Phase::Exporting(quest, verified), Effect::Export(commit))
-    }
-}
-
-/// Compiles as far as contents allow, and asks for more.
-pub(super) fn compile(
-    mut memory: Memory,
-    quest: Quest,
-    verified: Box<Verified>,
-    tree: Box<Tree>,
-    (have, rounds): (Material, u32),
-) -> Turn {
-    let Some(settings) = memory.settings.clone() else { return untold(memory, quest) };
-    let step = compile::compile(&settings, &verified, &tree, &have, &memory.facts);
-    match step {
-        Ok(Step::Read(paths)) if rounds < ROUNDS_MAX => {
-            let commit = verified.revision().commit;
-            let phase = Phase::Reading(quest, verified, tree, have, rounds + 1);
-            turn(memory, phase, Effect::Read { commit, paths })
-        }
-        Ok(Step::Read(paths)) => {
-            let at = paths.first().cloned().unwrap_or_default();
-            let detail = "it is named, but cannot be read".to_owned();
-            uncompilable(memory, quest, &verified, &CompileFailure::Unresolved { at, detail })
-        }
-        Ok(Step::Obtain(wanted)) => {
-            let phase = Phase::Obtaining(quest, verified, tree, (have, rounds), wanted.clone());
-            turn(memory, phase, Effect::Obtain(wanted))
-        }
-        Ok(Step::Done(compiled)) => {
-            let compiled = Arc::new(*compiled);
-            memory.compiled = Some(Arc::clone(&compiled));
-            observe(memory, quest, compiled)
-        }
-        Err(failure) => uncompilable(memory, quest, &verified, &failure),
-    }
-}
-
-/// An archive cannot be had: a release that stands is looked after by what is known of it.
-pub(super) fn unobtained(
-    mut memory: Memory,
-    quest: Quest,
-    (verified, tree, (mut have, rounds)): (Box<Verified>, Box<Tree>, (Material, u32)),
-    wanted: Wanted,
-    failure: &Failure,
-) -> Turn {
-    let standing = memory.generation.as_deref().and_then(|it| Supply::standing(&wanted, it));
-    let Some(supply) = standing else { return unreadable(memory, quest, &verified, failure) };
-    memory.warnings.push(format!("{}: {}", failure.code, failure.detail));
-    have.obtained.insert(wanted.archive, supply);
-    compile(memory, quest, verified, tree, (have, rounds))
-}
-
-fn uncompilable(
-    memory: Memory,
-    quest: Quest,
-    verified: &Verified,
-    failure: &CompileFailure,
-) -> Turn {
-    let (outcome, reason) = match failure {
-        CompileFailure::Held(_) => (Outcome::Held, "Held"),
-        _ => (Outcome::Refused, "Refused"),
-    };
-    let why = (reason, failure.code(), &*failure.to_string());
-    unplanned(memory, quest, verified, outcome, why)
-}
-
-/// The revision cannot be read: too large, hostile, or not all here.
-pub(super) fn unreadable(
-    memory: Memory,
-    quest: Quest,
-    verified: &Verified,
-    failure: &Failure,
-) -> Turn {
-    let (outcome, reason) = weigh(failure);
-    let why = (reason, failure.code.as_str(), failure.detail.as_str());
-    unplanned(memory, quest, verified, outcome, why)
-}
-
-fn weigh(failure: &Failure) -> (Outcome, &'static str) {
-    match failure.weight {
-        Weight::Transient => (Outcome::Failed, "Failed"),
-        Weight::Guilty => (Outcome::Refused, "Refused"),
-    }
-}
-
-/// The revision cannot be planned: the one that stands is looked after instead.
-pub(super) fn unplanned(
-    mut memory: Memory,
-    mut quest: Quest,
-    verified: &Verified,
-    outcome: Outcome,
-    why: (&str, &str, &str),
-) -> Turn {
-    let revision = Some(verified.revision().to_string());
-    let (reason, ..) = why;
-    let cycle = plain_cycle(outcome, revision, standing(&memory), why);
-    let ending = Ending { cycle, again: outcome == Outcome::Failed };
-    if quest.ending.is_some() {
-        memory.warnings.push(format!("{}: {}", ending.cycle.code, ending.cycle.detail));
-    }
-    let until = quest.now + LOOK_EVERY;
-    // What the world is to blame for is tried at the next poll.
-    memory.parked = (outcome != Outcome::Failed).then(|| Parked {
-        revision: verified.revision().clone(),
-        ending: ending.clone(),
-        until,
-        pause: quest.wish.paused.clone().filter(|_| reason == "Paused"),
-    });
-    quest.ending.get_or_insert(ending);
-    let generation = memory.generation.clone();
-    let standing = generation
-        .filter(|it| it.revision != *verified.revision())
-        .and_then(|it| verified.instead(&it.revision));
-    match standing {
-        Some(standing) => target(memory, quest, Box::new(standing)),
-        None => conclude(memory, quest),
-    }
-}
-
-fn observe(mut memory: Memory, quest: Quest, compiled: Arc<compile::Compiled>) -> Turn {
-    let revision = compiled.cleared.verified().revision();
-    let stands = memory.generation.as_ref().is_some_and(|it| it.revision == *revision);
-    let due = |last: Option<Duration>, every| last.is_none_or(|it| quest.now >= it + every);
-    let full = quest.wish.thorough || !stands || due(memory.last_full, READ_EVERY);
-    if stands && !full && !quest.wish.hint && !due(memory.last_look, LOOK_EVERY) {
-        return conclude(memory, quest);
-    }
-    memory.last_look = Some(quest.now);
-    if full {
-        memory.last_full = Some(quest.now);
-    }
-    let depth = if full { Depth::Full } else { Depth::Stat };
-    let survey = Box::new(plan::survey(&compiled, memory.generation.as_deref(), depth));
-    let effect = Effect::Observe(survey.clone());
-    turn(memory, Phase::Observing(quest, compiled, survey), effect)
-}
-
-/// An effect before the plan did not come off.
-pub(super) fn failed(mut memory: Memory, mut quest: Quest, failure: &Failure) -> Turn {
-    memory.compiled = None;
-    (memory.last_look, memory.last_full) = (None, None);
-    let (outcome, reason) = weigh(failure);
-    quest.ending = Some(unsuccessful(&memory, outcome, reason, failure, None));
-    conclude(memory, quest)
-}
-
-pub(super) fn unsuccessful(
-    memory: &Memory,
-    outcome: Outcome,
-    reason: &str,
-    failure: &Failure,
-    revision: Option<String>,
-) -> Ending {
-    let why = (reason, failure.code.as_str(), failure.detail.as_str());
-    let cycle = plain_cycle(outcome, revision, standing(memory), why);
-    Ending { cycle, again: outcome == Outcome::Failed }
-}
-
-pub(super) fn standing(memory: &Memory) -> Option<String> {
-    memory.generation.as_ref().map(|it| it.revision.to_string())
-}
-
-/// Ends a cycle in which the host was not changed.
-pub(super) fn conclude(memory: Memory, mut quest: Quest) -> Turn {
-    let ending = quest.ending.take().unwrap_or_else(|| {
-        if quest.wish.is_revert() {
-            // Nothing was done, and nobody said why: that is never told as a success.
-            return order::nowhere(&memory, "the generation before could not be reached");
-        }
-        let why = ("ReconciliationSucceeded", "", "");
-        let revision = standing(&memory);
-        let cycle = plain_cycle(Outcome::Unchanged, revision.clone(), revision, why);
-        Ending { cycle, again: false }
-    });
-    let quiet = matches!(ending.cycle.outcome, Outcome::Unchanged | Outcome::Failed);
-    if quest.wish.hint && quiet {
-        // The remote was not asked: what is known of it stays known, and no failure of it is counted.
-        return finish::rest_on(memory, ending);
-    }
-    if quest.wish.dry || quest.wish.order.is_some() {
-        return order::end_quietly(memory, ending);
-    }
-    finish::alarm_once(memory, ending)
 }

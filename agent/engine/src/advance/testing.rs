@@ -12,18 +12,15 @@ use bowline_model::bundle::Bundle;
 use bowline_model::mark::{Blame, Why};
 use bowline_model::revision::Revision;
 
-use super::{OutOfTurn, backward, source, turn};
+use super::{OutOfTurn, backward, turn};
 use crate::ending::Ending;
 use crate::memory::Memory;
 use crate::phase::{Ear, Effect, Event, Failure, Means, Phase, Quest, State, Turn};
 use crate::plan::Plan;
 use crate::report::{cycle_of, plain_cycle, record_of};
-use crate::testing::{Tested, Testing};
+use crate::testing::{OVER, Tested, Testing, branch_of};
 use crate::transaction::Transaction;
 use crate::verify::{self, Verified};
-
-/// Why a test that went well is taken back.
-pub(super) const OVER: &str = "testing-over";
 
 /// Chooses what is offered for this host alone, where it stands on top of what the host committed.
 pub(super) fn choose(
@@ -46,8 +43,8 @@ pub(super) fn choose(
         return (memory, quest, verified);
     };
     let tips = [head.commit, offered.tip];
-    let branch = format!("testing-{}", memory.host);
-    match verify::on_top(settings, walked, (&offered, &branch), quest.wall) {
+    let branch = branch_of(&memory.host);
+    match verify::on_top(settings, walked, (&offered, &memory.host), quest.wall) {
         Ok(tried) => {
             quest.testing = Some(Testing { revision: tried.revision().clone(), tips });
             (memory, quest, Box::new(tried))
@@ -61,7 +58,7 @@ pub(super) fn choose(
         Err((code, detail)) => {
             let revision = Some(Revision::name(&branch, &offered.tip));
             let why = ("Refused", code.as_str(), detail.as_str());
-            let cycle = plain_cycle(Outcome::Refused, revision, source::standing(&memory), why);
+            let cycle = plain_cycle(Outcome::Refused, revision, memory.standing(), why);
             quest.ending = Some(Ending { cycle, again: false });
             (memory, quest, verified)
         }
@@ -148,7 +145,7 @@ fn ask(memory: Memory, quest: Quest, tx: Box<Transaction>, tested: Box<Tested>) 
     if quest.wish.order.is_some() || quest.wish.dry {
         let [_, tip] = tested.testing.tips;
         let detail = format!("{} is tried out on this host", tip.short());
-        let standing = source::standing(&memory);
+        let standing = memory.standing();
         let why = ("Testing", "testing-runs", detail.as_str());
         let cycle = plain_cycle(Outcome::Refused, standing.clone(), standing, why);
         return told(memory, tx, tested, Ending { cycle, again: false });

@@ -6,10 +6,10 @@
 use std::path::{Path, PathBuf};
 
 use bowline_model::digest::Sha256;
-use bowline_model::mark::Mark;
+use bowline_model::mark::{JOURNAL_BYTES_MAX, Mark};
 
 use super::tail::{Said, Tail};
-use super::{HEADER, JOURNAL_BYTES_MAX, Journal, JournalFailure, frame};
+use super::{HEADER, Journal, JournalFailure, frame};
 use crate::door::{barrier, files};
 
 /// What an earlier process left.

@@ -14,7 +14,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use bowline_model::digest::Sha256;
-use bowline_model::mark::Mark;
+use bowline_model::mark::{JOURNAL_BYTES_MAX, Mark};
 use nix::fcntl::{FallocateFlags, fallocate};
 use thiserror::Error;
 
@@ -25,9 +25,6 @@ use crate::failure::{Kind, OsFailure};
 
 /// What a journal file begins with.
 const HEADER: &[u8; 16] = b"bowline journal1";
-
-/// No journal is larger: a plan of 200,000 steps needs less.
-const JOURNAL_BYTES_MAX: u64 = 512 << 20;
 
 /// An open journal.
 #[derive(Debug)]
