@@ -96,7 +96,7 @@ impl From<StateFailure> for Failure {
     fn from(failure: StateFailure) -> Self {
         match failure {
             StateFailure::Damaged { .. } => Self::tampered(failure),
-            StateFailure::Os(_) => Self::failed(failure),
+            StateFailure::Os(_) | StateFailure::TooLarge { .. } => Self::failed(failure),
         }
     }
 }

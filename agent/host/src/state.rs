@@ -14,7 +14,7 @@ use thiserror::Error;
 use crate::door::files;
 use crate::failure::{Kind, OsFailure};
 
-/// Largest state file: an inventory of 200,000 paths is smaller.
+/// Largest state file: more than twice a generation's limit, and what earlier versions wrote can be read.
 const STATE_BYTES_MAX: u64 = 256 << 20;
 
 /// Generations kept: the one that stands and the one before.
@@ -32,6 +32,14 @@ pub enum StateFailure {
     /// The system refused.
     #[error("keep the agent's state")]
     Os(#[from] OsFailure),
+    /// It could not be read back.
+    #[error("write {bytes} bytes to the state file {}, which may have {STATE_BYTES_MAX}", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// What it would have.
+        bytes: u64,
+    },
     /// A file holds something else than was written.
     #[error("read the state file {}", path.display())]
     Damaged {
@@ -49,6 +57,15 @@ impl StateFailure {
         match self {
             Self::Os(failure) => failure.kind,
             Self::Damaged { .. } => Kind::Broken,
+            Self::TooLarge { .. } => Kind::Refused,
+        }
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "generation-too-large",
+            Self::Os(_) | Self::Damaged { .. } => "state",
         }
     }
 }
@@ -161,6 +178,35 @@ impl State {
         let path = self.folder.join(name);
         let bytes = serde_json::to_vec(value)
             .map_err(|source| StateFailure::Damaged { path: path.clone(), source })?;
+        check_size(&path, bytes.len() as u64)?;
         Ok(files::replace(&path, &bytes, 0o600)?)
+    }
+}
+
+/// Whether a file of this size can be read again.
+fn check_size(path: &Path, bytes: u64) -> Result<(), StateFailure> {
+    let path = path.to_owned();
+    if bytes > STATE_BYTES_MAX { Err(StateFailure::TooLarge { path, bytes }) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use bowline_model::generation::BYTES_MAX;
+
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_read_back_is_not_written() {
+        for (bytes, fits) in [
+            (0, true),
+            (2 * BYTES_MAX, true),
+            (STATE_BYTES_MAX, true),
+            (STATE_BYTES_MAX + 1, false),
+        ] {
+            let checked = check_size(Path::new("generations/1.json"), bytes);
+            assert_eq!(checked.is_ok(), fits, "{bytes}: {checked:?}");
+            let code = checked.err().map(|it| it.code());
+            assert_eq!(code.is_some_and(|it| it == "generation-too-large"), !fits);
+        }
     }
 }

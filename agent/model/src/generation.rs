@@ -16,6 +16,13 @@ use crate::release::HeldRelease;
 use crate::revision::Revision;
 use crate::unit::{UnitWish, Verb};
 
+/// Lines of one generation: what a plan may have as steps, so that whatever stands can be taken away at once.
+pub const LINES_MAX: usize = 200_000;
+
+/// Bytes of one generation: it is held twice while the next one is made, and the unit's `MemoryMax=` is a
+/// gibibyte.
+pub const BYTES_MAX: u64 = 96 << 20;
+
 /// One committed state of the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -77,7 +77,7 @@ impl Sorted for JournalFailure {
 
 impl Sorted for StateFailure {
     fn sort(&self) -> (Kind, String) {
-        (self.kind(), "state".to_owned())
+        (self.kind(), self.code().to_owned())
     }
 }
 

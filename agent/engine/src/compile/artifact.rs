@@ -113,7 +113,7 @@ impl Place<'_> {
             };
             objects.push(self.object(&at, form, content));
         }
-        let form = Form::Symlink { target: spec.link_text() };
+        let form = Form::Symlink { target: spec.link_text(|it| self.facts.resolve(it)) };
         objects.push(self.object(&spec.link, form, Content::Nothing));
         Ok(())
     }

@@ -148,6 +148,10 @@ pub fn plan(given: &Given<'_>) -> Result<Plan, NoPlan> {
     let intended = is_new || !delta.is_empty();
     let cause = if intended { Cause::Intentional } else { Cause::Corrective };
     holds::check_holds(given, cause, found.steps.len(), &delta)?;
+    // What stands goes on being repaired, however large an earlier version let it become.
+    if intended {
+        holds::check_room(&found.inventory, &releases.kept)?;
+    }
     let digest = digest(given, &found.steps, &handlers);
     Ok(Plan {
         compiled: Arc::clone(given.compiled),

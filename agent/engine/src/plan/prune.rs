@@ -70,12 +70,12 @@ pub(super) fn prune(
         removed.insert(line.path.as_str());
         // What a tree that is still wanted no longer holds is a change of that one resource; an
         // artifact that goes is one thing to a person, however much it unpacked.
-        let is_told = line.resource.starts_with("Artifact/") && !artifacts.insert(&*line.resource);
+        let is_told = is_unpacked(&line.resource) && !artifacts.insert(&*line.resource);
         removals += usize::from(!kept.contains(&*line.resource) && !is_told);
         push(found, &line.resource, &line.path, &seen.form, seen.inode);
     }
     if !given.ordered {
-        brake(held.len(), removals, wanted.is_empty())?;
+        brake(things(held), removals, wanted.is_empty())?;
     }
     purge(given, &wanted, held, found);
     Ok(())
@@ -88,6 +88,19 @@ fn is_emptied(given: &Given<'_>, folder: &Held, removed: &BTreeSet<&str>) -> boo
     names.is_some_and(|names| {
         names.iter().all(|name| removed.contains(format!("{}/{name}", folder.path).as_str()))
     })
+}
+
+/// What is managed, as a person counts it: an artifact once, however much it unpacked.
+fn things(held: &BTreeMap<&HostPath, &Held>) -> usize {
+    let (unpacked, plain): (Vec<&Held>, Vec<&Held>) =
+        held.values().copied().partition(|it| is_unpacked(&it.resource));
+    let artifacts: BTreeSet<&str> = unpacked.iter().map(|it| &*it.resource).collect();
+    plain.len() + artifacts.len()
+}
+
+/// Whether a resource brings members that nobody declared one by one.
+fn is_unpacked(resource: &str) -> bool {
+    resource.starts_with("Artifact/")
 }
 
 fn brake(managed: usize, removals: usize, nothing_wanted: bool) -> Result<(), NoPlan> {
@@ -151,4 +164,43 @@ fn push(
     let deed =
         Deed::Place { target: path.clone(), pre: pre.clone(), post: Form::Absent, inode, stage: 0 };
     found.push(resource, Class::Exact, deed, Content::Nothing);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(resource: &str, path: &str) -> Held {
+        let form = Form::Symlink { target: "x".to_owned() };
+        Held {
+            path: path.parse().unwrap(),
+            resource: resource.into(),
+            form,
+            created: true,
+            prune: true,
+        }
+    }
+
+    #[test]
+    fn an_artifact_is_one_thing_when_it_stands_as_when_it_goes() {
+        // Files, artifacts, members of each, removals, and whether they wait for a person.
+        for (files, artifacts, members, removals, waits) in [
+            (10, 12, 53, 12, true),
+            (100, 12, 53, 12, false),
+            (0, 6, 1_000, 5, false),
+            (20, 6, 1_000, 6, true),
+            (200, 30, 2, 21, true),
+        ] {
+            let plain = (0..files).map(|at| line(&format!("File/f{at}"), &format!("/etc/f{at}")));
+            let unpacked = (0..artifacts * members).map(|at| {
+                let whose = at % artifacts;
+                line(&format!("Artifact/a{whose}"), &format!("/opt/a{whose}/{at}"))
+            });
+            let lines: Vec<Held> = plain.chain(unpacked).collect();
+            let held: BTreeMap<&HostPath, &Held> = lines.iter().map(|it| (&it.path, it)).collect();
+            assert_eq!(things(&held), files + artifacts);
+            let braked = brake(things(&held), removals, false).is_err();
+            assert_eq!(braked, waits, "{files} files, {artifacts} artifacts, {removals} go");
+        }
+    }
 }

@@ -198,14 +198,15 @@ impl ArtifactSpec {
         &self.folder
     }
 
-    /// What the link says: the way from its own folder, which is the same whatever lies above.
-    pub fn link_text(&self) -> String {
+    /// What the link says: the way from its own folder, which is the same whatever lies above. Both paths
+    /// as they are on the host: a link among the folders above would lead the way astray.
+    pub fn link_text(&self, resolve: impl Fn(&HostPath) -> HostPath) -> String {
         let split = |path: &HostPath| -> Vec<String> {
             path.as_str().split('/').skip(1).map(str::to_owned).collect()
         };
-        let mut from = split(&self.link);
+        let mut from = split(&resolve(&self.link));
         from.pop();
-        let to = split(&self.folder);
+        let to = split(&resolve(&self.folder));
         let shared = from.iter().zip(&to).take_while(|(one, two)| one == two).count();
         let up = from.iter().skip(shared).map(|_| "..");
         let down = to.iter().skip(shared).map(String::as_str);
@@ -313,7 +314,7 @@ mod tests {
             ("/usr/bin/shop", "../../opt/shop/releases/x-ca978112ca1b"),
             ("/current", "opt/shop/releases/x-ca978112ca1b"),
         ] {
-            assert_eq!(spec("https://a/x.zip", link).unwrap().link_text(), text);
+            assert_eq!(spec("https://a/x.zip", link).unwrap().link_text(HostPath::clone), text);
         }
     }
 
@@ -322,5 +323,22 @@ mod tests {
         assert!(spec("https://a/shop", "/opt/shop/current").is_err());
         assert!(spec("https://a/shop.zip", "/opt/shop/releases/current").is_err());
         assert!(spec("https://a/shop.zip", "/opt/shop").is_err());
+    }
+
+    #[test]
+    fn a_link_below_another_link_leads_where_the_release_stands() {
+        let merged = |path: &HostPath| {
+            let text = path.as_str();
+            let below = ["/bin/", "/lib/"].iter().any(|it| text.starts_with(it));
+            if below { format!("/usr{text}").parse().unwrap() } else { path.clone() }
+        };
+        for (link, text) in [
+            ("/bin/x", "../../opt/shop/releases/x-ca978112ca1b"),
+            ("/usr/bin/x", "../../opt/shop/releases/x-ca978112ca1b"),
+            ("/lib/x/y", "../../../opt/shop/releases/x-ca978112ca1b"),
+            ("/opt/x", "shop/releases/x-ca978112ca1b"),
+        ] {
+            assert_eq!(spec("https://a/x.zip", link).unwrap().link_text(merged), text, "{link}");
+        }
     }
 }
