@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compose::{Written, Wrongs};
 use super::file::State;
+use super::http::check_authority;
 use super::{Claim, Reach};
 use crate::digest::Sha256;
 use crate::host_path::{HostPath, RepoPath};
@@ -75,10 +76,11 @@ fn check_server(rest: &str) -> Result<&str, &'static str> {
         }
         Some(("", _)) => Err("names no server"),
         Some((_, "")) | None => Err("names no file on its server"),
-        Some((server, _)) => Ok(server),
+        Some((server, _)) => check_authority(server).map(|()| server),
     }
 }
 
+/// Only says yes to a host and port that passed.
 fn is_this_machine(server: &str) -> bool {
     if server == "[::1]" || server.starts_with("[::1]:") {
         return true;
@@ -264,6 +266,15 @@ mod tests {
             ("https://a", "no file"),
             ("https://a/", "no file"),
             ("https:///b", "no server"),
+            ("https://a:99999/b", "no port"),
+            ("https://a:0/b", "no port"),
+            ("https://a:/b", "no port"),
+            ("http://localhost:x.evil.com/b", "no port"),
+            ("https://a?x/b", "host"),
+            ("https://a b/c", "letter"),
+            ("https://[::g]/b", "IPv6"),
+            ("https://[::1/b", "host"),
+            ("http://[::1]80/b", "no port"),
             ("file://srv/b", "no absolute path"),
             ("file:///srv/../b", "no absolute path"),
             ("file:///srv/b%20", "mean nothing"),

@@ -47,7 +47,7 @@ word!(
 );
 
 /// Checks `host`, `host:port` or `[v6]:port`.
-fn check_authority(text: &str) -> Result<(), &'static str> {
+pub(super) fn check_authority(text: &str) -> Result<(), &'static str> {
     let (host, port) = match text.strip_prefix('[').and_then(|it| it.split_once(']')) {
         Some((host, rest)) => {
             if host.parse::<std::net::Ipv6Addr>().is_err() {
@@ -55,7 +55,7 @@ fn check_authority(text: &str) -> Result<(), &'static str> {
             }
             match rest {
                 "" => ("v6", None),
-                _ => ("v6", Some(rest.strip_prefix(':').unwrap_or(rest))),
+                _ => ("v6", Some(rest.strip_prefix(':').unwrap_or_default())),
             }
         }
         None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
