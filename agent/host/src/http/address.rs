@@ -125,6 +125,11 @@ impl Address {
         self.host == "localhost" || self.host.parse().is_ok_and(|it: IpAddr| it.is_loopback())
     }
 
+    /// Whether nobody on the way can read along: over TLS, or to this machine, to which no proxy is asked.
+    pub fn is_protected(&self) -> bool {
+        self.scheme == Scheme::Https || self.is_loopback()
+    }
+
     /// The credentials that are written in it.
     pub fn login(&self) -> Option<&Login> {
         self.login.as_ref()
@@ -309,5 +314,19 @@ mod tests {
             assert_eq!(Address::parse(base).unwrap().below("/v1/x").path(), "/v1/x");
         }
         assert_eq!(Address::parse("http://a/b/").unwrap().below("c?d").path(), "/b/c?d");
+    }
+
+    #[test]
+    fn secrets_go_over_tls_or_not_far() {
+        for (url, good) in [
+            ("https://git.example/a", true),
+            ("http://git.example/a", false),
+            ("http://127.0.0.1:80/a", true),
+            ("http://[::1]/a", true),
+            ("http://localhost/a", true),
+            ("http://localhost.git.example/a", false),
+        ] {
+            assert_eq!(Address::parse(url).unwrap().is_protected(), good, "{url}");
+        }
     }
 }

@@ -8,12 +8,23 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::header::HeaderValue;
 
 use super::fetch_failure::FetchFailure;
-use super::remotes::Remotes;
-use crate::http::{Address, Scheme};
+use crate::http::Address;
 use crate::secret_file;
+use crate::settings::Access;
 
 /// A token has some hundred letters, a netrc file some hundred lines.
 const SECRET_BYTES_MAX: u64 = 64 << 10;
+
+/// Whom of the configured servers the token is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TokenIsFor {
+    /// The one that is asked.
+    This,
+    /// Another one.
+    Another,
+    /// None of them may hear it.
+    Nobody,
+}
 
 /// What is shown to one origin.
 #[derive(Debug)]
@@ -26,20 +37,23 @@ pub(super) struct Credentials {
 
 impl Credentials {
     /// Finds what the settings have for a repository.
-    pub(super) fn find(sources: &Remotes, home: &Address, url: &str) -> Result<Self, FetchFailure> {
+    pub(super) fn find(
+        access: &Access,
+        token_is_for: TokenIsFor,
+        (home, url): (&Address, &str),
+    ) -> Result<Self, FetchFailure> {
         let fail = |what: String| FetchFailure::Credentials { url: url.to_owned(), what };
-        let access = sources.access();
         let mut found = None;
-        if !is_protected(home) {
+        if !home.is_protected() {
             // A mirror in the clear is asked as anybody asks it; what comes is judged by its signatures.
-            if access.token.is_some() && !sources.have_home_for_token() {
+            if access.token.is_some() && token_is_for == TokenIsFor::Nobody {
                 let what = "the token would go over the network in the clear: use https";
                 return Err(fail(what.to_owned()));
             }
             return Ok(Self { home: home.clone(), words: None });
         }
         // A token is one server's: that of the first address that may hear it.
-        if let Some(path) = access.token.as_ref().filter(|_| sources.is_home_of_token(home)) {
+        if let Some(path) = access.token.as_ref().filter(|_| token_is_for == TokenIsFor::This) {
             let bytes = secret_file::read(path, SECRET_BYTES_MAX);
             let bytes = bytes.map_err(|source| secret(url, source))?;
             found =
@@ -72,11 +86,6 @@ impl Credentials {
 
 fn secret(url: &str, source: secret_file::BadSecret) -> FetchFailure {
     FetchFailure::Secret { url: url.to_owned(), source: Box::new(source) }
-}
-
-/// Whether nobody on the way can read along: over TLS, or to this machine, to which no proxy is asked.
-pub(super) fn is_protected(address: &Address) -> bool {
-    address.scheme() == Scheme::Https || address.is_loopback()
 }
 
 /// `ACCOUNT:TOKEN` is an account's, anything else is a bearer's.
@@ -167,19 +176,5 @@ mod tests {
             assert!(of_netrc(text.as_bytes(), "a").is_err(), "{text}");
         }
         assert_eq!(of_netrc(b"", "a"), Ok(None));
-    }
-
-    #[test]
-    fn secrets_go_over_tls_or_not_far() {
-        for (url, good) in [
-            ("https://git.example/a", true),
-            ("http://git.example/a", false),
-            ("http://127.0.0.1:80/a", true),
-            ("http://[::1]/a", true),
-            ("http://localhost/a", true),
-            ("http://localhost.git.example/a", false),
-        ] {
-            assert_eq!(is_protected(&Address::parse(url).unwrap()), good, "{url}");
-        }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use git2::Oid;
 
 use super::address::{Address, shown};
-use super::credentials::{Credentials, is_protected};
+use super::credentials::{Credentials, TokenIsFor};
 use super::fetch_failure::FetchFailure;
 use crate::door::clock;
 use crate::http::tls::Trust;
@@ -83,7 +83,7 @@ impl Remotes {
     pub fn check(&self) -> Result<(), FetchFailure> {
         self.urls.iter().try_for_each(|url| match Address::of(url)? {
             Address::Web(address) => {
-                Credentials::find(self, &address, &shown(url))?;
+                self.credentials(&address, &shown(url))?;
                 self.check_trust(url, &address)
             }
             Address::Local(_) | Address::Ssh(_) => Ok(()),
@@ -128,19 +128,27 @@ impl Remotes {
         trusts.clone()
     }
 
-    /// Whether an address is of the origin that the token is for: the list's first that may hear it.
-    pub(super) fn is_home_of_token(&self, address: &WebAddress) -> bool {
-        self.home_of_token().is_some_and(|it| it.is_of_origin(address))
+    /// What the settings have to show to a server.
+    pub(super) fn credentials(
+        &self,
+        home: &WebAddress,
+        url: &str,
+    ) -> Result<Credentials, FetchFailure> {
+        Credentials::find(&self.access, self.token_is_for(home), (home, url))
     }
 
-    /// Whether the token is for anybody.
-    pub(super) fn have_home_for_token(&self) -> bool {
-        self.home_of_token().is_some()
+    /// Whom the token is for: the origin of the list's first that may hear it.
+    fn token_is_for(&self, address: &WebAddress) -> TokenIsFor {
+        match self.home_of_token() {
+            Some(home) if home.is_of_origin(address) => TokenIsFor::This,
+            Some(_) => TokenIsFor::Another,
+            None => TokenIsFor::Nobody,
+        }
     }
 
     fn home_of_token(&self) -> Option<WebAddress> {
         self.urls.iter().find_map(|url| match Address::of(url) {
-            Ok(Address::Web(address)) if is_protected(&address) => Some(address),
+            Ok(Address::Web(address)) if address.is_protected() => Some(address),
             _ => None,
         })
     }
@@ -212,12 +220,12 @@ mod tests {
         for (urls, home) in cases {
             let urls: Vec<String> = urls.iter().map(|it| (*it).to_owned()).collect();
             let remotes = Remotes::by(urls.clone(), Access::default());
-            assert_eq!(remotes.have_home_for_token(), home.is_some(), "{urls:?}");
             for address in home.iter().map(|it| WebAddress::parse(it).unwrap()) {
-                assert!(remotes.is_home_of_token(&address), "{urls:?}");
+                assert_eq!(remotes.token_is_for(&address), TokenIsFor::This, "{urls:?}");
             }
             let mirror = WebAddress::parse("http://mirror/a").unwrap();
-            assert!(!remotes.is_home_of_token(&mirror), "{urls:?}");
+            let others = if home.is_some() { TokenIsFor::Another } else { TokenIsFor::Nobody };
+            assert_eq!(remotes.token_is_for(&mirror), others, "{urls:?}");
         }
     }
 
@@ -233,7 +241,7 @@ mod tests {
             let urls = urls.iter().map(|it| (*it).to_owned()).collect();
             let remotes = Remotes::by(urls, access.clone());
             let home = WebAddress::parse(url).unwrap();
-            Credentials::find(&remotes, &home, url).map(|it| it.words().is_some())
+            remotes.credentials(&home, url).map(|it| it.words().is_some())
         };
         assert!(!words(&[mirror, origin], mirror).unwrap());
         assert!(words(&[mirror, origin], origin).unwrap());

@@ -117,7 +117,7 @@ impl<'w> WebSession<'w> {
         base: Address,
         watch: &'w Watch<'w>,
     ) -> Result<Self, FetchFailure> {
-        let credentials = Credentials::find(sources, &base, &watch.url)?;
+        let credentials = sources.credentials(&base, &watch.url)?;
         let needed = match base.scheme() {
             Scheme::Https => Needed::AtOnce,
             Scheme::Http => Needed::Perhaps,
