@@ -22,7 +22,8 @@ pub(crate) fn append(store: &dyn Store, key: i64, entries: &[Entry]) -> Appended
 }
 
 pub(crate) fn hosts(store: &dyn Store) -> Vec<Host> {
-    wait(store.hosts(Picked::default(), Named { limit: 100, after: None })).unwrap().items
+    let all = Picked { retired: true, ..Picked::default() };
+    wait(store.hosts(all, Named { limit: 100, after: None })).unwrap().items
 }
 
 pub(crate) fn envelopes(store: &dyn Store, key: i64) -> Vec<Vec<u8>> {

@@ -127,7 +127,14 @@ fn a_retired_host_is_heard_no_more_and_comes_back_by_a_person_only() {
     assert!(host.enrol(&service).problem(403).contains("retired"));
     let board = service.get("/board.json").json();
     assert_eq!((&board["hosts"], &board["outcomes"]["committed"]), (&json!(1), &json!(0)));
-    assert!(board["items"][0]["retired"].is_string(), "{board}");
+    assert_eq!(
+        board["items"].as_array().unwrap().len(),
+        1,
+        "a list holds what is counted: {board}"
+    );
+    let all = service.get("/board.json?retired=shown").json();
+    assert!(all["items"][0]["retired"].is_string(), "{all}");
+    service.get("/board.json?retired=no").problem(400);
     assert!(service.get("/hosts/web-1").body.contains("<dt>Retired</dt>"));
     assert_eq!(service.figure("hosts"), 1);
     let again = Host::new("web-1");

@@ -92,8 +92,8 @@ pub(super) async fn hosts(
 ) -> Result<Response, Refusal> {
     let asked = query(asked)?;
     let part = Named { limit: limit(asked.limit, LIMIT_MAX)?, after: asked.after };
-    let found =
-        service.store.hosts(Picked::default(), part).await.map_err(|it| failed(&service, &it))?;
+    let all = Picked { retired: true, ..Picked::default() };
+    let found = service.store.hosts(all, part).await.map_err(|it| failed(&service, &it))?;
     Ok(json(StatusCode::OK, &found))
 }
 

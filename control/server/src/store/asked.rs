@@ -27,6 +27,8 @@ pub struct Picked {
     pub name: Option<String>,
     /// That have an alarm which nobody acknowledged.
     pub alarmed: bool,
+    /// Those that a person retired as well.
+    pub retired: bool,
 }
 
 /// Which records of a host are wanted.

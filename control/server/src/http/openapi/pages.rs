@@ -75,7 +75,7 @@ fn older() -> Value {
     parameter("after", or_empty(place()))
 }
 
-fn board_filters() -> [Value; 7] {
+fn board_filters() -> [Value; 8] {
     let choice = |words: &[&str]| or_empty(json!({"type": "string", "enum": words}));
     let outcomes: Vec<&str> = Outcome::ALL.map(Outcome::word).to_vec();
     [
@@ -84,6 +84,7 @@ fn board_filters() -> [Value; 7] {
         parameter("environment", text()),
         parameter("health", choice(&["well", "unwell"])),
         parameter("alarms", choice(&["open"])),
+        parameter("retired", choice(&["shown"])),
         parameter("after", text()),
         parameter("limit", or_empty(rows())),
     ]

@@ -35,6 +35,7 @@ pub(in crate::http) struct Asked {
     environment: String,
     health: String,
     alarms: String,
+    retired: String,
     after: String,
     limit: String,
 }
@@ -89,12 +90,16 @@ fn picked(asked: &Asked) -> Result<Picked, Refusal> {
     if !["", "open"].contains(&asked.alarms.as_str()) {
         return Err(Refusal::bad("bad alarms", "alarms is `open`, or left out"));
     }
+    if !["", "shown"].contains(&asked.retired.as_str()) {
+        return Err(Refusal::bad("bad retired", "retired is `shown`, or left out"));
+    }
     Ok(Picked {
         outcome,
         environment: given(&asked.environment),
         health,
         name: given(&asked.name),
         alarmed: !asked.alarms.is_empty(),
+        retired: !asked.retired.is_empty(),
     })
 }
 
@@ -158,7 +163,7 @@ fn render(service: &Service, board: &Board, asked: &Asked) -> Response {
 
 /// What is asked for, from a place on.
 fn path(of: &str, asked: &Asked, after: &str) -> String {
-    let Asked { name, outcome, environment, health, alarms, limit, .. } = asked;
+    let Asked { name, outcome, environment, health, alarms, retired, limit, .. } = asked;
     links::with(
         of,
         &[
@@ -167,6 +172,7 @@ fn path(of: &str, asked: &Asked, after: &str) -> String {
             ("environment", environment),
             ("health", health),
             ("alarms", alarms),
+            ("retired", retired),
             ("limit", limit),
             ("after", after),
         ],

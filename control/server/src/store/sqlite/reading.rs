@@ -38,11 +38,13 @@ pub(super) fn hosts(
 ) -> Result<Page<Host>, StoreFailure> {
     let fail = doing("read hosts");
     let alarmed = if picked.alarmed { "AND alarms > 0" } else { "" };
+    // Nothing that is counted counts them, so a list that a count leads to leaves them out.
+    let retired = if picked.retired { "" } else { "AND h.retired IS NULL" };
     let sql = format!(
         "{HOST} {OPEN} AS alarms {HOST_FROM}
          WHERE h.name > ?1 AND (?3 IS NULL OR h.outcome = ?3)
            AND (?4 IS NULL OR h.environment = ?4) AND (?5 IS NULL OR h.health = ?5)
-           AND (?6 IS NULL OR instr(h.name, ?6) > 0) {alarmed} ORDER BY h.name LIMIT ?2"
+           AND (?6 IS NULL OR instr(h.name, ?6) > 0) {retired} {alarmed} ORDER BY h.name LIMIT ?2"
     );
     let mut statement = db.prepare_cached(&sql).map_err(&fail)?;
     let after = part.after.as_deref().unwrap_or_default();
