@@ -2,9 +2,10 @@
 //!
 //! **Invariant:** hosts' records reach it over HTTP only, signed by the hosts themselves.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -67,9 +68,11 @@ impl Board {
         let mut command = self.command();
         command.args(["token", "new", "--host", host]);
         let token = programs::run(&mut command, "bowline-control token new")?;
-        fs::write(file, token).with_context(|| format!("write {}", file.display()))?;
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-        fs::set_permissions(file, mode).with_context(|| format!("close {}", file.display()))
+        // Whoever reads it may take the host's name: it is nobody else's from its first byte on.
+        let made =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file);
+        let written = made.and_then(|mut it| it.write_all(token.as_bytes()));
+        written.with_context(|| format!("write {}", file.display()))
     }
 
     /// A page in its JSON form.

@@ -82,6 +82,13 @@
     return news;
   };
 
+  // A part that was not there when the page was loaded comes behind the one before it.
+  const insert = (fresh) => {
+    let before = fresh.previousElementSibling;
+    while (before && !(before.id && document.getElementById(before.id))) before = before.previousElementSibling;
+    if (before) document.getElementById(before.id).after(document.adoptNode(fresh));
+  };
+
   const pause = document.getElementById("pause");
   let paused = false;
   let timer = 0;
@@ -116,7 +123,10 @@
       const asked = { cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(ANSWER_MS_MAX) };
       const answer = await fetch(location.href, asked);
       if (answer.type === "opaqueredirect") return location.reload();
-      if (!answer.ok) throw new Error(String(answer.status));
+      if (!answer.ok) {
+        if (!paused) say("lost", `Not live: the service answers ${answer.status}`);
+        return;
+      }
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       if (paused) return;
       const news = [];
@@ -125,6 +135,9 @@
         if (!fresh) continue;
         if (isSelected(old)) late = true;
         else news.push(...exchange(old, document.adoptNode(fresh)));
+      }
+      for (const fresh of [...page.querySelectorAll("[data-live]")]) {
+        if (!document.getElementById(fresh.id)) insert(fresh);
       }
       tell(news);
     } catch {

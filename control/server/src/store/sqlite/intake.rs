@@ -122,7 +122,8 @@ fn keep(db: &Connection, owner: &Owner, entry: &Entry, now: i64) -> Result<(), S
     newest_word(db, owner, entry)?;
     if let Some(runs) = runs {
         let sql = "UPDATE host SET since = CASE WHEN revision IS ?2 THEN since ELSE ?4 END,
-                     revision = ?2, wording = ?3 WHERE id = ?1 AND wording IS NOT ?3";
+                     revision = ?2, wording = ?3
+                   WHERE id = ?1 AND (wording IS NOT ?3 OR revision IS NOT ?2)";
         let mut statement = db.prepare_cached(sql).map_err(&fail)?;
         let at = one_line(&record.at, WORDS_MAX);
         let (revision, wording) = (runs.map(|it| it.revision), runs.map(|it| it.wording));
