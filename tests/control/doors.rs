@@ -54,7 +54,7 @@ fn a_form_that_cannot_be_read_is_told_so_and_no_token_opens_nothing() {
 }
 
 #[test]
-fn logins_are_logged_and_who_guesses_is_not_listened_to() {
+fn logins_are_logged_and_who_guesses_is_told_to_stop() {
     let service = Service::with(&settings());
     let right = login(&service, &[], "token=let+me+in");
     assert_eq!(right.status, 303);

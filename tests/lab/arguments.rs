@@ -58,7 +58,7 @@ pub(crate) struct Exhibition {
     /// How many hosts
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=HOSTS_MAX))]
     pub(crate) hosts: u8,
-    /// Where the board is on this machine
+    /// Where the board is; off loopback nobody can log in: browsers keep the session's cookie over TLS only
     #[arg(long, default_value = "127.0.0.1:9480")]
     pub(crate) listen: SocketAddr,
 }
