@@ -76,8 +76,6 @@ pub struct SimHost {
     pub asked_after: usize,
     /// The last plan that was shown.
     pub shown: Option<PlanView>,
-    /// What the agent was told last.
-    pub told: Option<Arc<Settings>>,
     /// What no invariant allows, as it was seen.
     pub broken: Vec<String>,
 }
@@ -104,7 +102,6 @@ impl SimHost {
             wish: None,
             asked_after: 0,
             shown: None,
-            told: None,
             broken: Vec::new(),
         }
     }
@@ -196,12 +193,12 @@ impl SimHost {
                     !it.deployment.is_empty()
                         && (&it.deployment, it.outcome) == (&record.deployment, record.outcome)
                 };
-                let kind = record.kind;
+                // A state that is told of is not the end of its deployment, unless it proves that.
+                let is_end = record.kind != Kind::State || record.proof.is_some();
                 if self.disk.records.iter().find(same).is_none() {
                     self.disk.records.push(*record);
                 }
-                // A state that is told of is not the end of its deployment.
-                if kind != Kind::State {
+                if is_end {
                     self.disk.journal.clear();
                     self.disk.candidate = None;
                 }
@@ -228,14 +225,9 @@ impl SimHost {
             trust_sha256,
             reserved: Vec::new(),
         };
-        // The same as long as it says the same, as in the daemon.
-        let same = |it: &Arc<Settings>| {
-            (&it.fingerprint, it.trust_sha256) == (&settings.fingerprint, settings.trust_sha256)
-        };
-        let told = self.told.take().filter(same).unwrap_or_else(|| Arc::new(settings.clone()));
-        self.told = Some(Arc::clone(&told));
         Ok(Event::Woke {
-            settings: told,
+            // Read anew each time, as after a signal: only what it says counts.
+            settings: Arc::new(settings),
             now: self.clock,
             wall: self.wall,
             facts: self.facts(),

@@ -107,7 +107,7 @@ fn what_is_for_this_host_alone_is_tried_out_until_its_branch_goes() {
     until_last(&service, "", &shop.tip());
     assert_eq!(Picture::of(&shop.root()), before);
     let over = records(&shop).into_iter().find(|it| it.reason == "TestingOver").unwrap();
-    assert_eq!((over.kind, over.outcome), (Kind::Deployment, Outcome::Reverted));
+    assert_eq!((over.kind, over.outcome), (Kind::State, Outcome::Reverted));
     let proof = over.proof.unwrap();
     assert_eq!(proof.before, proof.after);
     let told = status(&service);

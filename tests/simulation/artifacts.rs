@@ -5,6 +5,7 @@
 use std::sync::OnceLock;
 
 use bowline_api::outcome::Outcome;
+use bowline_engine::wish::Wish;
 use bowline_model::digest::Sha256;
 use bowline_model::form::Form;
 use bowline_model::generation::Generation;
@@ -14,6 +15,7 @@ use tests::invariants;
 use tests::sim_host::{Fault, SimHost};
 use tests::village::{Files, Village};
 
+use crate::orders::revert;
 use crate::world::{QUICK, file, files, probe};
 
 /// A release by its number.
@@ -157,13 +159,51 @@ fn a_member_that_drifted_is_repaired_from_what_was_fetched_and_left_alone_withou
             host.disk.archives.clear();
         }
         live(&mut host, 1);
+        assert_eq!(host.forms()["/opt/a"], before["/opt/a"], "the rest waits\n{}", told(&host));
+        let asked = |host: &SimHost| host.log.iter().filter(|it| it.ends_with(" Obtain")).count();
+        assert_eq!(asked(&host), 0, "what can be repaired comes first\n{}", told(&host));
+        live(&mut host, 1);
         let is_repaired = host.forms()[&path] == before[&path];
         assert_eq!(is_repaired, has_archive || has_depot, "{}", told(&host));
-        assert_eq!(host.forms()["/opt/a"], before["/opt/a"], "the rest waits\n{}", told(&host));
+        assert_eq!(asked(&host), 1, "{}", told(&host));
         host.has_depot = true;
         live(&mut host, 1);
         assert_eq!(host.forms(), before, "{}", told(&host));
     }
+}
+
+#[test]
+fn a_release_that_stands_needs_no_archive_for_drift_a_merge_or_the_way_back() {
+    let mut host = merged();
+    host.disk.archives.clear();
+    host.has_depot = false;
+    host.log.clear();
+    host.put_file("/opt/a", "by hand");
+    live(&mut host, 1);
+    host.village.merge(&files(&[file("a", "/opt/a", "a4"), release(3), probe(QUICK)]), 1);
+    live(&mut host, 1);
+    assert_eq!(host.endings.last().unwrap().cycle.outcome, Outcome::Committed, "{}", told(&host));
+    host.wish = Some(revert(&host));
+    live(&mut host, 1);
+    assert_eq!(host.endings.last().unwrap().cycle.outcome, Outcome::Committed, "{}", told(&host));
+    assert!(!host.log.iter().any(|it| it.ends_with(" Obtain")), "{}", told(&host));
+}
+
+#[test]
+fn an_archive_that_cannot_be_had_is_not_asked_for_at_each_poll_nor_for_a_hint() {
+    let mut host = merged();
+    host.disk.archives.clear();
+    host.has_depot = false;
+    host.log.clear();
+    let path = format!("{}/readme", folder(3));
+    host.put_file(&path, "by hand");
+    let asked = |host: &SimHost| host.log.iter().filter(|it| it.ends_with(" Obtain")).count();
+    // In one process, whose clock moves seven hours at each rest: so only the hints are told apart here.
+    host.wish = Some(Wish { hint: true, ..Wish::default() });
+    live(&mut host, 1);
+    assert_eq!(asked(&host), 0, "{}", told(&host));
+    live(&mut host, 1);
+    assert_eq!(asked(&host), 1, "{}", told(&host));
 }
 
 #[test]

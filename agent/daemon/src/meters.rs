@@ -66,6 +66,12 @@ impl Meters {
         }
     }
 
+    /// A server of archives sent so many bytes.
+    pub fn receive(&self, bytes: u64) {
+        let mut counts = self.lock();
+        counts.fetched_bytes = counts.fetched_bytes.saturating_add(bytes);
+    }
+
     /// The remotes were asked, and sent so many bytes.
     pub fn poll(&self, polled: Polled, bytes: u64) {
         let mut counts = self.lock();

@@ -19,7 +19,7 @@ use bowline_model::manifest::{Manifest, Spec};
 use bowline_model::name::{Key, Label};
 use bowline_model::policy::LabelSource;
 use bowline_model::read::Faults;
-use bowline_model::release::{HeldRelease, Wanted};
+use bowline_model::release::{Archive, HeldRelease, Wanted};
 use bowline_model::tree::{Content, Contents, Tree};
 use thiserror::Error;
 
@@ -45,8 +45,6 @@ pub struct Compiled {
     pub resources: Vec<Resource>,
     /// The release that each artifact asks for.
     pub releases: Vec<HeldRelease>,
-    /// Whether an archive could not be had: it may be there at the next poll.
-    pub is_short: bool,
     /// SHA-256 over the tree's paths, modes, types and contents.
     pub tree_sha256: Sha256,
     /// What a person should know.
@@ -159,7 +157,6 @@ pub fn compile(
         objects: Vec::new(),
         resources: Vec::new(),
         releases: Vec::new(),
-        is_short: false,
         tree_sha256: tree.sha256,
         warnings: warning.into_iter().collect(),
     };
@@ -174,7 +171,6 @@ pub fn compile(
         let unrendered = at.unrendered();
         compiled.resources.push(Resource { id, manifest: Arc::clone(manifest), unrendered });
     }
-    compiled.is_short = compiled.objects.iter().any(|it| it.content == Content::Away);
     for object in &mut compiled.objects {
         object.path = facts.resolve(&object.path);
     }
@@ -186,9 +182,28 @@ pub fn compile(
 impl Compiled {
     /// Whether it still holds for these facts.
     pub fn is_for(&self, verified: &Verified, facts: &Facts) -> bool {
-        !self.is_short
-            && self.cleared.verified().revision() == verified.revision()
+        self.cleared.verified().revision() == verified.revision()
             && self.facts == facts_digest(facts)
+    }
+
+    /// The same, once the archive of a release that stands is here: its members can be staged.
+    pub(crate) fn supplied(&self, wanted: &Wanted) -> Self {
+        let mut supplied = self.clone();
+        let mine = |it: &Object| self.resource_of(it).is_some_and(|it| it.id == wanted.resource);
+        let Archive { sha256: archive, extract, .. } = wanted.archive;
+        for object in &mut supplied.objects {
+            if object.content == Content::Away && mine(object) {
+                object.content = Content::Member { archive, extract };
+            }
+        }
+        supplied
+    }
+
+    /// The archive that an artifact asks for, by the number of its resource.
+    pub(crate) fn archive_of(&self, number: u32) -> Option<Wanted> {
+        let artifacts = || self.resources.iter().map(|it| &*it.manifest).filter_map(artifact::spec);
+        let manifest = &self.resources.get(number as usize)?.manifest;
+        Some(artifact::wanted(manifest, artifact::spec(manifest)?, artifacts()))
     }
 
     /// The resource of an object.

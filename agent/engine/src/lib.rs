@@ -24,6 +24,7 @@ pub mod plan;
 pub mod transaction;
 pub mod trial;
 pub mod backoff;
+mod shortage;
 pub mod quarantine;
 pub mod ending;
 pub mod memory;

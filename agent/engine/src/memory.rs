@@ -14,6 +14,7 @@ use bowline_model::revision::Revision;
 use crate::compile::Compiled;
 use crate::ending::Ending;
 use crate::settings::Settings;
+use crate::shortage::Shortage;
 
 /// What the engine remembers.
 #[derive(Debug, Clone)]
@@ -41,6 +42,8 @@ pub struct Memory {
     pub last_look: Option<Duration>,
     /// A revision that cannot be deployed as things stand, and is not planned anew at every poll.
     pub parked: Option<Parked>,
+    /// Archives that could not be had.
+    pub(crate) shortage: Shortage,
     /// Failures in a row.
     pub failures: u32,
     /// The number of the next deployment.
@@ -77,6 +80,7 @@ impl Memory {
             last_full: None,
             last_look: None,
             parked: None,
+            shortage: Shortage::default(),
             failures: 0,
             next_deployment: 1,
             alarmed: None,
@@ -94,7 +98,7 @@ impl Memory {
     /// Forgets what was made of settings that are no longer in force.
     pub(crate) fn told(self, settings: &Arc<Settings>) -> Self {
         match &self.settings {
-            Some(before) if !Arc::ptr_eq(before, settings) => {
+            Some(before) if !before.says_as(settings) => {
                 Self { compiled: None, parked: None, last_full: None, last_look: None, ..self }
             }
             _ => self,

@@ -67,6 +67,8 @@ pub struct Quest {
     pub testing: Option<Testing>,
     /// The change that is left when an earlier generation is gone back to.
     pub leaving: Option<Vec<Change>>,
+    /// Whether something waits that the next cycle can do at once.
+    pub is_unfinished: bool,
     /// Now, since boot.
     pub now: Duration,
     /// Now, in seconds since 1970: for signatures' validity and for people.
@@ -75,6 +77,17 @@ pub struct Quest {
     pub ending: Option<Ending>,
     /// The verdict on the source, for status.
     pub judged: Option<Box<Judged>>,
+}
+
+/// A revision, and the host as it was seen for it.
+#[derive(Debug, Clone)]
+pub struct Looked {
+    /// The revision, compiled.
+    pub compiled: Arc<crate::compile::Compiled>,
+    /// What was asked for.
+    pub survey: Box<Survey>,
+    /// What was seen.
+    pub sight: Box<Sight>,
 }
 
 /// Where the agent stands.
@@ -94,6 +107,8 @@ pub enum Phase {
     Obtaining(Quest, Box<Verified>, Box<Tree>, (Material, u32), Box<Wanted>),
     /// Waits to hear how the host stands.
     Observing(Quest, Arc<crate::compile::Compiled>, Box<Survey>),
+    /// Waits for the archive of a release of which a member has to be staged.
+    Supplying(Quest, Box<Looked>, Box<Wanted>),
     /// Waits to hear whether the host is well before it is changed; counts looks.
     Baselining(Quest, Box<Plan>, u32),
     /// Waits until a plan is shown that nobody carries out.

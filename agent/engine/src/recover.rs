@@ -13,7 +13,8 @@ use crate::ending::Ending;
 use crate::memory::Memory;
 use crate::phase::{Ear, Effect, Phase, Quest, State, Turn};
 use crate::report::plain_cycle;
-use crate::transaction::Transaction;
+use crate::testing::OVER;
+use crate::transaction::{Test, Transaction};
 
 /// What an earlier process left.
 #[derive(Debug, Clone)]
@@ -55,7 +56,11 @@ pub fn recover(memory: Memory, left: Left, quest: Quest) -> Turn {
         Some((Verdict::Commit, _)) => keep(memory, quest, tx),
         Some((Verdict::Revert, _)) => undo_next(memory, quest, tx),
         None if tx.began => {
-            let why = if tx.stopped { stopped() } else { interrupted() };
+            let why = match (tx.stopped, tx.test) {
+                (true, _) => stopped(),
+                (false, Test::Passed) => ended(),
+                (false, Test::Open) => interrupted(),
+            };
             decide_revert(memory, quest, tx, why)
         }
         None => abandon(memory, quest, tx),
@@ -69,6 +74,12 @@ fn interrupted() -> Why {
         detail: "the agent or the host stopped in the middle of the change".to_owned(),
         blame: Blame::World,
     }
+}
+
+/// The change had passed its trial, so the crash is no try of it that failed.
+fn ended() -> Why {
+    let detail = "the agent or the host stopped while something was tried out".to_owned();
+    Why { code: OVER.to_owned(), detail, ..interrupted() }
 }
 
 fn stopped() -> Why {

@@ -34,6 +34,23 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Whether two say the same of what is deployed, however often they were read. How often the repository
+    /// is asked is no part of that.
+    pub(crate) fn says_as(&self, other: &Self) -> bool {
+        // A root of trust is what its file's digest names.
+        let Self { fingerprint, folder, interval: _, local_labels, version, trust: _, .. } = self;
+        let said = (fingerprint, folder, local_labels, version, self.trust_sha256, &self.reserved);
+        let other = (
+            &other.fingerprint,
+            &other.folder,
+            &other.local_labels,
+            &other.version,
+            other.trust_sha256,
+            &other.reserved,
+        );
+        said == other
+    }
+
     /// This version's numbers: agent and command are built from one.
     pub fn version() -> (u32, u32, u32) {
         let number = |text: &str| text.parse().unwrap_or_default();

@@ -18,6 +18,15 @@ use thiserror::Error;
 /// record stays small.
 const BATCH: usize = 1000;
 
+/// How far a test came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Test {
+    /// It is none, or its trial is not over.
+    Open,
+    /// It passed its trial, and rests.
+    Passed,
+}
+
 /// A transaction so far.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Transaction {
@@ -37,6 +46,8 @@ pub struct Transaction {
     pub handlers: Vec<Handler>,
     /// Whether everything was in place.
     pub applied: bool,
+    /// How far a test of it came.
+    pub test: Test,
     /// Whether the agent was asked to stop in it.
     pub stopped: bool,
     /// Last words of probes.
@@ -75,6 +86,7 @@ impl Transaction {
             done: 0,
             handlers: Vec::new(),
             applied: false,
+            test: Test::Open,
             stopped: false,
             probes: Vec::new(),
             decision: None,
@@ -134,6 +146,7 @@ impl Transaction {
             }
             Mark::Handlers { list } if working => self.handlers.clone_from(list),
             Mark::Applied if working => self.applied = true,
+            Mark::Tried if working && self.applied => self.test = Test::Passed,
             Mark::Probe { name, passed, detail } if working => {
                 self.probes.retain(|it| it.name != *name);
                 let (name, passed, detail) = (name.clone(), *passed, detail.clone());
@@ -247,6 +260,7 @@ fn name(mark: &Mark) -> &'static str {
         Mark::Handlers { .. } => "Handlers",
         Mark::Applied => "Applied",
         Mark::Probe { .. } => "Probe",
+        Mark::Tried => "Tried",
         Mark::Stopped => "Stopped",
         Mark::Decide { .. } => "Decide",
         Mark::UndoIntent { .. } => "UndoIntent",

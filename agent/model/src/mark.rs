@@ -67,6 +67,8 @@ pub enum Mark {
         /// What it saw.
         detail: String,
     },
+    /// What is tried out passed its trial, and rests: what ends it now says nothing of the change.
+    Tried,
     /// The agent was asked to stop before a decision.
     Stopped,
     /// The one decision.

@@ -111,6 +111,7 @@ fn work_out(
         let (code, would) = match &none {
             NoPlan::Refused { code, .. } => (*code, "refuse"),
             NoPlan::Held { code, .. } => (*code, "hold"),
+            NoPlan::Short { .. } => ("artifact-away", "hold"),
         };
         let what = format!("{code}: the agent would {would} {}", revision_of(compiled));
         Failure::failed(none).of(what).hint(hint::of(code).unwrap_or_default())

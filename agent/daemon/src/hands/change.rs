@@ -225,8 +225,9 @@ impl Host {
     /// Keeps a record; the journal of a recorded transaction is no longer needed.
     pub(super) fn keep_record(&mut self, mut record: Record) -> Result<Event, Halt> {
         record.durations = self.durations.so_far(clock::since_boot());
-        // A state that is told of is not the end of its deployment.
-        let is_deployment = !record.deployment.is_empty() && record.kind != Kind::State;
+        // A state that is told of is not the end of its deployment, unless it proves that.
+        let is_end = record.kind != Kind::State || record.proof.is_some();
+        let is_deployment = !record.deployment.is_empty() && is_end;
         let stranded = record.outcome == bowline_api::outcome::Outcome::Stranded;
         let kept = or_tell!(self.gear()?.records.append(record));
         self.post.add(kept.seq);

@@ -174,6 +174,7 @@ impl Host {
         let standing: Vec<Archive> = current.map(|it| it.archive.clone()).collect();
         tracing::info!(url = wanted.url.shown(), "an archive is fetched");
         let obtained = store.obtain(&self.root, wanted, &standing);
+        self.board.meters().receive(store.received());
         if self.board.is_stopping() {
             return Err(Halt::Stop);
         }

@@ -59,7 +59,7 @@ pub(super) fn compile(
     quest: Quest,
     verified: Box<Verified>,
     tree: Box<Tree>,
-    (have, rounds): (Material, u32),
+    (mut have, rounds): (Material, u32),
 ) -> Turn {
     let Some(settings) = memory.settings.clone() else { return untold(memory, quest) };
     let step = compile::compile(&settings, &verified, &tree, &have, &memory.facts);
@@ -75,6 +75,14 @@ pub(super) fn compile(
             uncompilable(memory, quest, &verified, &CompileFailure::Unresolved { at, detail })
         }
         Ok(Step::Obtain(wanted)) => {
+            // What stands is known without its archive: that is asked for once a member has to be staged.
+            if let Some(supply) = standing_supply(&memory, &wanted) {
+                have.obtained.insert(wanted.archive, supply);
+                return compile(memory, quest, verified, tree, (have, rounds));
+            }
+            if let Some(failure) = memory.shortage.of(&wanted.archive, &quest).cloned() {
+                return unreadable(memory, quest, &verified, &failure);
+            }
             let phase = Phase::Obtaining(quest, verified, tree, (have, rounds), wanted.clone());
             turn(memory, phase, Effect::Obtain(wanted))
         }
@@ -87,19 +95,20 @@ pub(super) fn compile(
     }
 }
 
-/// An archive cannot be had: a release that stands is looked after by what is known of it.
+fn standing_supply(memory: &Memory, wanted: &Wanted) -> Option<Supply> {
+    memory.generation.as_deref().and_then(|it| Supply::standing(wanted, it))
+}
+
+/// An archive cannot be had, and nothing of it stands.
 pub(super) fn unobtained(
     mut memory: Memory,
     quest: Quest,
-    (verified, tree, (mut have, rounds)): (Box<Verified>, Box<Tree>, (Material, u32)),
-    wanted: Wanted,
+    verified: &Verified,
+    wanted: &Wanted,
     failure: &Failure,
 ) -> Turn {
-    let standing = memory.generation.as_deref().and_then(|it| Supply::standing(&wanted, it));
-    let Some(supply) = standing else { return unreadable(memory, quest, &verified, failure) };
-    memory.warnings.push(format!("{}: {}", failure.code, failure.detail));
-    have.obtained.insert(wanted.archive, supply);
-    compile(memory, quest, verified, tree, (have, rounds))
+    memory.shortage.note(wanted, failure.clone());
+    unreadable(memory, quest, verified, failure)
 }
 
 fn uncompilable(

@@ -141,7 +141,11 @@ pub(super) fn uncleaned(
 
 fn told(memory: Memory, quest: &Quest, tx: &Transaction) -> Turn {
     let outcome = tx.end.as_ref().map_or(Outcome::Failed, |(outcome, _)| *outcome);
-    let kept = Box::new(record_of(&memory, tx, outcome));
+    let mut kept = Box::new(record_of(&memory, tx, outcome));
+    if is_over_as_meant(tx, outcome) {
+        // Nothing that was deployed went back.
+        kept.kind = Kind::State;
+    }
     let mut cycle = cycle_of(tx, outcome, &memory.warnings);
     if let Some(said) = quest.ending.as_ref().filter(|_| outcome == Outcome::Committed) {
         // Drift was repaired while something newer could not be deployed: that is what is told.
@@ -150,10 +154,16 @@ fn told(memory: Memory, quest: &Quest, tx: &Transaction) -> Turn {
         (cycle.steps, cycle.conflicts) = (steps, conflicts);
     }
     // What a test gave way to is looked at next.
-    let again = outcome == Outcome::Failed || cycle.code == OVER;
+    let again = outcome == Outcome::Failed || cycle.code == OVER || quest.is_unfinished;
     let ending = Ending { cycle, again };
     let went_back = tx.began && outcome != Outcome::Committed;
     after(memory, kept, Box::new(ending), went_back)
+}
+
+/// Whether what was tried out went well and was taken back for that alone.
+fn is_over_as_meant(tx: &Transaction, outcome: Outcome) -> bool {
+    let is_over = tx.decision.as_ref().is_some_and(|(_, why)| why.code == OVER);
+    is_over && outcome == Outcome::Reverted
 }
 
 /// Records, and asks before that how what stands is doing, where no trial told.

@@ -6,6 +6,7 @@
 
 mod source;
 mod destination;
+mod look;
 mod prepare;
 mod forward;
 mod backward;
@@ -21,7 +22,7 @@ use thiserror::Error;
 use crate::compile::Material;
 use crate::compile::artifact::Supply;
 use crate::memory::Memory;
-use crate::phase::{Effect, Event, Phase, Quest, State, Turn};
+use crate::phase::{Effect, Event, Looked, Phase, Quest, State, Turn};
 pub(crate) use backward::{decide_revert, undo_next};
 pub(crate) use finish::finish;
 pub(crate) use forward::keep;
@@ -60,7 +61,7 @@ pub fn advance(state: State, event: Event) -> Result<Turn, OutOfTurn> {
             source::choose(memory, quest, verified, &bundle)
         }
         (Phase::Observing(quest, compiled, survey), Event::Seen(sight)) => {
-            prepare::planned(memory, quest, &compiled, &survey, &sight)
+            look::planned(memory, quest, Looked { compiled, survey, sight: Box::new(sight) })
         }
         (Phase::Baselining(quest, plan, looks), Event::Probed { answers, now }) => {
             prepare::baselined(memory, quest, (plan, looks), &answers, now)
@@ -89,7 +90,7 @@ pub fn advance(state: State, event: Event) -> Result<Turn, OutOfTurn> {
 
 /// The part of the machine between a verified revision and a compiled one.
 fn compiling(state: State, event: Event, unexpected: OutOfTurn) -> Result<Turn, OutOfTurn> {
-    let State { phase, memory } = state;
+    let State { phase, mut memory } = state;
     Ok(match (phase, event) {
         (Phase::Exporting(quest, verified), Event::Exported(tree)) => {
             destination::compile(memory, quest, verified, tree, (Material::default(), 0))
@@ -101,15 +102,21 @@ fn compiling(state: State, event: Event, unexpected: OutOfTurn) -> Result<Turn, 
         (Phase::Obtaining(quest, verified, tree, (mut have, rounds), wanted), event) => match event
         {
             Event::Obtained(listing) => {
+                memory.shortage.is_over(&wanted.archive);
                 have.obtained.insert(wanted.archive, Supply::here(*listing));
                 destination::compile(memory, quest, verified, tree, (have, rounds))
             }
             Event::Failed(failure) => {
-                let at = (verified, tree, (have, rounds));
-                destination::unobtained(memory, quest, at, *wanted, &failure)
+                destination::unobtained(memory, quest, &verified, &wanted, &failure)
             }
             _ => return Err(unexpected),
         },
+        (Phase::Supplying(quest, looked, wanted), Event::Obtained(_)) => {
+            look::supplied(memory, quest, *looked, &wanted)
+        }
+        (Phase::Supplying(quest, looked, wanted), Event::Failed(failure)) => {
+            look::unsupplied(memory, quest, *looked, &wanted, failure)
+        }
         (
             Phase::Exporting(quest, verified) | Phase::Reading(quest, verified, ..),
             Event::Failed(failure),
@@ -243,7 +250,7 @@ impl Phase {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Resting => "rest",
-            Self::Fetching(_) | Self::Obtaining(..) => "fetch",
+            Self::Fetching(_) | Self::Obtaining(..) | Self::Supplying(..) => "fetch",
             Self::Marking(..) => "verify",
             Self::Exporting(..) | Self::Reading(..) => "gate",
             Self::Observing(..) | Self::Showing(_) => "plan",

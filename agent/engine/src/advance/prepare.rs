@@ -1,4 +1,4 @@
-//! From a look at the host to a staged plan.
+//! From a plan to what is staged of it.
 //!
 //! **Invariant:** nothing outside the stages and the state folder is touched here.
 
@@ -6,16 +6,14 @@ use bowline_api::outcome::Outcome;
 use bowline_model::mark::{Blame, Cause, JOURNAL_BYTES_MAX, Mark, Opening, Why};
 use bowline_model::probe_call::Answer;
 use bowline_model::step::Step;
-use bowline_model::survey::{Sight, Survey};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{destination, finish, forward, health, order, testing, turn};
-use crate::compile::Compiled;
 use crate::ending::Ending;
 use crate::memory::Memory;
 use crate::phase::{Effect, Failure, Phase, Quest, Settlement, Staging, Turn, Weight};
-use crate::plan::{self, Given, NoPlan, Plan};
+use crate::plan::Plan;
 use crate::quarantine;
 use crate::report::{plain_cycle, trust_of};
 use crate::transaction::Transaction;
@@ -27,45 +25,10 @@ const JOURNAL_BASE: u64 = 256 << 10;
 const JOURNAL_STEP: u64 = 500;
 
 /// The code of a file whose archive is no longer here.
-const ARTIFACT_AWAY: &str = "artifact-away";
-
-pub(super) fn planned(
-    mut memory: Memory,
-    quest: Quest,
-    compiled: &Arc<Compiled>,
-    survey: &Survey,
-    sight: &Sight,
-) -> Turn {
-    let generation = memory.generation.clone();
-    let ledger = Arc::clone(&memory.ledger);
-    let clean = quarantine::emptied(&ledger);
-    let given = Given {
-        compiled,
-        generation: generation.as_deref(),
-        ledger: if quest.wish.is_retry() { &clean } else { &ledger },
-        survey,
-        sight,
-        ordered: quest.wish.goes_back_to(compiled.cleared.verified().revision()),
-    };
-    match plan::plan(&given) {
-        Ok(plan) => {
-            memory.warnings.extend(plan.warnings().iter().cloned());
-            carry_out(memory, quest, plan)
-        }
-        Err(none) => {
-            let detail = none.to_string();
-            let (outcome, reason, code) = match &none {
-                NoPlan::Refused { code, .. } => (Outcome::Refused, "Refused", *code),
-                NoPlan::Held { reason, code, .. } => (Outcome::Held, *reason, *code),
-            };
-            let verified = compiled.cleared.verified().clone();
-            destination::unplanned(memory, quest, &verified, outcome, (reason, code, &detail))
-        }
-    }
-}
+pub(super) const ARTIFACT_AWAY: &str = "artifact-away";
 
 /// Does what is planned, unless only the plan is wanted, or the agent is paused.
-fn carry_out(memory: Memory, quest: Quest, plan: Plan) -> Turn {
+pub(super) fn carry_out(memory: Memory, quest: Quest, plan: Plan) -> Turn {
     if let Some(why) = testing::objection(&quest, &plan) {
         let (outcome, code, detail) = why;
         let verified = plan.verified().clone();

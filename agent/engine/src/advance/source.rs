@@ -20,6 +20,7 @@ use crate::wish::Order;
 
 pub(super) fn begin(mut memory: Memory, mut quest: Quest) -> Turn {
     memory.warnings.clear();
+    memory.shortage.begin(quest.now);
     if quest.wish.is_revert() {
         match order::leave(&memory, &quest) {
             Ok(left) => quest.leaving = Some(left),

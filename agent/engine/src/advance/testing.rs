@@ -4,12 +4,10 @@
 //! **Invariant:** its transaction stays open, so whatever ends the agent takes it back: no recovery of its own.
 //! **Invariant:** the next look that finds either branch elsewhere takes it back before anything else.
 
-use std::sync::Arc;
-
 use bowline_api::outcome::Outcome;
 use bowline_api::record::Kind;
 use bowline_model::bundle::Bundle;
-use bowline_model::mark::{Blame, Why};
+use bowline_model::mark::{Blame, Mark, Why};
 use bowline_model::revision::Revision;
 
 use super::{OutOfTurn, backward, turn};
@@ -83,11 +81,15 @@ pub(super) fn objection(quest: &Quest, plan: &Plan) -> Option<(Outcome, &'static
 }
 
 /// Every probe is content: it is told and recorded, and goes on.
-pub(super) fn stay(memory: Memory, testing: &Testing, tx: Box<Transaction>) -> Turn {
+pub(super) fn stay(memory: Memory, testing: &Testing, mut tx: Box<Transaction>) -> Turn {
+    let marks = vec![Mark::Tried];
+    for mark in &marks {
+        tx.note(mark);
+    }
     let mut cycle = cycle_of(&tx, Outcome::Unchanged, &memory.warnings);
     "Testing".clone_into(&mut cycle.reason);
     "testing".clone_into(&mut cycle.code);
-    "it is tried out, and taken back when either branch moves or the agent ends"
+    "it is tried out, and taken back when either branch moves or the agent starts again"
         .clone_into(&mut cycle.detail);
     let mut record = record_of(&memory, &tx, Outcome::Unchanged);
     record.kind = Kind::State;
@@ -98,7 +100,8 @@ pub(super) fn stay(memory: Memory, testing: &Testing, tx: Box<Transaction>) -> T
         ending: Ending { cycle, again: false },
     };
     let memory = Memory { failures: 0, parked: None, alarmed: None, ..memory };
-    turn(memory, Phase::Testing(tx, Box::new(tested)), Effect::Record(Box::new(record)))
+    let effect = Effect::Record(Box::new(record));
+    Turn { marks, ..turn(memory, Phase::Testing(tx, Box::new(tested)), effect) }
 }
 
 /// Waits, and asks again and again whether something moved.
@@ -115,7 +118,7 @@ pub(super) fn go_on(state: State, event: Event, unexpected: OutOfTurn) -> Result
             Event::Woke { settings, now, wall, wish, next_deployment, .. },
         ) => {
             let quest = Quest { wish, now, wall, ..Quest::default() };
-            let is_told_so = tested.settings.as_ref().is_some_and(|it| Arc::ptr_eq(it, &settings));
+            let is_told_so = tested.settings.as_ref().is_some_and(|it| it.says_as(&settings));
             let memory = memory.told(&settings);
             let interval = settings.interval;
             let memory = Memory { interval, settings: Some(settings), next_deployment, ..memory };

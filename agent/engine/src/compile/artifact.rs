@@ -51,16 +51,35 @@ impl Supply {
     }
 }
 
+/// What an artifact says.
+pub(super) fn spec(manifest: &Manifest) -> Option<&ArtifactSpec> {
+    match &manifest.spec {
+        Spec::Artifact(spec) => Some(spec),
+        _ => None,
+    }
+}
+
+/// The archive of an artifact, beside those of all artifacts.
+pub(super) fn wanted<'a>(
+    manifest: &Manifest,
+    spec: &ArtifactSpec,
+    all: impl Iterator<Item = &'a ArtifactSpec>,
+) -> Wanted {
+    Wanted {
+        resource: manifest.id().to_string().into(),
+        url: spec.url.clone(),
+        archive: spec.archive.clone(),
+        beside: all.map(|it| it.archive.clone()).collect(),
+    }
+}
+
 /// The first archive that is not at hand yet.
 pub(super) fn missing(
     resources: &[Arc<Manifest>],
     obtained: &Obtained,
 ) -> Result<Option<Wanted>, CompileFailure> {
-    let artifact = |it: &'_ Arc<Manifest>| match &it.spec {
-        Spec::Artifact(spec) => Some((Arc::clone(it), spec.clone())),
-        _ => None,
-    };
-    let artifacts: Vec<_> = resources.iter().filter_map(artifact).collect();
+    let artifacts: Vec<(&Manifest, &ArtifactSpec)> =
+        resources.iter().filter_map(|it| Some((&**it, spec(it)?))).collect();
     for (at, (manifest, spec)) in artifacts.iter().enumerate() {
         if at >= ARTIFACTS_MAX {
             let message = format!("more than {ARTIFACTS_MAX} artifacts for one host");
@@ -68,10 +87,7 @@ pub(super) fn missing(
             return Err(super::gather::of_fault(fault));
         }
         if !obtained.contains_key(&spec.archive) {
-            let (url, archive) = (spec.url.clone(), spec.archive.clone());
-            let resource = manifest.id().to_string().into();
-            let beside = artifacts.iter().map(|(_, it)| it.archive.clone()).collect();
-            return Ok(Some(Wanted { resource, url, archive, beside }));
+            return Ok(Some(wanted(manifest, spec, artifacts.iter().map(|(_, it)| *it))));
         }
     }
     Ok(None)

@@ -30,6 +30,8 @@ pub(super) struct Found {
     pub(super) validations: Vec<Validation>,
     pub(super) inventory: Vec<Held>,
     pub(super) drifted: Vec<String>,
+    /// Artifacts of which a member would have to be staged, and the archive is not here.
+    pub(super) short: BTreeSet<u32>,
     pub(super) warnings: Vec<String>,
 }
 
@@ -186,9 +188,9 @@ impl<'a> Compared<'a> {
         let path = &self.object.path;
         let detail = format!("{path} differs, and the archive that holds it cannot be had for now");
         if self.given.is_new() {
-            let (reason, code) = ("ArtifactAway", "artifact-away");
-            return Err(NoPlan::Held { reason, code, detail });
+            return Err(NoPlan::Short { resource: self.object.resource, detail });
         }
+        found.short.insert(self.object.resource);
         found.drifted.push(path.to_string());
         found.warnings.push(detail);
         Ok(())

@@ -12,6 +12,7 @@ mod delta;
 mod holds;
 mod units;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bowline_api::cycle::{PlanView, StepLine};
@@ -56,6 +57,7 @@ pub struct Plan {
     commands: Vec<Change>,
     cause: Cause,
     drifted: Vec<String>,
+    short: BTreeSet<u32>,
     warnings: Vec<String>,
     digest: Sha256,
 }
@@ -82,6 +84,14 @@ pub enum NoPlan {
         /// The stable code.
         code: &'static str,
         /// What is wrong, and what to do.
+        detail: String,
+    },
+    /// Not without an archive that is not here.
+    #[error("{detail}")]
+    Short {
+        /// The number of the artifact's resource.
+        resource: u32,
+        /// What cannot be staged.
         detail: String,
     },
     /// Not now.
@@ -168,6 +178,7 @@ pub fn plan(given: &Given<'_>) -> Result<Plan, NoPlan> {
         commands,
         cause,
         drifted: found.drifted,
+        short: found.short,
         warnings: [given.compiled.warnings.clone(), found.warnings].concat(),
         steps: found.steps,
         contents: found.contents,
@@ -265,6 +276,11 @@ impl Plan {
     /// Paths that drifted and are only reported.
     pub fn drifted(&self) -> &[String] {
         &self.drifted
+    }
+
+    /// Artifacts whose members drifted and wait for their archive, by the numbers of their resources.
+    pub(crate) fn short(&self) -> &BTreeSet<u32> {
+        &self.short
     }
 
     /// What a person should know.

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bowline_model::digest::Sha256Stream;
@@ -47,6 +47,8 @@ pub(super) struct Means {
     pub(super) bytes: u64,
     pub(super) time: Duration,
     pub(super) stop: Arc<AtomicBool>,
+    /// Bytes of answers so far.
+    pub(super) received: Arc<AtomicU64>,
 }
 
 /// Fetches an archive into a file that did not count before.
@@ -195,6 +197,7 @@ fn receive(
         return Err(ArtifactFailure::Status { url: taken.url.clone(), status: reply.status() });
     }
     while let Some(bytes) = reply.chunk().map_err(|it| taken.heard(it, means))? {
+        means.received.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         taken.add(&bytes, means)?;
     }
     Ok(())

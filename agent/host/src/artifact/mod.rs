@@ -12,7 +12,7 @@ mod unpack;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bowline_model::digest::Sha256;
 use bowline_model::release::{Archive, Body, Extract, Listing, Member, Wanted};
@@ -68,8 +68,14 @@ impl Store {
         let Artifacts { timeout, cache_bytes } = settings.artifacts;
         let access = settings.access.clone();
         let bytes = ARCHIVE_BYTES_MAX;
-        let means = Means { access, bytes, time: timeout, stop: Arc::clone(stop) };
+        let received = Arc::new(AtomicU64::new(0));
+        let means = Means { access, bytes, time: timeout, stop: Arc::clone(stop), received };
         Self { folder, means, limit: cache_bytes }
+    }
+
+    /// Bytes that servers have sent to this value, whatever came of them.
+    pub fn received(&self) -> u64 {
+        self.means.received.load(Ordering::Relaxed)
     }
 
     /// What an archive holds, if it is here.
