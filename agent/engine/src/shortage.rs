@@ -99,7 +99,7 @@ mod tests {
             assert!(shortage.of(&wanted.archive, &quest(now, false)).is_some());
             assert!(shortage.of(&wanted.archive, &quest(now, true)).is_none());
             now += Duration::from_mins(minutes);
-            let before = now - Duration::from_secs(1);
+            let before = now.saturating_sub(Duration::from_secs(1));
             assert!(shortage.of(&wanted.archive, &quest(before, false)).is_some(), "{minutes}");
             assert!(shortage.of(&wanted.archive, &quest(now, false)).is_none(), "{minutes}");
         }
