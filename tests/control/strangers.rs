@@ -96,16 +96,20 @@ fn who_takes_nothing_of_an_answer_makes_room() {
     for line in host.chatter("big", &[&*"x".repeat(700_000); 2]) {
         assert_eq!(service.send(&[line]).status, 200);
     }
-    let mut deaf: Vec<_> = (0..2).map(|_| from_elsewhere(service.address)).collect();
+    let mut deaf = [0; 2].map(|_| from_elsewhere(service.address));
     for stream in &mut deaf {
         stream.write_all(head("GET", "/deployments/web-1/big.json", None, 0).as_bytes()).unwrap();
     }
     until("their places are free", || {
         try_ask(service.address, "GET", "/healthz", None, b"").is_some_and(|it| it.status == 200)
     });
-    let mut whole = Vec::new();
-    let ended = deaf[0].read_to_end(&mut whole);
-    assert!(ended.is_err() || whole.len() < 1_400_000, "{} bytes came", whole.len());
+    // One that made room was cut off; the other may have until its own time is over.
+    let mut came = deaf.map(|mut stream| {
+        let mut whole = Vec::new();
+        stream.read_to_end(&mut whole).map_or(0, |_| whole.len())
+    });
+    came.sort_unstable();
+    assert!(came[0] < 1_400_000, "{came:?} bytes came");
 }
 
 #[test]
