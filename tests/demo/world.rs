@@ -50,7 +50,7 @@ pub(crate) struct World {
 impl World {
     /// Builds the programs and makes everything; no agent runs yet.
     pub(crate) fn make(story: &Story, afterwards: Afterwards) -> Result<Self> {
-        story.say("Building bowline, bowline-agent and bowline-control, unless they are built …");
+        story.say("Building bowline, bowline-agent and bowline-control, unless they are built: minutes, the first time …");
         let (bowline, program, control) =
             (binaries::bowline(), binaries::agent(), binaries::control());
         let place = Place::make(afterwards)?;

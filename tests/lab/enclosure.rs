@@ -99,7 +99,9 @@ fn install(mode: &str, from: &Path, to: &Path) -> Result<()> {
 /// Makes what hosts are made of, and starts this program again as the first process of its own namespaces.
 fn enter(place: &Place, hosts: u8, board: Option<SocketAddr>) -> Result<Child> {
     let image = image::ready(&place.folder)?;
-    println!("Building bowline, bowline-agent and bowline-control, unless they are built …");
+    println!(
+        "Building bowline, bowline-agent and bowline-control, unless they are built: minutes, the first time …"
+    );
     furnish(&place.folder)?;
     let own = env::current_exe().context("find the lab's own program")?;
     // The kernel kills `unshare` with this process, and `unshare` what it started.
