@@ -43,7 +43,7 @@ pub struct Disk {
     pub candidate: Option<Generation>,
     /// The committed generation.
     pub generation: Option<Generation>,
-    /// The one before.
+    /// The one that an order goes back to.
     pub before: Option<Generation>,
     /// What failed.
     pub ledger: Ledger,
@@ -68,6 +68,14 @@ impl Disk {
         let (live, staged) = (self.live.remove(path), self.slots.remove(&slot));
         self.live.extend(staged.map(|thing| (path.to_owned(), thing)));
         self.slots.extend(live.map(|thing| (slot, thing)));
+    }
+
+    /// A generation stands now; of the others that one is kept which it names.
+    pub(crate) fn keep(&mut self, generation: Generation) {
+        let others = [self.generation.take(), self.before.take()];
+        let named = |it: &Generation| Some(it.number) == generation.before;
+        self.before = others.into_iter().flatten().find(named);
+        self.generation = Some(generation);
     }
 
     pub(crate) fn clean(&mut self, deployment: &str) {

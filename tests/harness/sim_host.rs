@@ -277,14 +277,13 @@ impl SimHost {
             Settlement::Commit { ledger, .. } => {
                 self.disk.ledger = (*ledger).clone();
                 let staged = self.disk.candidate.take();
-                if staged.is_some() {
-                    self.disk.before = self.disk.generation.take();
+                if let Some(generation) = staged {
+                    self.disk.keep(generation);
                 }
-                self.disk.generation = staged.or(self.disk.generation.take());
             }
             Settlement::Adopt { generation, ledger } => {
                 self.disk.ledger = (*ledger).clone();
-                self.disk.before = self.disk.generation.replace(*generation);
+                self.disk.keep(*generation);
             }
             Settlement::Revert { ledger, .. } => self.disk.ledger = (*ledger).clone(),
         }

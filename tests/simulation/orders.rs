@@ -119,6 +119,42 @@ fn there_is_no_way_back_before_the_first_generation_or_twice() {
 }
 
 #[test]
+fn what_asks_for_nothing_new_is_no_place_to_go_back_to() {
+    let old = settled().forms();
+    let repair = |host: &mut SimHost| {
+        host.put_file("/etc/a", "by hand");
+        host.wish = Some(Wish { thorough: true, ..Wish::default() });
+    };
+    let merge_of_words = |host: &mut SimHost| {
+        let mut files = second();
+        files.insert("notes.txt".to_owned(), "no manifest".to_owned());
+        host.village.merge(&files, 1);
+    };
+    let cases: [(&str, &[&dyn Fn(&mut SimHost)]); 4] = [
+        ("a repair", &[&repair]),
+        ("two repairs", &[&repair, &repair]),
+        ("a merge that asks for nothing", &[&merge_of_words]),
+        ("all of them", &[&repair, &merge_of_words, &repair]),
+    ];
+    for (name, events) in cases {
+        let mut host = second_committed();
+        for event in events {
+            event(&mut host);
+            live(&mut host, 1);
+            assert_eq!(host.forms(), merged(), "{name}");
+            let last = host.endings.last().map(|it| it.cycle.outcome);
+            assert_eq!(last, Some(Outcome::Committed), "{name}");
+        }
+        let made = host.disk.generation.as_ref().map(|it| it.number);
+        assert_eq!(made, Some(2 + events.len() as u64), "{name}: each makes a generation");
+        host.wish = Some(revert(&host));
+        live(&mut host, 2);
+        assert_eq!(host.forms(), old, "{name}: {:#?}", host.endings);
+        assert_eq!(host.endings.last().map(|it| it.cycle.code.as_str()), Some("quarantined"));
+    }
+}
+
+#[test]
 fn an_ordered_revert_that_fails_leaves_the_committed_change_in_force() {
     let mut host = second_committed();
     host.wish = Some(revert(&host));

@@ -3,6 +3,7 @@
 //! **Invariant:** who must act can be told from the exit code.
 
 use bowline_api::hint;
+use bowline_host::lock::LockFailure;
 use thiserror::Error;
 
 /// The agent could not be put together.
@@ -46,7 +47,10 @@ impl CannotStart {
         match self {
             Self::Settings(_) => "packaging/default.toml documents every setting",
             Self::Damaged { .. } => hint::of("state-mismatch").unwrap_or_default(),
-            Self::Open { .. } => "",
+            Self::Open { source, .. } => match source.downcast_ref() {
+                Some(LockFailure::Taken { .. }) => hint::of("state-taken").unwrap_or_default(),
+                _ => "",
+            },
         }
     }
 }

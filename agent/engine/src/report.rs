@@ -120,6 +120,7 @@ pub(crate) fn cycle_of(tx: &Transaction, outcome: Outcome, warnings: &[String]) 
         steps: lines(&tx.steps),
         conflicts: tx.conflicts.clone(),
         proof: tx.end.as_ref().and_then(|(_, proof)| proof.clone()),
+        failing: Vec::new(),
         warnings: warnings.to_vec(),
     }
 }

@@ -43,7 +43,7 @@ pub fn commit_generation(state: &State, deployment: &str) -> Result<Generation, 
             _ => Err(lost(state, deployment).into()),
         };
     };
-    if promote(state, deployment, generation.number)? {
+    if promote(state, deployment, &generation)? {
         return Ok(generation);
     }
     Err(lost(state, deployment).into())
@@ -51,7 +51,7 @@ pub fn commit_generation(state: &State, deployment: &str) -> Result<Generation, 
 
 /// As [`commit_generation`], by the process that staged it and so need not read it again.
 pub fn commit_staged(state: &State, staged: &Generation) -> Result<(), StateFailure> {
-    if promote(state, &staged.deployment, staged.number)? {
+    if promote(state, &staged.deployment, staged)? {
         return Ok(());
     }
     // Renamed already, by an earlier try.
@@ -59,14 +59,14 @@ pub fn commit_staged(state: &State, staged: &Generation) -> Result<(), StateFail
 }
 
 /// Gives a staged generation its number. `false`: it is not there.
-fn promote(state: &State, deployment: &str, number: u64) -> Result<bool, StateFailure> {
+fn promote(state: &State, deployment: &str, staged: &Generation) -> Result<bool, StateFailure> {
     let from = state.folder().join(candidate(deployment));
-    let to = state.folder().join(State::generation_name(number));
+    let to = state.folder().join(State::generation_name(staged.number));
     if !files::rename(&from, &to)? {
         return Ok(false);
     }
     discard_generations(state)?;
-    state.drop_surplus()?;
+    state.drop_surplus(staged)?;
     Ok(true)
 }
 
@@ -109,6 +109,7 @@ mod tests {
     fn generation(number: u64, deployment: &str) -> Generation {
         Generation {
             number,
+            before: None,
             revision: revision(),
             deployment: deployment.to_owned(),
             at: 0,
@@ -157,20 +158,31 @@ mod tests {
     }
 
     #[test]
-    fn what_never_stood_is_removed_and_two_generations_are_kept() {
+    fn what_never_stood_is_removed_and_what_can_be_gone_back_to_is_kept() {
         let scratch = Scratch::new();
         let state = State::open(scratch.path()).unwrap();
         stage_generation(&state, &generation(1, "lost"), "lost").unwrap();
-        for number in 1..=4 {
+        // The fourth and the fifth ask for what the third does.
+        for (number, before, kept) in [
+            (1, None, &["0000000001.json"][..]),
+            (2, Some(1), &["0000000001.json", "0000000002.json"]),
+            (3, Some(2), &["0000000002.json", "0000000003.json"]),
+            (4, Some(2), &["0000000002.json", "0000000004.json"]),
+            (5, Some(2), &["0000000002.json", "0000000005.json"]),
+            (6, Some(5), &["0000000005.json", "0000000006.json"]),
+        ] {
             let deployment = format!("d{number}");
-            stage_generation(&state, &generation(number, &deployment), &deployment).unwrap();
+            let staged = Generation { before, ..generation(number, &deployment) };
+            stage_generation(&state, &staged, &deployment).unwrap();
             commit_generation(&state, &deployment).unwrap();
+            let names = files::names(&scratch.path().join("generations"), FILES_MAX).unwrap();
+            assert_eq!(names, kept);
+            let gone_back_to = state.generation_before(Some(&staged)).unwrap();
+            assert_eq!(gone_back_to.map(|it| it.number), before);
         }
-        let names = files::names(&scratch.path().join("generations"), FILES_MAX).unwrap();
-        assert_eq!(names, ["0000000003.json", "0000000004.json"]);
-        stage_generation(&state, &generation(5, "d5"), "d5").unwrap();
+        stage_generation(&state, &generation(7, "d7"), "d7").unwrap();
         discard_generations(&state).unwrap();
-        assert!(commit_generation(&state, "d5").is_err());
-        assert_eq!(state.generation().unwrap().map(|it| it.number), Some(4));
+        assert!(commit_generation(&state, "d7").is_err());
+        assert_eq!(state.generation().unwrap().map(|it| it.number), Some(6));
     }
 }

@@ -17,9 +17,6 @@ use crate::failure::{Kind, OsFailure};
 /// Largest state file: more than twice a generation's limit, and what earlier versions wrote can be read.
 const STATE_BYTES_MAX: u64 = 256 << 20;
 
-/// Generations kept: the one that stands and the one before.
-const GENERATIONS_KEPT: usize = 2;
-
 /// The state folder.
 #[derive(Debug, Clone)]
 pub struct State {
@@ -122,10 +119,13 @@ impl State {
         }
     }
 
-    /// The generation before the committed one, while it is kept.
-    pub fn generation_before(&self) -> Result<Option<Generation>, StateFailure> {
-        match self.generation_files()?.iter().rev().nth(1) {
-            Some(name) => self.load(&format!("generations/{name}")),
+    /// The generation that an ordered revert of this one goes to, while it is kept.
+    pub fn generation_before(
+        &self,
+        standing: Option<&Generation>,
+    ) -> Result<Option<Generation>, StateFailure> {
+        match standing.and_then(|it| it.before) {
+            Some(number) => self.load(&Self::generation_name(number)),
             None => Ok(None),
         }
     }
@@ -133,13 +133,13 @@ impl State {
     /// The number of the committed generation, without reading it; 0 for none.
     pub fn generation_number(&self) -> Result<u64, StateFailure> {
         let newest = self.generation_files()?.pop();
-        Ok(newest.and_then(|it| it.strip_suffix(".json")?.parse().ok()).unwrap_or(0))
+        Ok(newest.and_then(|it| number_of(&it)).unwrap_or(0))
     }
 
-    /// Keeps a generation; older ones beyond the last are removed.
+    /// Keeps a generation; of older ones only that to which an ordered revert goes is kept.
     pub fn keep_generation(&self, generation: &Generation) -> Result<(), StateFailure> {
         self.save(&Self::generation_name(generation.number), generation)?;
-        self.drop_surplus()
+        self.drop_surplus(generation)
     }
 
     /// Where a generation of this number lies, below the folder.
@@ -147,20 +147,21 @@ impl State {
         format!("generations/{number:010}.json")
     }
 
-    /// Removes generations older than those that are kept.
-    pub(crate) fn drop_surplus(&self) -> Result<(), StateFailure> {
-        let names = self.generation_files()?;
-        let surplus = names.len().saturating_sub(GENERATIONS_KEPT);
-        for name in names.iter().take(surplus) {
-            files::remove(&self.folder.join("generations").join(name))?;
+    /// Removes generations that neither stand nor can be gone back to.
+    pub(crate) fn drop_surplus(&self, standing: &Generation) -> Result<(), StateFailure> {
+        let kept = [Some(standing.number), standing.before];
+        for name in self.generation_files()? {
+            let number = number_of(&name);
+            if number < Some(standing.number) && !kept.contains(&number) {
+                files::remove(&self.folder.join("generations").join(name))?;
+            }
         }
         Ok(())
     }
 
     fn generation_files(&self) -> Result<Vec<String>, StateFailure> {
         let mut names = files::names(&self.folder.join("generations"), 1000)?;
-        let is_number = |it: &str| it.len() == 10 && it.bytes().all(|byte| byte.is_ascii_digit());
-        names.retain(|name| name.strip_suffix(".json").is_some_and(is_number));
+        names.retain(|name| number_of(name).is_some());
         Ok(names)
     }
 
@@ -181,6 +182,13 @@ impl State {
         check_size(&path, bytes.len() as u64)?;
         Ok(files::replace(&path, &bytes, 0o600)?)
     }
+}
+
+/// The number in a generation's name; `None`: the file is none.
+fn number_of(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(".json")?;
+    let is_number = digits.len() == 10 && digits.bytes().all(|it| it.is_ascii_digit());
+    if is_number { digits.parse().ok() } else { None }
 }
 
 /// Whether a file of this size can be read again.

@@ -29,6 +29,9 @@ pub const BYTES_MAX: u64 = 96 << 20;
 pub struct Generation {
     /// Its number, from 1.
     pub number: u64,
+    /// The newest before it that asks for something else: where an ordered revert goes to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<u64>,
     /// The revision that the host runs.
     pub revision: Revision,
     /// The deployment that made it.

@@ -34,6 +34,9 @@ pub struct Cycle {
     /// The proof of a revert.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,
+    /// Probes that fail on the host as it stands now, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failing: Vec<String>,
     /// What a person should know.
     #[serde(default)]
     pub warnings: Vec<String>,
@@ -54,6 +57,7 @@ impl Cycle {
             steps: Vec::new(),
             conflicts: Vec::new(),
             proof: None,
+            failing: Vec::new(),
             warnings: Vec::new(),
         }
     }

@@ -115,6 +115,10 @@ pub const HINTS: &[(&str, &str)] = &[
         "quarantined",
         "merge a change to one of these resources, or take the change out: either is tried at once",
     ),
+    (
+        "state-taken",
+        "ask the agent that runs: `bowline sync --wait`; or end it first: `systemctl stop bowline-agent`",
+    ),
     ("paused", "end the pause when its reason is over: bowline resume"),
     (
         "nothing-to-revert",

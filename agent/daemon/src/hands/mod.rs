@@ -6,6 +6,7 @@
 mod failures;
 mod source;
 mod change;
+mod conditions;
 mod rest;
 mod refresh;
 mod tell;

@@ -142,7 +142,6 @@ impl Host {
     /// A cycle is over: keeps its ending, and tells everybody.
     fn conclude(&mut self, ending: Box<Ending>) {
         self.say(&ending);
-        self.board.meters().end(ending.cycle.outcome, clock::wall());
         self.ending = Some(ending);
     }
 
@@ -163,7 +162,8 @@ impl Host {
             Want::Sync | Want::Resume => None,
             Want::Retry => Some(Order::Retry),
             Want::Revert { because } => {
-                let before = self.state.generation_before().unwrap_or_else(|error| {
+                let standing = self.standing.as_deref();
+                let before = self.state.generation_before(standing).unwrap_or_else(|error| {
                     tracing::warn!(error = %chain(&error), "the generation before cannot be read");
                     None
                 });

@@ -71,7 +71,11 @@ impl Host {
         let known = [
             self.state.high_water().ok().flatten().map(|it| it.head),
             self.standing.as_ref().map(|it| it.revision.commit),
-            self.state.generation_before().ok().flatten().map(|it| it.revision.commit),
+            self.state
+                .generation_before(self.standing.as_deref())
+                .ok()
+                .flatten()
+                .map(|it| it.revision.commit),
         ];
         let keep: Vec<_> = known.into_iter().flatten().collect();
         // What follows has its own time as well.
@@ -168,7 +172,7 @@ impl Host {
         if let Some(listing) = store.known(&wanted.archive) {
             return Ok(Event::Obtained(Box::new(listing)));
         }
-        let before = or_tell!(self.state.generation_before());
+        let before = or_tell!(self.state.generation_before(self.standing.as_deref()));
         let standing = self.standing.iter().map(AsRef::as_ref).chain(&before);
         let current = standing.flat_map(|it| &it.releases).filter(|it| !it.is_earlier());
         let standing: Vec<Archive> = current.map(|it| it.archive.clone()).collect();

@@ -5,15 +5,20 @@
 use std::time::Duration;
 
 use bowline_api::ask::{Over, Paused, event};
+use bowline_api::cycle::Cycle;
 use bowline_api::hint;
 use bowline_api::outcome::Outcome;
-use bowline_api::status::{Committed, Condition, Last, Quarantined, WaitingFor};
+use bowline_api::status::{Committed, Last, Quarantined, WaitingFor};
 use bowline_engine::ending::Ending;
 use bowline_host::door::clock;
 use bowline_host::pause::Pause;
+use bowline_model::object_id::ObjectId;
 use jiff::Timestamp;
 
-use super::Host;
+use super::{Host, conditions};
+
+/// Orders that were turned down before anything was looked at.
+const TURNED_DOWN: [&str; 2] = ["nothing-to-revert", "testing-runs"];
 
 impl Host {
     /// Tells the log and the status how a cycle ended.
@@ -35,6 +40,15 @@ impl Host {
                 hint = hint::of(&cycle.code), "cycle over"
             );
         }
+        let over = Over { number: self.board.number(), cycle: cycle.clone() };
+        self.board.events().publish(event::OUTCOME, &over);
+        if did_nothing(cycle) {
+            // Who ordered it is told. Of the host and of the newest revision nothing new is known.
+            return;
+        }
+        self.board.meters().end(cycle.outcome, clock::wall());
+        let head = self.state.high_water().ok().flatten().map(|it| it.head);
+        let verified = head.is_some_and(|it| is_of(cycle.revision.as_deref(), &it));
         self.board.tell(|status| {
             status.last = Some(Last {
                 deployment: cycle.deployment.clone().unwrap_or_default(),
@@ -47,10 +61,8 @@ impl Host {
             });
             status.last_attempted_revision.clone_from(&cycle.revision);
             status.warnings.clone_from(&cycle.warnings);
-            status.conditions = conditions(ending);
+            status.conditions = conditions::after(cycle, verified, &status.conditions);
         });
-        let over = Over { number: self.board.number(), cycle: cycle.clone() };
-        self.board.events().publish(event::OUTCOME, &over);
     }
 
     /// Tells what stands, from what is durable.
@@ -111,6 +123,16 @@ impl Host {
     }
 }
 
+/// Whether a cycle was only an order that cannot be carried out.
+fn did_nothing(cycle: &Cycle) -> bool {
+    cycle.outcome == Outcome::Refused && TURNED_DOWN.contains(&cycle.code.as_str())
+}
+
+/// Whether a revision, as it is shown, is of this commit.
+fn is_of(revision: Option<&str>, commit: &ObjectId) -> bool {
+    revision.is_some_and(|it| it.ends_with(&format!(":{commit}")))
+}
+
 /// A pause on the wire.
 pub(crate) fn paused(pause: &Pause) -> Paused {
     Paused {
@@ -123,28 +145,4 @@ pub(crate) fn paused(pause: &Pause) -> Paused {
 
 fn rfc3339(seconds: i64) -> String {
     Timestamp::from_second(seconds).unwrap_or_default().to_string()
-}
-
-fn conditions(ending: &Ending) -> Vec<Condition> {
-    let cycle = &ending.cycle;
-    let good = cycle.outcome.exit_code() == 0;
-    let condition = |kind: &str, holds: bool, reason: &str| Condition {
-        kind: kind.to_owned(),
-        status: if holds { "True" } else { "False" }.to_owned(),
-        reason: reason.to_owned(),
-        message: cycle.detail.clone(),
-    };
-    let reason = match cycle.outcome {
-        Outcome::Reverted => "RolledBack",
-        _ => cycle.reason.as_str(),
-    };
-    let unverified = matches!(cycle.outcome, Outcome::Refused | Outcome::Pending);
-    let stalled = matches!(cycle.outcome, Outcome::Stranded | Outcome::Held | Outcome::Refused);
-    vec![
-        condition("Ready", good, reason),
-        condition("Reconciling", false, reason),
-        condition("Stalled", stalled, reason),
-        condition("Healthy", good, reason),
-        condition("SourceVerified", !unverified, reason),
-    ]
 }

@@ -199,6 +199,7 @@ pub(super) fn looked(
         told.push(word);
         let warning = format!("the host is {stands}, and Probe/{name} fails there: {detail}");
         ending.cycle.warnings.push(warning);
+        ending.cycle.failing.push(name.clone());
     }
     record(memory, kept, ending)
 }

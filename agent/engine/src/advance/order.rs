@@ -48,9 +48,6 @@ pub(super) fn leave(memory: &Memory, quest: &Quest) -> Result<Vec<Change>, Box<E
     if to.number >= now.number {
         return nowhere("this host keeps no generation before the committed one");
     }
-    if to.revision == now.revision {
-        return nowhere("the generation before is of the same revision, under other facts");
-    }
     let left = plan::change_between(now, to);
     if left.is_empty() {
         return nowhere("the generation before asks for the same");

@@ -83,8 +83,7 @@ fn nothing_to_do(memory: Memory, mut quest: Quest, plan: &Plan) -> Turn {
         }
         return destination::conclude(memory, quest);
     }
-    let number = memory.generation.as_ref().map_or(0, |it| it.number) + 1;
-    let generation = Box::new(plan.generation(number, "", quest.wall));
+    let generation = Box::new(plan.generation(memory.generation.as_deref(), "", quest.wall));
     let left = order::withdrawal(&memory, &quest, plan);
     let ledger = quarantine::after_change(&memory.ledger, plan.delta(), left.as_deref());
     let ledger = Arc::new(ledger);
@@ -157,9 +156,9 @@ fn stage(memory: Memory, quest: Quest, plan: Plan) -> Turn {
         let verified = plan.verified().clone();
         return destination::unplanned(memory, quest, &verified, Outcome::Refused, why);
     }
-    let number = opening.generation + 1;
+    let standing = memory.generation.as_deref();
     let staging = Staging {
-        generation: Box::new(plan.generation(number, &deployment, quest.wall)),
+        generation: Box::new(plan.generation(standing, &deployment, quest.wall)),
         deployment,
         steps: plan.steps().to_vec(),
         contents: plan.contents().to_vec(),

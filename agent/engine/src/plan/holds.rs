@@ -40,10 +40,10 @@ pub(super) fn check_holds(
     match quarantine::blocks(given.ledger, delta) {
         Some(entry) if cause == Cause::Intentional => {
             let detail = format!(
-                "the change of {} failed in deployment {} ({}) and is not tried again by itself",
+                "the change of {} was taken back ({}; deployment {}) and is not tried again by itself",
                 names(&entry.delta),
-                entry.deployment,
-                entry.reason
+                entry.reason,
+                entry.deployment
             );
             held("Quarantined", "quarantined", detail)
         }

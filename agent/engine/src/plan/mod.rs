@@ -294,9 +294,15 @@ impl Plan {
     }
 
     /// The generation that stands once this plan is committed.
-    pub fn generation(&self, number: u64, deployment: &str, wall: i64) -> Generation {
+    pub fn generation(
+        &self,
+        standing: Option<&Generation>,
+        deployment: &str,
+        wall: i64,
+    ) -> Generation {
         Generation {
-            number,
+            number: standing.map_or(0, |it| it.number) + 1,
+            before: standing.and_then(|it| self.way_back(it)),
             revision: self.revision().clone(),
             deployment: deployment.to_owned(),
             at: wall,
@@ -308,6 +314,13 @@ impl Plan {
             probes: self.probes.iter().map(known).collect(),
             host: self.compiled.host.clone(),
         }
+    }
+
+    /// Where an ordered revert goes to once this plan is committed. What asks for the same as what stands,
+    /// as a repair does, is no place to go back to.
+    fn way_back(&self, standing: &Generation) -> Option<u64> {
+        let asks_for_more = *self.revision() != standing.revision && !self.delta().is_empty();
+        if asks_for_more { Some(standing.number) } else { standing.before }
     }
 
     /// Takes over which filesystem's stage holds each step's slot. It is no part of the digest: it

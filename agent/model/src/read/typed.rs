@@ -50,30 +50,33 @@ impl<'de> Deserializer<'de> for Typed {
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misplaced> {
         match self.0 {
-            Value::Null => visitor.visit_unit(),
-            Value::Bool(it) => visitor.visit_bool(it),
-            Value::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
-                (Some(number), _, _) => visitor.visit_u64(number),
-                (None, Some(number), _) => visitor.visit_i64(number),
-                (None, None, Some(number)) => visitor.visit_f64(number),
-                (None, None, None) => Err(Misplaced::custom("a number out of range")),
-            },
-            Value::String(text) => visitor.visit_string(text),
-            Value::Sequence(items) => {
-                let mut entries = Entries::of(items);
-                let value = visitor.visit_seq(&mut entries)?;
-                whole(entries.next, entries.left.len(), value)
-            }
-            Value::Mapping(map) => {
-                let count = map.len();
-                let mut fields = Fields::of(map, Part::Field);
-                let value = visitor.visit_map(&mut fields)?;
-                let left = fields.left.len();
-                whole(count - left, left, value)
-            }
-            // The first pass refuses tags.
-            Value::Tagged(_) => Err(Misplaced::custom("a tag")),
+            Value::Sequence(items) => list(items, visitor),
+            Value::Mapping(map) => fields(map, visitor),
+            scalar => plain(scalar, visitor),
         }
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misplaced> {
+        match self.0 {
+            Value::Sequence(items) => list(items, visitor),
+            other => Err(Misplaced::invalid_type(found(&other), &visitor)),
+        }
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misplaced> {
+        match self.0 {
+            Value::Mapping(map) => fields(map, visitor),
+            other => Err(Misplaced::invalid_type(found(&other), &visitor)),
+        }
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Misplaced> {
+        self.deserialize_map(visitor)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misplaced> {
@@ -103,23 +106,61 @@ impl<'de> Deserializer<'de> for Typed {
                 let choice = MapAccessDeserializer::new(Fields::of(map, Part::Choice));
                 choice.deserialize_enum(name, variants, visitor)
             }
-            Value::Bool(it) => Err(unexpected(Unexpected::Bool(it), variants)),
-            Value::Null => Err(unexpected(Unexpected::Unit, variants)),
-            Value::Number(_) => Err(unexpected(Unexpected::Other("a number"), variants)),
-            Value::Sequence(_) => Err(unexpected(Unexpected::Seq, variants)),
-            Value::Tagged(_) => Err(unexpected(Unexpected::Other("a tag"), variants)),
+            other => {
+                let words = format!("one of {}", variants.join(", "));
+                Err(Misplaced::invalid_type(found(&other), &words.as_str()))
+            }
         }
     }
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct seq tuple tuple_struct map struct identifier ignored_any
+        unit_struct tuple tuple_struct identifier ignored_any
     }
 }
 
-fn unexpected(found: Unexpected<'_>, variants: &'static [&'static str]) -> Misplaced {
-    let words = format!("one of {}", variants.join(", "));
-    Misplaced::invalid_type(found, &words.as_str())
+/// What stands where something else is wanted.
+fn found(value: &Value) -> Unexpected<'_> {
+    match value {
+        Value::Null => Unexpected::Unit,
+        Value::Bool(it) => Unexpected::Bool(*it),
+        Value::Number(_) => Unexpected::Other("a number"),
+        Value::String(text) => Unexpected::Str(text),
+        Value::Sequence(_) => Unexpected::Seq,
+        Value::Mapping(_) => Unexpected::Map,
+        Value::Tagged(_) => Unexpected::Other("a tag"),
+    }
+}
+
+/// A value without others below it.
+fn plain<'de, V: Visitor<'de>>(value: Value, visitor: V) -> Result<V::Value, Misplaced> {
+    match value {
+        Value::Null => visitor.visit_unit(),
+        Value::Bool(it) => visitor.visit_bool(it),
+        Value::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
+            (Some(number), _, _) => visitor.visit_u64(number),
+            (None, Some(number), _) => visitor.visit_i64(number),
+            (None, None, Some(number)) => visitor.visit_f64(number),
+            (None, None, None) => Err(Misplaced::custom("a number out of range")),
+        },
+        Value::String(text) => visitor.visit_string(text),
+        // The first pass refuses tags.
+        other => Err(Misplaced::invalid_type(found(&other), &visitor)),
+    }
+}
+
+fn list<'de, V: Visitor<'de>>(items: Sequence, visitor: V) -> Result<V::Value, Misplaced> {
+    let mut entries = Entries::of(items);
+    let value = visitor.visit_seq(&mut entries)?;
+    whole(entries.next, entries.left.len(), value)
+}
+
+fn fields<'de, V: Visitor<'de>>(map: Mapping, visitor: V) -> Result<V::Value, Misplaced> {
+    let count = map.len();
+    let mut fields = Fields::of(map, Part::Field);
+    let value = visitor.visit_map(&mut fields)?;
+    let left = fields.left.len();
+    whole(count - left, left, value)
 }
 
 /// The value, unless something of the list or map was not asked for.
