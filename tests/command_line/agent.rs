@@ -25,6 +25,25 @@ fn settled() -> Sealed {
 }
 
 #[test]
+fn an_answer_that_nobody_gets_is_no_success_and_no_panic() {
+    let sealed = settled();
+    let settings = ["--config", "fleet.agent.toml", "--root", "root"];
+    let mut cases = vec![vec!["--help"], vec!["--version"]];
+    for more in [&["--check-config"][..], &["--once"], &["--once", "--json"]] {
+        cases.push([&settings[..], more].concat());
+    }
+    for arguments in cases {
+        let (code, last) = sealed.agent_unheard(&arguments);
+        assert_eq!(code, Some(1), "{arguments:?}: {last}");
+        assert!(last.starts_with("error: write to standard output: "), "{arguments:?}: {last}");
+    }
+    // What the cycle itself says comes first.
+    sealed.git("fleet", &["-c", "commit.gpgsign=false", "commit", "--allow-empty", "-qm", "x"]);
+    let (code, last) = sealed.agent_unheard(&[&settings[..], &["--once"]].concat());
+    assert_eq!(code, Some(1), "{last}");
+}
+
+#[test]
 fn a_rewind_is_refused_by_the_tip_that_the_remote_offers() {
     let sealed = settled();
     sealed.merge("alice", "one");
@@ -86,8 +105,10 @@ fn what_is_taken_back_held_or_invalid_says_so_as_well() {
     let expected = "  create File/more /srv/more\n  code: probe-failed\n  hint: look at what the probe \
                     saw, correct the change, and merge again: it is not tried again as it is\n";
     assert_eq!(found, expected);
-    let found =
-        last_lines(&sealed, "held main@sha1:OID the change of File/more, Probe/never failed");
+    let found = last_lines(
+        &sealed,
+        "held main@sha1:OID the change of File/more, Probe/never was taken back",
+    );
     let expected = "  code: quarantined\n  hint: merge a change to one of these resources, or take the \
                     change out: either is tried at once\n";
     assert_eq!(found, expected);

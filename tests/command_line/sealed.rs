@@ -110,6 +110,15 @@ impl Sealed {
         self.agent(&[&arguments, more].concat())
     }
 
+    /// Runs `bowline-agent` where its answer cannot be written; gives the exit code and the last line of its log.
+    pub(crate) fn agent_unheard(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = self.command(&binaries::agent(), ".");
+        let output = command.args(arguments).stdout(full).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), said.lines().last().unwrap_or_default().to_owned())
+    }
+
     /// What one cycle printed, as it is.
     pub(crate) fn once_raw(&self, more: &[&str]) -> String {
         let arguments = ["--config", "fleet.agent.toml", "--root", "root", "--once"];

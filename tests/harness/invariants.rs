@@ -43,7 +43,7 @@ pub fn no_outside_on_the_way_back(host: &mut SimHost, effect: &Effect) {
         Effect::Fetch { .. }
             | Effect::Export(_)
             | Effect::Read { .. }
-            | Effect::Obtain(_)
+            | Effect::Obtain(..)
             | Effect::Stage(_)
     );
     if on_the_way && outside {

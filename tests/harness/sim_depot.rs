@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** what was fetched survives a power cut, or does not: nothing relies on it.
 
-use bowline_engine::phase::Event;
+use bowline_engine::phase::{Event, Means};
 use bowline_model::digest::Sha256;
 use bowline_model::release::{Archive, Body, Listing, Member};
 
@@ -24,8 +24,14 @@ pub fn listing(archive: &Archive) -> Listing {
 }
 
 impl SimHost {
-    pub(crate) fn obtain(&mut self, archive: &Archive) -> Event {
-        if !self.has_depot && !self.disk.archives.contains(archive) {
+    pub(crate) fn obtain(&mut self, archive: &Archive, means: Means) -> Event {
+        let is_here = self.disk.archives.contains(archive);
+        let asks = !is_here && means == Means::Remote;
+        if asks {
+            self.asked.push(self.endings.len());
+        }
+        let has_answer = is_here || (asks && self.has_depot);
+        if !has_answer {
             return failed("the server of releases does not answer");
         }
         self.disk.archives.insert(archive.clone());

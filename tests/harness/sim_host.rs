@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** what is durable survives a power cut; of a batch cut short any subset may survive.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +50,10 @@ pub struct SimHost {
     pub reachable: bool,
     /// Whether archives can be fetched.
     pub has_depot: bool,
+    /// In which cycles that server was asked.
+    pub asked: Vec<usize>,
+    /// What the next cycles of one process begin with, in place of what else they would.
+    pub moments: VecDeque<Moment>,
     /// What probes answer, in turn; the last answer stays.
     pub probes: Vec<bool>,
     /// Faults, each at the effect of its number, from 1.
@@ -80,6 +84,17 @@ pub struct SimHost {
     pub broken: Vec<String>,
 }
 
+/// What a cycle begins with.
+#[derive(Debug, Clone, Default)]
+pub struct Moment {
+    /// How long the agent rested before it.
+    pub nap: Duration,
+    /// What is asked of it.
+    pub wish: Wish,
+    /// Files that somebody changed meanwhile.
+    pub touched: Vec<String>,
+}
+
 impl SimHost {
     /// A host that follows a repository.
     pub fn new(village: Village) -> Self {
@@ -89,6 +104,8 @@ impl SimHost {
             fingerprint: "SHA256:none".to_owned(),
             reachable: true,
             has_depot: true,
+            asked: Vec::new(),
+            moments: VecDeque::new(),
             probes: vec![true],
             faults: Vec::new(),
             effects: 0,
@@ -157,7 +174,7 @@ impl SimHost {
             Effect::Read { commit, paths } => {
                 Event::Contents(self.village.contents(commit, &paths))
             }
-            Effect::Obtain(wanted) => self.obtain(&wanted.archive),
+            Effect::Obtain(wanted, means) => self.obtain(&wanted.archive, means),
             Effect::Observe(survey) => Event::Seen(self.look(&survey)),
             Effect::Stage(staging) => self.stage(&staging, survives),
             Effect::Apply { deployment, steps, .. } => {
@@ -213,7 +230,16 @@ impl SimHost {
             return Err(Halt::Stop);
         }
         self.cycles -= 1;
-        self.clock += Duration::from_hours(7);
+        let moment = self.moments.pop_front();
+        // At first so long that every wait is over.
+        self.clock += moment.as_ref().map_or(Duration::from_hours(7), |it| it.nap);
+        let wish = match moment {
+            Some(Moment { wish, touched, .. }) => {
+                touched.iter().for_each(|it| self.put_file(it, "by hand"));
+                wish
+            }
+            None => self.hear(ear),
+        };
         let (trust, trust_sha256) = self.village.trust();
         let settings = Settings {
             interval: Duration::from_mins(1),
@@ -232,7 +258,7 @@ impl SimHost {
             wall: self.wall,
             facts: self.facts(),
             next_deployment: self.disk.records.len() as u64 + 1,
-            wish: self.hear(ear),
+            wish,
         })
     }
 

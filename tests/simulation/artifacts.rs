@@ -5,7 +5,6 @@
 use std::sync::OnceLock;
 
 use bowline_api::outcome::Outcome;
-use bowline_engine::wish::Wish;
 use bowline_model::digest::Sha256;
 use bowline_model::form::Form;
 use bowline_model::generation::Generation;
@@ -15,11 +14,10 @@ use tests::invariants;
 use tests::sim_host::{Fault, SimHost};
 use tests::village::{Files, Village};
 
-use crate::orders::revert;
 use crate::world::{QUICK, file, files, probe};
 
 /// A release by its number.
-fn release(number: u8) -> String {
+pub(crate) fn release(number: u8) -> String {
     let sha256 = Sha256::of(&[number]);
     format!(
         "---\napiVersion: bowline/v1\nkind: Artifact\nmetadata: {{name: shop}}\nspec: {{url: \
@@ -28,17 +26,17 @@ fn release(number: u8) -> String {
     )
 }
 
-fn revision(number: u8) -> Files {
+pub(crate) fn revision(number: u8) -> Files {
     let text = format!("a{number}");
     files(&[file("a", "/opt/a", &text), release(number), probe(QUICK)])
 }
 
-fn folder(number: u8) -> String {
+pub(crate) fn folder(number: u8) -> String {
     format!("/opt/releases/shop-{number}-{}", &Sha256::of(&[number]).to_string()[..12])
 }
 
 /// A host on which the first two releases were committed, the second last.
-fn settled() -> SimHost {
+pub(crate) fn settled() -> SimHost {
     static SETTLED: OnceLock<SimHost> = OnceLock::new();
     SETTLED.get_or_init(settle).clone()
 }
@@ -56,10 +54,11 @@ fn settle() -> SimHost {
     host.disk.records.clear();
     host.effects = 0;
     host.log.clear();
+    host.asked.clear();
     host
 }
 
-fn merged() -> SimHost {
+pub(crate) fn merged() -> SimHost {
     static MERGED: OnceLock<SimHost> = OnceLock::new();
     let merge = || {
         let mut host = settled();
@@ -90,7 +89,7 @@ fn stands(host: &SimHost, release: &str) -> bool {
     host.forms().keys().any(|it| it.starts_with(release))
 }
 
-fn told(host: &SimHost) -> String {
+pub(crate) fn told(host: &SimHost) -> String {
     format!("faults {:?}\n{}\n{:#?}", host.faults, host.log.join("\n"), host.endings)
 }
 
@@ -144,66 +143,6 @@ fn without_its_server_a_release_is_not_begun_and_what_stands_is_looked_after() {
     host.has_depot = true;
     live(&mut host, 1);
     assert_eq!(current(&host), folder(3), "{}", told(&host));
-}
-
-#[test]
-fn a_member_that_drifted_is_repaired_from_what_was_fetched_and_left_alone_without() {
-    for (has_archive, has_depot) in [(true, false), (false, true), (false, false)] {
-        let mut host = settled();
-        let path = format!("{}/bin/shop", folder(2));
-        let before = host.forms();
-        host.put_file(&path, "by hand");
-        host.put_file("/opt/a", "by hand");
-        host.has_depot = has_depot;
-        if !has_archive {
-            host.disk.archives.clear();
-        }
-        live(&mut host, 1);
-        assert_eq!(host.forms()["/opt/a"], before["/opt/a"], "the rest waits\n{}", told(&host));
-        let asked = |host: &SimHost| host.log.iter().filter(|it| it.ends_with(" Obtain")).count();
-        assert_eq!(asked(&host), 0, "what can be repaired comes first\n{}", told(&host));
-        live(&mut host, 1);
-        let is_repaired = host.forms()[&path] == before[&path];
-        assert_eq!(is_repaired, has_archive || has_depot, "{}", told(&host));
-        assert_eq!(asked(&host), 1, "{}", told(&host));
-        host.has_depot = true;
-        live(&mut host, 1);
-        assert_eq!(host.forms(), before, "{}", told(&host));
-    }
-}
-
-#[test]
-fn a_release_that_stands_needs_no_archive_for_drift_a_merge_or_the_way_back() {
-    let mut host = merged();
-    host.disk.archives.clear();
-    host.has_depot = false;
-    host.log.clear();
-    host.put_file("/opt/a", "by hand");
-    live(&mut host, 1);
-    host.village.merge(&files(&[file("a", "/opt/a", "a4"), release(3), probe(QUICK)]), 1);
-    live(&mut host, 1);
-    assert_eq!(host.endings.last().unwrap().cycle.outcome, Outcome::Committed, "{}", told(&host));
-    host.wish = Some(revert(&host));
-    live(&mut host, 1);
-    assert_eq!(host.endings.last().unwrap().cycle.outcome, Outcome::Committed, "{}", told(&host));
-    assert!(!host.log.iter().any(|it| it.ends_with(" Obtain")), "{}", told(&host));
-}
-
-#[test]
-fn an_archive_that_cannot_be_had_is_not_asked_for_at_each_poll_nor_for_a_hint() {
-    let mut host = merged();
-    host.disk.archives.clear();
-    host.has_depot = false;
-    host.log.clear();
-    let path = format!("{}/readme", folder(3));
-    host.put_file(&path, "by hand");
-    let asked = |host: &SimHost| host.log.iter().filter(|it| it.ends_with(" Obtain")).count();
-    // In one process, whose clock moves seven hours at each rest: so only the hints are told apart here.
-    host.wish = Some(Wish { hint: true, ..Wish::default() });
-    live(&mut host, 1);
-    assert_eq!(asked(&host), 0, "{}", told(&host));
-    live(&mut host, 1);
-    assert_eq!(asked(&host), 1, "{}", told(&host));
 }
 
 #[test]

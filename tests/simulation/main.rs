@@ -8,6 +8,7 @@ mod quarantine;
 mod orders;
 mod withdrawn;
 mod random;
+mod supplies;
 mod testing;
 mod units;
 mod artifacts;

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use lexopt::{Arg, Parser, ValueExt as _};
+use lexopt::{Arg, Parser};
 use thiserror::Error;
 
 /// The program's name.
@@ -86,6 +86,9 @@ pub enum Misused {
     /// Said more than once.
     #[error("--{0} is said twice")]
     Twice(&'static str),
+    /// A path without a letter, as of a shell's variable that is not set.
+    #[error("--{0} has an empty path")]
+    Empty(&'static str),
     /// Without settings there is nothing to do.
     #[error("--config FILE is missing")]
     NoConfig,
@@ -101,8 +104,8 @@ pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Wanted, Misused
     let [mut once, mut json, mut check_config] = [None; 3];
     while let Some(word) = parser.next()? {
         match word {
-            Arg::Long(CONFIG) => set(&mut config, parser.value()?.parse()?, CONFIG)?,
-            Arg::Long(ROOT) => set(&mut root, parser.value()?.parse()?, ROOT)?,
+            Arg::Long(CONFIG) => set(&mut config, path(parser.value()?, CONFIG)?, CONFIG)?,
+            Arg::Long(ROOT) => set(&mut root, path(parser.value()?, ROOT)?, ROOT)?,
             Arg::Long(ONCE) => set(&mut once, (), ONCE)?,
             Arg::Long(JSON) => set(&mut json, (), JSON)?,
             Arg::Long(CHECK_CONFIG) => set(&mut check_config, (), CHECK_CONFIG)?,
@@ -131,6 +134,10 @@ fn set<T>(place: &mut Option<T>, value: T, name: &'static str) -> Result<(), Mis
         None => Ok(()),
         Some(_) => Err(Misused::Twice(name)),
     }
+}
+
+fn path(word: OsString, name: &'static str) -> Result<PathBuf, Misused> {
+    if word.is_empty() { Err(Misused::Empty(name)) } else { Ok(word.into()) }
 }
 
 fn version() -> String {
@@ -200,6 +207,8 @@ mod tests {
             ("--config a b", "unexpected argument \"b\""),
             ("--config a --once=yes", "unexpected argument for option '--once': \"yes\""),
             ("--config a --config b", "--config is said twice"),
+            ("--config=", "--config has an empty path"),
+            ("--config a --root= --once", "--root has an empty path"),
             ("--config a --json", "--json goes with --once only"),
             ("--config a --once --check-config", "--check-config does not go with --once"),
         ] {

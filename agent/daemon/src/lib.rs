@@ -23,4 +23,5 @@ pub mod check;
 pub mod api;
 pub mod report;
 pub mod signals;
+pub mod said;
 pub mod serve;

@@ -10,10 +10,9 @@ use bowline_agent::herald::Summons;
 use bowline_agent::reload::Loaded;
 use bowline_agent::serve::{Ended, Fell};
 use bowline_agent::signals::Signals;
-use bowline_agent::{check, logs, reload, serve};
+use bowline_agent::{check, logs, reload, said, serve};
 use bowline_api::cause;
 use bowline_api::cycle::Cycle;
-use bowline_api::hint;
 use bowline_api::outcome::Outcome;
 use bowline_host::door::guardian;
 use bowline_host::failure::chain;
@@ -35,7 +34,7 @@ fn main() -> ExitCode {
     guardian::enable();
     let arguments = match arguments::read(words) {
         Ok(Wanted::Work(arguments)) => arguments,
-        Ok(Wanted::Words(text)) => return tell(&text),
+        Ok(Wanted::Words(text)) => return ExitCode::from(said::say(&text, 0)),
         Err(error) => {
             return complain(&error, "bowline-agent --help lists what can be said", USAGE);
         }
@@ -60,19 +59,13 @@ fn main() -> ExitCode {
     };
     match ended {
         Ok(_) if !arguments.once => ExitCode::SUCCESS,
-        Ok(Ended::Stopped) => {
-            show(&interrupted(), arguments.json);
-            ExitCode::from(Outcome::Failed.exit_code())
-        }
-        Ok(Ended::Cycle(cycle)) => {
-            show(&cycle, arguments.json);
-            ExitCode::from(cycle.outcome.exit_code())
-        }
+        Ok(Ended::Stopped) => show(&interrupted(), arguments.json),
+        Ok(Ended::Cycle(cycle)) => show(&cycle, arguments.json),
         Err(error) => {
             if let (Fell::Start(error), true) = (&error, arguments.json)
                 && let Some(cycle) = not_begun(error)
             {
-                show(&cycle, true);
+                let _: ExitCode = show(&cycle, true);
             }
             complain(&error, error.hint(), error.exit_code())
         }
@@ -87,15 +80,16 @@ fn judge(arguments: &Arguments) -> ExitCode {
     };
     start_logs(&loaded);
     match check::check(&loaded.settings) {
-        Ok(files) => approve(&files),
+        Ok(files) => {
+            let lines = files.join("\n") + "\n";
+            ExitCode::from(said::say(&lines, 0))
+        }
         Err(error) => complain(&error, error.hint(), USAGE),
     }
 }
 
-#[allow(clippy::print_stdout, reason = "data goes to stdout")]
-fn tell(text: &str) -> ExitCode {
-    print!("{text}");
-    ExitCode::SUCCESS
+fn show(cycle: &Cycle, as_json: bool) -> ExitCode {
+    ExitCode::from(said::say(&said::of_cycle(cycle, as_json), cycle.outcome.exit_code()))
 }
 
 fn start_logs(loaded: &Loaded) {
@@ -126,40 +120,6 @@ fn not_begun(error: &CannotStart) -> Option<Cycle> {
         CannotStart::Open { .. } => return None,
     };
     Some(Cycle::plain(outcome, ("NotBegun", code, &chain(error))))
-}
-
-#[allow(clippy::print_stdout, reason = "data goes to stdout")]
-fn show(cycle: &Cycle, as_json: bool) {
-    if as_json {
-        println!("{}", serde_json::to_string(cycle).unwrap_or_default());
-        return;
-    }
-    let revision = cycle.revision.as_deref().unwrap_or("-");
-    println!("{} {revision} {}", cycle.outcome, cycle.detail);
-    for step in &cycle.steps {
-        let path = step.path.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
-        println!("  {} {}{path}", step.action, step.resource);
-    }
-    for warning in &cycle.warnings {
-        println!("  warning: {warning}");
-    }
-    if !cycle.code.is_empty() {
-        println!("  code: {}", cycle.code);
-    }
-    if let Some(commit) = &cycle.commit {
-        println!("  commit: {commit}");
-    }
-    if let Some(hint) = hint::of(&cycle.code) {
-        println!("  hint: {hint}");
-    }
-}
-
-#[allow(clippy::print_stdout, reason = "data goes to stdout")]
-fn approve(files: &[String]) -> ExitCode {
-    for file in files {
-        println!("{file}");
-    }
-    ExitCode::SUCCESS
 }
 
 #[allow(clippy::print_stderr, reason = "errors go to stderr")]

@@ -22,7 +22,7 @@ const PER_STEP: Duration = Duration::from_secs(3);
 pub(crate) fn allowance(effect: &Effect, settings: &Settings) -> Duration {
     match effect {
         Effect::Fetch { .. } => each(settings.fetch_timeout, settings.remotes.len()),
-        Effect::Obtain(_) => settings.artifacts.timeout + UNPACK_TIME,
+        Effect::Obtain(..) => settings.artifacts.timeout + UNPACK_TIME,
         Effect::Observe(survey) => of_survey(survey),
         Effect::Prove { paths, units } => of_proof(paths.len(), units.len()),
         Effect::Stage(staging) => {

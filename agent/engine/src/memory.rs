@@ -3,12 +3,14 @@
 //! **Invariant:** everything here is either a setting, or was durable before it came here, or may be
 //! lost and found again.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_model::facts::Facts;
 use bowline_model::generation::{Generation, Ledger};
 use bowline_model::high_water::HighWater;
+use bowline_model::release::Archive;
 use bowline_model::revision::Revision;
 
 use crate::compile::Compiled;
@@ -44,6 +46,8 @@ pub struct Memory {
     pub parked: Option<Parked>,
     /// Archives that could not be had.
     pub(crate) shortage: Shortage,
+    /// What the last look left for want of an archive.
+    pub(crate) wait: Wait,
     /// Failures in a row.
     pub failures: u32,
     /// The number of the next deployment.
@@ -81,6 +85,7 @@ impl Memory {
             last_look: None,
             parked: None,
             shortage: Shortage::default(),
+            wait: Wait::default(),
             failures: 0,
             next_deployment: 1,
             alarmed: None,
@@ -103,6 +108,22 @@ impl Memory {
             }
             _ => self,
         }
+    }
+}
+
+/// Archives that members of what stands wait for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wait {
+    /// Which.
+    pub(crate) archives: BTreeSet<Archive>,
+    /// Whether they were put off so that everything else is repaired first: that is done once.
+    pub(crate) is_put_off: bool,
+}
+
+impl Memory {
+    /// Whether an archive for which something waits may be asked for again.
+    pub(crate) fn may_supply(&self, now: Duration) -> bool {
+        self.wait.archives.iter().any(|it| self.shortage.is_free(it, now))
     }
 }
 

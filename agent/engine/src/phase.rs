@@ -3,6 +3,7 @@
 //! **Invariant:** one effect at a time; each has one event that answers it, or [`Event::Failed`].
 //! **Invariant:** phases of a changed host hold the transaction, which its marks can rebuild.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use bowline_model::manifest::ProbeMeans;
 use bowline_model::mark::Mark;
 use bowline_model::object_id::ObjectId;
 use bowline_model::probe_call::Answer;
-use bowline_model::release::{Listing, Wanted};
+use bowline_model::release::{Archive, Listing, Wanted};
 use bowline_model::step::{Check, Handler, Step};
 use bowline_model::survey::{Seen, Sight, Survey};
 use bowline_model::tree::{Content, Contents, Tree};
@@ -69,6 +70,8 @@ pub struct Quest {
     pub leaving: Option<Vec<Change>>,
     /// Whether something waits that the next cycle can do at once.
     pub is_unfinished: bool,
+    /// Archives that were looked for and are not here.
+    pub absent: BTreeSet<Archive>,
     /// Now, since boot.
     pub now: Duration,
     /// Now, in seconds since 1970: for signatures' validity and for people.
@@ -108,7 +111,7 @@ pub enum Phase {
     /// Waits to hear how the host stands.
     Observing(Quest, Arc<crate::compile::Compiled>, Box<Survey>),
     /// Waits for the archive of a release of which a member has to be staged.
-    Supplying(Quest, Box<Looked>, Box<Wanted>),
+    Supplying(Quest, Box<Looked>, Box<Wanted>, Means),
     /// Waits to hear whether the host is well before it is changed; counts looks.
     Baselining(Quest, Box<Plan>, u32),
     /// Waits until a plan is shown that nobody carries out.
@@ -274,8 +277,8 @@ pub enum Effect {
         /// The files.
         paths: Vec<String>,
     },
-    /// Fetch an archive, unless it is here, and say what it holds.
-    Obtain(Box<Wanted>),
+    /// Say what an archive holds; unless it is here it is fetched, if that is meant.
+    Obtain(Box<Wanted>, Means),
     /// Look at the host.
     Observe(Box<Survey>),
     /// Prepare everything new.

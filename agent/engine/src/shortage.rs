@@ -16,6 +16,9 @@ const FIRST: Duration = Duration::from_mins(1);
 /// The longest wait: an archive an hour is no load for a server, and a night is not lost.
 const LONGEST: Duration = Duration::from_hours(1);
 
+/// Archives that are remembered: more than a host's manifests name.
+const ENTRIES_MAX: usize = 1_000;
+
 /// What is known of archives that failed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Shortage {
@@ -50,9 +53,18 @@ impl Shortage {
         self.entries.get(archive).filter(|it| waits(it)).map(|it| &it.failure)
     }
 
-    /// An archive could not be had. Of others only those stay that are still wanted.
+    /// Whether an archive may be asked for now, whoever asks.
+    pub(crate) fn is_free(&self, archive: &Archive, now: Duration) -> bool {
+        let waits = |it: &Missing| it.until.is_none_or(|until| now < until);
+        !self.entries.get(archive).is_some_and(waits)
+    }
+
+    /// An archive could not be had. Two revisions may want some, each others: what both want stays, until those that
+    /// nobody wants any more fill the list.
     pub(crate) fn note(&mut self, wanted: &Wanted, failure: Failure) {
-        self.entries.retain(|it, _| wanted.beside.contains(it));
+        if self.entries.len() >= ENTRIES_MAX {
+            self.entries.retain(|it, _| wanted.beside.contains(it));
+        }
         let times = self.entries.get(&wanted.archive).map_or(0, |it| it.times) + 1;
         let missing = Missing { failure, times, until: None };
         self.entries.insert(wanted.archive.clone(), missing);
@@ -105,5 +117,34 @@ mod tests {
         }
         shortage.is_over(&wanted.archive);
         assert!(shortage.of(&wanted.archive, &quest(now, false)).is_none());
+    }
+
+    #[test]
+    fn two_revisions_that_want_archives_do_not_shorten_each_others_waits() {
+        let failure =
+            || Failure { weight: Weight::Guilty, code: "x".to_owned(), detail: String::new() };
+        let (mut shortage, one) = (Shortage::default(), wanted());
+        let archive = Archive { sha256: Sha256::of(b"other"), ..one.archive.clone() };
+        let other = Wanted { beside: vec![archive.clone()], archive, ..wanted() };
+        for times in 1..=5 {
+            for wanted in [&one, &other] {
+                shortage.note(wanted, failure());
+                assert_eq!(shortage.entries[&wanted.archive].times, times);
+            }
+        }
+        let now = Duration::from_secs(1_000);
+        assert!(!shortage.is_free(&one.archive, now), "in the cycle in which it failed");
+        shortage.begin(now);
+        assert!(!shortage.is_free(&one.archive, now + Duration::from_mins(15)));
+        assert!(shortage.is_free(&one.archive, now + Duration::from_mins(16)));
+        for number in 0..2 * ENTRIES_MAX {
+            let archive =
+                Archive { sha256: Sha256::of(&number.to_le_bytes()), ..one.archive.clone() };
+            let wanted =
+                Wanted { beside: vec![one.archive.clone(), archive.clone()], archive, ..wanted() };
+            shortage.note(&wanted, failure());
+            assert!(shortage.entries.len() <= ENTRIES_MAX);
+        }
+        assert_eq!(shortage.entries[&one.archive].times, 5, "it is wanted still");
     }
 }

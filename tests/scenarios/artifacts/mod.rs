@@ -182,14 +182,20 @@ fn what_drifted_is_repaired_from_what_was_fetched_and_waits_without() {
     let warns = |told: &Told, of: &str| {
         told.cycle.as_ref().unwrap().warnings.iter().any(|it| it.starts_with(of))
     };
-    assert!(!warns(&told, "artifact-missing"), "nobody is asked before the rest stands: {told:#?}");
+    assert_eq!(told.ended(Outcome::Committed).steps.len(), 1, "{told:#?}");
+    assert!(warns(&told, "artifact-missing"), "{told:#?}");
     assert_eq!(fs::read_to_string(shop.on_host("/opt/app.conf")).unwrap(), "one");
     assert_eq!(fs::read_to_string(&program).unwrap(), "worse");
     let told = shop.once();
     assert_eq!(told.ended(Outcome::Unchanged).code, "drift-detected", "{told:#?}");
     assert!(warns(&told, "artifact-missing"), "{told:#?}");
     fs::rename(away, shop.on_host("/depot")).unwrap();
-    shop.once().ended(Outcome::Committed);
+    // A single cycle goes on until both are mended, and tells of both.
+    fs::write(shop.on_host("/opt/app.conf"), "worse").unwrap();
+    let steps = shop.once().ended(Outcome::Committed).steps.clone();
+    let paths: Vec<_> = steps.iter().filter_map(|it| it.path.as_deref()).collect();
+    assert_eq!(paths.len(), 2, "{paths:?}");
+    assert!(paths[0].ends_with("app.conf") && paths[1].ends_with("bin/shop"), "{paths:?}");
     assert_eq!(Picture::whole(&shop.on_host("/opt")), whole);
     shop.once().ended(Outcome::Unchanged);
 }

@@ -226,7 +226,7 @@ impl Host {
             Effect::Fetch { .. } | Effect::Export(_) | Effect::Read { .. } => {
                 self.read_source(effect)
             }
-            Effect::Obtain(wanted) => self.obtain(&wanted),
+            Effect::Obtain(wanted, means) => self.obtain(&wanted, means),
             Effect::Mark(marks) => self.mark(*marks),
             Effect::Observe(survey) => self.observe(&survey),
             Effect::Prove { paths, units } => self.prove(&paths, &units),

@@ -26,6 +26,8 @@ pub(crate) struct Agenda {
     next_poll: Option<Duration>,
     /// Whether the cycle is a look that something on the host gave cause for.
     hinted: bool,
+    /// What a single cycle did before it goes on with what it had put off.
+    begun: Option<Box<Ending>>,
 }
 
 impl Host {
@@ -66,10 +68,15 @@ impl Host {
             self.settle_in()?;
         }
         self.board.ready();
+        let is_single = matches!(self.run, Run::Once { recovering: false });
+        let goes_on = is_end && is_single && self.is_to_go_on();
         match self.run {
             Run::Once { recovering: true } if !stranded => {
                 self.run = Run::Once { recovering: false };
                 self.ending = None;
+                return self.wake(Asked { look: Look::Thorough, ..Asked::default() });
+            }
+            Run::Once { .. } if goes_on => {
                 return self.wake(Asked { look: Look::Thorough, ..Asked::default() });
             }
             Run::Once { .. } if is_end => return Err(Halt::Stop),
@@ -142,7 +149,18 @@ impl Host {
     /// A cycle is over: keeps its ending, and tells everybody.
     fn conclude(&mut self, ending: Box<Ending>) {
         self.say(&ending);
-        self.ending = Some(ending);
+        self.ending = Some(match self.agenda.begun.take() {
+            Some(begun) => joined(begun, ending),
+            None => ending,
+        });
+    }
+
+    /// Whether the only cycle repaired what it could, and put off what waits for an archive. The engine puts that
+    /// off once.
+    fn is_to_go_on(&mut self) -> bool {
+        let is_half = |it: &Ending| it.again && it.cycle.outcome == Outcome::Committed;
+        self.agenda.begun = self.ending.take_if(|it| is_half(it));
+        self.agenda.begun.is_some()
     }
 
     /// What people ask of the next cycle.
@@ -224,6 +242,17 @@ fn sooner(time: Option<Duration>, until: Option<i64>) -> Option<Duration> {
     let left =
         until.map(|it| Duration::from_secs(it.saturating_sub(clock::wall()).max(0).unsigned_abs()));
     time.into_iter().chain(left).min()
+}
+
+/// Two cycles as one: what both did, and how the later ended.
+fn joined(mut begun: Box<Ending>, mut ending: Box<Ending>) -> Box<Ending> {
+    if ending.cycle.outcome == Outcome::Unchanged {
+        begun.cycle.warnings = ending.cycle.warnings;
+        return begun;
+    }
+    begun.cycle.steps.append(&mut ending.cycle.steps);
+    ending.cycle.steps = begun.cycle.steps;
+    ending
 }
 
 #[cfg(test)]

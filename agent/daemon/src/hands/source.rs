@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_engine::phase::{Effect, Event, Means};
-use bowline_host::artifact::Store;
+use bowline_host::artifact::{ArtifactFailure, Store};
 use bowline_host::command::Commands;
 use bowline_host::failure::{OsFailure, chain};
 use bowline_host::observe::Observer;
@@ -166,11 +166,14 @@ impl Host {
         told(self.gear()?.repository.contents(commit, paths).map(Event::Contents))
     }
 
-    /// Fetches an archive, unless it is here.
-    pub(super) fn obtain(&mut self, wanted: &Wanted) -> Result<Event, Halt> {
+    /// Fetches an archive, unless it is here or only looked for.
+    pub(super) fn obtain(&mut self, wanted: &Wanted, means: Means) -> Result<Event, Halt> {
         let store = Store::of(&self.settings, &self.stop);
         if let Some(listing) = store.known(&wanted.archive) {
             return Ok(Event::Obtained(Box::new(listing)));
+        }
+        if means == Means::Local {
+            return told(Err(ArtifactFailure::Away { url: wanted.url.shown().to_owned() }));
         }
         let before = or_tell!(self.state.generation_before(self.standing.as_deref()));
         let standing = self.standing.iter().map(AsRef::as_ref).chain(&before);

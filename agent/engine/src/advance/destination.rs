@@ -15,7 +15,7 @@ use crate::compile::artifact::Supply;
 use crate::compile::{self, CompileFailure, Material, Step};
 use crate::ending::Ending;
 use crate::memory::{LOOK_EVERY, Memory, Parked, READ_EVERY};
-use crate::phase::{Effect, Failure, Phase, Quest, Turn, Weight};
+use crate::phase::{Effect, Failure, Means, Phase, Quest, Turn, Weight};
 use crate::plan;
 use crate::report::plain_cycle;
 use crate::verify::Verified;
@@ -83,8 +83,9 @@ pub(super) fn compile(
             if let Some(failure) = memory.shortage.of(&wanted.archive, &quest).cloned() {
                 return unreadable(memory, quest, &verified, &failure);
             }
+            let means = if quest.wish.hint { Means::Local } else { Means::Remote };
             let phase = Phase::Obtaining(quest, verified, tree, (have, rounds), wanted.clone());
-            turn(memory, phase, Effect::Obtain(wanted))
+            turn(memory, phase, Effect::Obtain(wanted, means))
         }
         Ok(Step::Done(compiled)) => {
             let compiled = Arc::new(*compiled);
@@ -107,6 +108,10 @@ pub(super) fn unobtained(
     wanted: &Wanted,
     failure: &Failure,
 ) -> Turn {
+    if quest.wish.hint {
+        // Nobody asked for it.
+        return stay(memory, quest, verified);
+    }
     memory.shortage.note(wanted, failure.clone());
     unreadable(memory, quest, verified, failure)
 }
@@ -168,6 +173,11 @@ pub(super) fn unplanned(
         pause: quest.wish.paused.clone().filter(|_| reason == "Paused"),
     });
     quest.ending.get_or_insert(ending);
+    stay(memory, quest, verified)
+}
+
+/// Looks after the revision that stands, in place of this one.
+pub(super) fn stay(memory: Memory, quest: Quest, verified: &Verified) -> Turn {
     let generation = memory.generation.clone();
     let standing = generation
         .filter(|it| it.revision != *verified.revision())
@@ -183,7 +193,9 @@ fn observe(mut memory: Memory, quest: Quest, compiled: Arc<compile::Compiled>) -
     let stands = memory.generation.as_ref().is_some_and(|it| it.revision == *revision);
     let due = |last: Option<Duration>, every| last.is_none_or(|it| quest.now >= it + every);
     let full = quest.wish.thorough || !stands || due(memory.last_full, READ_EVERY);
-    if stands && !full && !quest.wish.hint && !due(memory.last_look, LOOK_EVERY) {
+    let may_supply = quest.wish.paused.is_none() && memory.may_supply(quest.now);
+    let is_due = due(memory.last_look, LOOK_EVERY) || may_supply;
+    if stands && !full && !quest.wish.hint && !is_due {
         return conclude(memory, quest);
     }
     memory.last_look = Some(quest.now);

@@ -111,11 +111,11 @@ fn compiling(state: State, event: Event, unexpected: OutOfTurn) -> Result<Turn, 
             }
             _ => return Err(unexpected),
         },
-        (Phase::Supplying(quest, looked, wanted), Event::Obtained(_)) => {
+        (Phase::Supplying(quest, looked, wanted, _), Event::Obtained(_)) => {
             look::supplied(memory, quest, *looked, &wanted)
         }
-        (Phase::Supplying(quest, looked, wanted), Event::Failed(failure)) => {
-            look::unsupplied(memory, quest, *looked, &wanted, failure)
+        (Phase::Supplying(quest, looked, wanted, means), Event::Failed(failure)) => {
+            look::unsupplied(memory, quest, *looked, (&wanted, means), failure)
         }
         (
             Phase::Exporting(quest, verified) | Phase::Reading(quest, verified, ..),

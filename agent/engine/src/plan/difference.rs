@@ -186,7 +186,7 @@ impl<'a> Compared<'a> {
     /// A file that cannot be staged: where only it drifted, the rest goes on being looked after.
     fn do_without(&self, found: &mut Found) -> Result<(), NoPlan> {
         let path = &self.object.path;
-        let detail = format!("{path} differs, and the archive that holds it cannot be had for now");
+        let detail = format!("{path} differs, and waits for the archive that holds it");
         if self.given.is_new() {
             return Err(NoPlan::Short { resource: self.object.resource, detail });
         }

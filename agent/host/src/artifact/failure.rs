@@ -96,6 +96,12 @@ pub enum ArtifactFailure {
         /// Where it lies.
         url: String,
     },
+    /// It was looked for, and not fetched.
+    #[error("find what was fetched from {url}")]
+    Away {
+        /// Where it would be fetched from.
+        url: String,
+    },
     /// It is not unpacked.
     #[error("unpack {url}")]
     Archive {
@@ -117,6 +123,7 @@ impl ArtifactFailure {
             | Self::Missing { .. }
             | Self::NoRoom { .. }
             | Self::Late { .. }
+            | Self::Away { .. }
             | Self::Stopped { .. } => Kind::Transient,
             Self::Redirect { .. } | Self::Digest { .. } | Self::TooLarge { .. } => Kind::Refused,
             Self::Archive { source, .. } => source.kind(),
@@ -135,6 +142,7 @@ impl ArtifactFailure {
             Self::TooLarge { .. } => "artifact-too-large",
             Self::NoRoom { .. } => "artifact-no-room",
             Self::Late { .. } => "artifact-late",
+            Self::Away { .. } => "artifact-away",
             Self::Stopped { .. } => "stopped",
             Self::Archive { source, .. } => source.code(),
         }
