@@ -219,6 +219,10 @@ impl Plan {
         self.verified().revision()
     }
 
+    pub(crate) fn compiled(&self) -> &Arc<Compiled> {
+        &self.compiled
+    }
+
     pub(crate) fn verified(&self) -> &Verified {
         self.compiled.cleared.verified()
     }
