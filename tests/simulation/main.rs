@@ -11,3 +11,4 @@ mod random;
 mod testing;
 mod units;
 mod artifacts;
+mod rests;
