@@ -4,6 +4,7 @@
 
 mod fetching;
 mod killed;
+mod slow;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
