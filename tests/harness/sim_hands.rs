@@ -54,6 +54,7 @@ impl Hands for SimHost {
     }
 
     fn watch(&mut self, turn: &Turn) {
+        self.untried.clone_from(&turn.state.memory.untried);
         crate::invariants::nothing_is_lost(self, turn);
     }
 }

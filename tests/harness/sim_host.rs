@@ -10,13 +10,15 @@ use bowline_agent::driver::Halt;
 use bowline_api::cycle::PlanView;
 use bowline_api::record::{Kind, Record};
 use bowline_engine::ending::Ending;
-use bowline_engine::phase::{Ear, Effect, Event, Failure, Settlement, Weight};
+use bowline_engine::phase::{Ear, Effect, Event, Failure, Means, Settlement, Weight};
 use bowline_engine::settings::Settings;
+use bowline_engine::testing::{Offer, Untried};
 use bowline_engine::wish::Wish;
 use bowline_model::digest::Sha256;
 use bowline_model::facts::Facts;
 use bowline_model::form::{Form, Inode};
 use bowline_model::generation::Generation;
+use bowline_model::object_id::ObjectId;
 use bowline_model::probe_call::Answer;
 use bowline_model::survey::{Condition, Guard, Seen, Sight, Survey};
 use bowline_model::unit::UnitState;
@@ -48,6 +50,8 @@ pub struct SimHost {
     pub fingerprint: String,
     /// Whether the remote answers.
     pub reachable: bool,
+    /// Another remote, which is asked when the first does not answer.
+    pub mirror: Option<Village>,
     /// Whether archives can be fetched.
     pub has_depot: bool,
     /// In which cycles that server was asked.
@@ -78,8 +82,12 @@ pub struct SimHost {
     pub wish: Option<Wish>,
     /// They ask it when so many cycles ended.
     pub asked_after: usize,
+    /// What happens in each rest, in turn.
+    pub meanwhile: VecDeque<fn(&mut Self)>,
     /// The last plan that was shown.
     pub shown: Option<PlanView>,
+    /// Why the last test that was offered is not tried out.
+    pub untried: Option<Untried>,
     /// What no invariant allows, as it was seen.
     pub broken: Vec<String>,
 }
@@ -103,6 +111,7 @@ impl SimHost {
             village,
             fingerprint: "SHA256:none".to_owned(),
             reachable: true,
+            mirror: None,
             has_depot: true,
             asked: Vec::new(),
             moments: VecDeque::new(),
@@ -118,7 +127,9 @@ impl SimHost {
             cycles: 1,
             wish: None,
             asked_after: 0,
+            meanwhile: VecDeque::new(),
             shown: None,
+            untried: None,
             broken: Vec::new(),
         }
     }
@@ -161,11 +172,7 @@ impl SimHost {
     ) -> Result<Event, Halt> {
         Ok(match effect {
             Effect::Rest { ending, ear, .. } => return self.rest(ending, ear),
-            Effect::Fetch { from, .. } if self.reachable => {
-                let offered = self.village.own_bundle().map(Box::new);
-                Event::Fetched(Box::new(self.village.bundle(from)), offered)
-            }
-            Effect::Fetch { .. } => failed("the remote does not answer"),
+            Effect::Fetch { from, means } => self.fetch(from, means),
             Effect::Mark(marks) => {
                 self.disk.high_water = Some(*marks);
                 Event::Marked
@@ -208,7 +215,8 @@ impl SimHost {
             Effect::Record(record) => {
                 let same = |it: &&Record| {
                     !it.deployment.is_empty()
-                        && (&it.deployment, it.outcome) == (&record.deployment, record.outcome)
+                        && (&it.deployment, it.outcome, it.proof.is_some())
+                            == (&record.deployment, record.outcome, record.proof.is_some())
                 };
                 // A state that is told of is not the end of its deployment, unless it proves that.
                 let is_end = record.kind != Kind::State || record.proof.is_some();
@@ -230,6 +238,9 @@ impl SimHost {
             return Err(Halt::Stop);
         }
         self.cycles -= 1;
+        if let Some(happens) = self.meanwhile.pop_front() {
+            happens(self);
+        }
         let moment = self.moments.pop_front();
         // At first so long that every wait is over.
         self.clock += moment.as_ref().map_or(Duration::from_hours(7), |it| it.nap);
@@ -269,6 +280,22 @@ impl SimHost {
         wish.unwrap_or(Wish { thorough: true, ..Wish::default() })
     }
 
+    /// The first remote answers, else the mirror; who looks only here hears of no test.
+    fn fetch(&self, from: ObjectId, means: Means) -> Event {
+        let (village, place) = match &self.mirror {
+            Some(mirror) if !self.reachable => (mirror, 1),
+            _ if self.reachable => (&self.village, 0),
+            _ => return failed("the remote does not answer"),
+        };
+        let offer = match means {
+            Means::Remote => {
+                Offer { bundle: village.own_bundle().map(Box::new), place: Some(place) }
+            }
+            Means::Local => Offer::default(),
+        };
+        Event::Fetched(Box::new(village.bundle(from)), offer)
+    }
+
     pub(crate) fn seen(&self, path: &str) -> Seen {
         match self.disk.live.get(path) {
             None => Seen { form: Form::Absent, inode: None, obstacle: None },
@@ -277,6 +304,12 @@ impl SimHost {
                 Seen { form: thing.form.clone(), inode, obstacle: None }
             }
         }
+    }
+
+    fn list(&self, folder: &str) -> Vec<String> {
+        let name = |path: &String| Some(path.strip_prefix(folder)?.strip_prefix('/')?.to_owned());
+        let names = self.disk.live.keys().filter_map(name);
+        names.filter(|it| !it.contains('/')).collect()
     }
 
     fn states(&self, units: &[String]) -> Vec<UnitState> {
@@ -292,7 +325,7 @@ impl SimHost {
         };
         Sight {
             forms: survey.paths.iter().map(|path| self.seen(path.as_str())).collect(),
-            listings: survey.listings.iter().map(|_| Vec::new()).collect(),
+            listings: survey.listings.iter().map(|it| self.list(it.as_str())).collect(),
             guards: survey.guards.iter().map(|it| (it.resource.clone(), holds(it))).collect(),
             units: Some(self.states(&survey.units)),
         }

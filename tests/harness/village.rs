@@ -89,6 +89,14 @@ impl Village {
         self.commits.extend(self.offered.clone());
     }
 
+    /// The same before its newest commit: a mirror that lags.
+    #[must_use]
+    pub fn before(&self) -> Self {
+        let mut before = self.clone();
+        (before.offered, _) = (None, before.commits.pop());
+        before
+    }
+
     /// Offers nothing any more.
     pub fn withdraw(&mut self) {
         self.offered = None;

@@ -31,6 +31,7 @@ mod full_disk;
 mod clocks;
 mod durations;
 mod testing;
+mod tried;
 mod orphans;
 mod health;
 mod losses;

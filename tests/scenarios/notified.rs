@@ -20,13 +20,13 @@ use crate::story::{command, file, probe, settled};
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The service manager.
-struct Manager {
+pub(crate) struct Manager {
     said: Receiver<String>,
     heard: Vec<String>,
 }
 
 impl Manager {
-    fn new(shop: &Workshop) -> Self {
+    pub(crate) fn new(shop: &Workshop) -> Self {
         let ear = UnixDatagram::bind(shop.folder().join("n.sock")).unwrap();
         let (tell, said) = channel();
         // Always listening, as the real one is; the thread ends with the test's process.
@@ -42,7 +42,7 @@ impl Manager {
         Self { said, heard: Vec::new() }
     }
 
-    fn start<'w>(&self, shop: &'w Workshop, watchdog: &str) -> Service<'w> {
+    pub(crate) fn start<'w>(&self, shop: &'w Workshop, watchdog: &str) -> Service<'w> {
         let path = shop.folder().join("n.sock").display().to_string();
         shop.serve_under(&[("NOTIFY_SOCKET", &path), ("WATCHDOG_USEC", watchdog)])
     }
@@ -54,7 +54,7 @@ impl Manager {
     }
 
     /// The next message; `None` when none comes in time.
-    fn next(&mut self, time: Duration) -> Option<String> {
+    pub(crate) fn next(&mut self, time: Duration) -> Option<String> {
         let said = self.said.recv_timeout(time).ok()?;
         self.heard.push(said.clone());
         Some(said)
@@ -128,7 +128,7 @@ fn nothing_is_ready_before_an_earlier_change_is_taken_back() {
 }
 
 /// The microseconds that a message gives the watchdog.
-fn micros(said: &str) -> u64 {
+pub(crate) fn micros(said: &str) -> u64 {
     let line = said.lines().find_map(|it| it.strip_prefix("WATCHDOG_USEC=")).unwrap();
     line.parse().unwrap()
 }

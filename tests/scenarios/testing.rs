@@ -20,7 +20,7 @@ use crate::story::{command, file, probe, settled};
 const FOR_TESTS: &str = "try\n\nBowline-Testing: web-1";
 
 /// A settled host that tries out what is for it alone.
-fn willing() -> Workshop {
+pub(crate) fn willing() -> Workshop {
     let shop = settled("");
     allow(&shop);
     shop
@@ -33,7 +33,7 @@ fn allow(shop: &Workshop) {
 }
 
 /// Commits a manifest to the host's own branch, on top of the branch.
-fn offer(shop: &Workshop, manifest: &str) -> String {
+pub(crate) fn offer(shop: &Workshop, manifest: &str) -> String {
     offer_by(shop, "alice", || shop.write("apps/tried.yaml", manifest))
 }
 
@@ -45,11 +45,11 @@ fn offer_by(shop: &Workshop, key: &str, change: impl FnOnce()) -> String {
     shop.git(&["rev-parse", "testing-web-1"])
 }
 
-fn tried(text: &str) -> String {
+pub(crate) fn tried(text: &str) -> String {
     file("tried", "/etc/tried", text)
 }
 
-fn status(service: &Service<'_>) -> Status {
+pub(crate) fn status(service: &Service<'_>) -> Status {
     service.tell("/v1/status")
 }
 
@@ -60,18 +60,18 @@ fn last(service: &Service<'_>) -> (String, String) {
 }
 
 #[track_caller]
-fn until_last(service: &Service<'_>, code: &str, commit: &str) {
+pub(crate) fn until_last(service: &Service<'_>, code: &str, commit: &str) {
     until(&format!("a cycle ends as {code} at {commit}"), || {
         let (told, revision) = last(service);
         told == code && revision.ends_with(commit)
     });
 }
 
-fn content(shop: &Workshop, path: &str) -> Option<String> {
+pub(crate) fn content(shop: &Workshop, path: &str) -> Option<String> {
     fs::read_to_string(shop.on_host(path)).ok()
 }
 
-fn records(shop: &Workshop) -> Vec<Record> {
+pub(crate) fn records(shop: &Workshop) -> Vec<Record> {
     record::newest(&shop.state().join("records"), 50).unwrap()
 }
 
@@ -107,7 +107,8 @@ fn what_is_for_this_host_alone_is_tried_out_until_its_branch_goes() {
     until_last(&service, "", &shop.tip());
     assert_eq!(Picture::of(&shop.root()), before);
     let over = records(&shop).into_iter().find(|it| it.reason == "TestingOver").unwrap();
-    assert_eq!((over.kind, over.outcome), (Kind::State, Outcome::Reverted));
+    assert_eq!((over.kind, over.outcome), (Kind::State, Outcome::Unchanged));
+    assert!(over.revision.unwrap().ends_with(&shop.tip()) && over.detail.contains(&tip));
     let proof = over.proof.unwrap();
     assert_eq!(proof.before, proof.after);
     let told = status(&service);
@@ -224,7 +225,9 @@ fn whatever_ends_the_agent_ends_the_test_first() {
         let service = copy.serve();
         until_last(&service, "", &copy.tip());
         assert_eq!(Picture::of(&copy.root()), before, "{signal}");
-        assert_eq!(records(&copy)[0].reason, reason, "{signal}");
+        let over = records(&copy).remove(0);
+        assert_eq!((over.kind, over.outcome), (Kind::State, Outcome::Unchanged), "{signal}");
+        assert_eq!(over.reason, reason, "{signal}");
         assert_eq!(service.stop(), Some(0));
         // Still offered, it is tried again after that.
         let service = shop.serve();

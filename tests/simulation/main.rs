@@ -12,3 +12,4 @@ mod supplies;
 mod testing;
 mod units;
 mod artifacts;
+mod rests;

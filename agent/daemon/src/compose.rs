@@ -110,6 +110,7 @@ pub fn compose(
         durations: Durations::default(),
         run: if once { Run::Once { recovering } } else { Run::Always },
         is_testing: false,
+        untried: None,
         ending: None,
         shown: None,
         rehearsal: None,

@@ -30,6 +30,7 @@ pub mod ending;
 pub mod memory;
 pub mod settlement;
 pub mod testing;
+pub mod event;
 pub mod phase;
 pub mod advance;
 pub mod recover;

@@ -17,6 +17,7 @@ use crate::compile::Compiled;
 use crate::ending::Ending;
 use crate::settings::Settings;
 use crate::shortage::Shortage;
+use crate::testing::{Retired, Untried};
 
 /// What the engine remembers.
 #[derive(Debug, Clone)]
@@ -56,6 +57,12 @@ pub struct Memory {
     pub alarmed: Option<(String, String)>,
     /// What a person should know.
     pub warnings: Vec<String>,
+    /// What the end of a test left to tell: warnings, and probes that fail since. The cycle after it tells them.
+    pub carried: [Vec<String>; 2],
+    /// Why what is offered to be tried out is not.
+    pub untried: Option<Untried>,
+    /// The last test that its branch ended.
+    pub retired: Option<Retired>,
 }
 
 /// What is durable when the agent starts.
@@ -90,6 +97,9 @@ impl Memory {
             next_deployment: 1,
             alarmed: None,
             warnings: Vec::new(),
+            carried: [Vec::new(), Vec::new()],
+            untried: None,
+            retired: None,
         }
     }
 }

@@ -8,30 +8,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_api::cycle::PlanView;
-use bowline_api::record::{Conflict, Record};
+use bowline_api::record::Record;
 use bowline_model::bundle::Bundle;
 use bowline_model::change::Change;
-use bowline_model::facts::Facts;
 use bowline_model::generation::{Generation, Ledger};
 use bowline_model::high_water::HighWater;
 use bowline_model::host_path::HostPath;
 use bowline_model::manifest::ProbeMeans;
 use bowline_model::mark::Mark;
 use bowline_model::object_id::ObjectId;
-use bowline_model::probe_call::Answer;
-use bowline_model::release::{Archive, Listing, Wanted};
+use bowline_model::release::{Archive, Wanted};
 use bowline_model::step::{Check, Handler, Step};
-use bowline_model::survey::{Seen, Sight, Survey};
-use bowline_model::tree::{Content, Contents, Tree};
-use bowline_model::unit::UnitState;
+use bowline_model::survey::{Sight, Survey};
+use bowline_model::tree::{Content, Tree};
 
 use crate::compile::Material;
 use crate::ending::Ending;
+pub use crate::event::{Event, Failure, Weight};
 use crate::memory::Memory;
 use crate::plan::{Plan, Validation};
-use crate::settings::Settings;
 pub use crate::settlement::Settlement;
-use crate::testing::{Tested, Testing};
+use crate::testing::{Candidate, Offer, Tested, Testing};
 use crate::transaction::Transaction;
 use crate::trial::Trial;
 use crate::verify::{Judged, Verified};
@@ -62,8 +59,10 @@ pub struct Turn {
 pub struct Quest {
     /// What people ask of it.
     pub wish: Wish,
-    /// What the branch of this host's own holds above the branch, if there is one.
-    pub offered: Option<Box<Bundle>>,
+    /// What the branch of this host's own holds, and who says so.
+    pub offer: Offer,
+    /// What is tried out of it once a look finds what stands as it should be.
+    pub candidate: Option<Candidate>,
     /// What is tried out of it.
     pub testing: Option<Testing>,
     /// The change that is left when an earlier generation is gone back to.
@@ -130,6 +129,8 @@ pub enum Phase {
     Testing(Box<Transaction>, Box<Tested>),
     /// The same; waits to hear whether something moved.
     Asking(Quest, Box<Transaction>, Box<Tested>),
+    /// The same; waits to hear whether the host still is as it is tried out.
+    Minding(Quest, Box<Transaction>, Box<Tested>, Box<Survey>),
     /// Decided to keep; waits until the generation is durable.
     Keeping(Quest, Box<Transaction>),
     /// On the way back; counts failed tries.
@@ -154,97 +155,6 @@ pub enum Phase {
     Adopting(Quest, Box<Ending>, Arc<Ledger>),
     /// A person is needed.
     Stranded(Box<Ending>),
-}
-
-/// What came back from the world.
-#[derive(Debug)]
-pub enum Event {
-    /// A cycle is asked for.
-    Woke {
-        /// What the agent was told.
-        settings: Arc<Settings>,
-        /// Now, since boot.
-        now: Duration,
-        /// Now, in seconds since 1970.
-        wall: i64,
-        /// What the host tells of itself.
-        facts: Facts,
-        /// The number of the next deployment.
-        next_deployment: u64,
-        /// What people ask of it.
-        wish: Wish,
-    },
-    /// The repository answered; and what a branch of this host's own holds above it.
-    Fetched(Box<Bundle>, Option<Box<Bundle>>),
-    /// The marks are durable.
-    Marked,
-    /// The tree of a commit.
-    Exported(Box<Tree>),
-    /// Contents of files.
-    Contents(Contents),
-    /// What an archive holds; its files can be staged from now on.
-    Obtained(Box<Listing>),
-    /// The host as it stands.
-    Seen(Sight),
-    /// Everything is staged: stage roots, and which of them holds each step's slot.
-    Staged {
-        /// Stage roots.
-        stages: Vec<String>,
-        /// For each step, which.
-        of_step: Vec<u16>,
-    },
-    /// The batch is done and durable.
-    Applied,
-    /// All programs were content.
-    Checked,
-    /// Units are told; those that could not be, with why.
-    Notified(Vec<String>),
-    /// Probes answered.
-    Probed {
-        /// What they saw.
-        answers: Vec<Answer>,
-        /// Now, since boot.
-        now: Duration,
-    },
-    /// What was settled is durable; the generation that stands now, if it changed.
-    Settled(Option<Arc<Generation>>),
-    /// Steps are taken back and that is durable.
-    Undone(Vec<Conflict>),
-    /// Paths and units as they stand.
-    Proved {
-        /// Each path.
-        seen: Vec<Seen>,
-        /// Each unit; `None` where no service manager may be asked.
-        units: Option<Vec<UnitState>>,
-    },
-    /// The stages are clean; what was kept for others.
-    Cleaned(Vec<Conflict>),
-    /// The plan was shown.
-    Shown,
-    /// It is recorded.
-    Recorded,
-    /// The effect did not come off.
-    Failed(Failure),
-}
-
-/// Why an effect did not come off.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// What it means.
-    pub weight: Weight,
-    /// The stable code.
-    pub code: String,
-    /// For people.
-    pub detail: String,
-}
-
-/// What a failure means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Weight {
-    /// The world is to blame: again, later.
-    Transient,
-    /// The revision is to blame.
-    Guilty,
 }
 
 /// What the engine asks of the world.

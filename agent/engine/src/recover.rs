@@ -56,10 +56,11 @@ pub fn recover(memory: Memory, left: Left, quest: Quest) -> Turn {
         Some((Verdict::Commit, _)) => keep(memory, quest, tx),
         Some((Verdict::Revert, _)) => undo_next(memory, quest, tx),
         None if tx.began => {
-            let why = match (tx.stopped, tx.test) {
-                (true, _) => stopped(),
-                (false, Test::Passed) => ended(),
-                (false, Test::Open) => interrupted(),
+            let why = match (tx.test, tx.stopped) {
+                (Test::Passed, true) => ended(stopped()),
+                (Test::Passed, false) => ended(interrupted()),
+                (Test::Open, true) => stopped(),
+                (Test::Open, false) => interrupted(),
             };
             decide_revert(memory, quest, tx, why)
         }
@@ -76,10 +77,10 @@ fn interrupted() -> Why {
     }
 }
 
-/// The change had passed its trial, so the crash is no try of it that failed.
-fn ended() -> Why {
-    let detail = "the agent or the host stopped while something was tried out".to_owned();
-    Why { code: OVER.to_owned(), detail, ..interrupted() }
+/// The change had passed its trial, so nothing failed: the test is over, and begins again if it is still offered.
+fn ended(by: Why) -> Why {
+    let detail = "the agent or the host stopped while it was tried out".to_owned();
+    Why { code: OVER.to_owned(), detail, blame: Blame::Nobody, ..by }
 }
 
 fn stopped() -> Why {

@@ -135,6 +135,9 @@ pub struct HeldRelease {
     /// Its paths; none while it is the one that is wanted: then the inventory has them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<Held>,
+    /// Whether it was to go, and only what somebody else's stands in the way of is left of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_rest: bool,
 }
 
 impl HeldRelease {

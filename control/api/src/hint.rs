@@ -147,6 +147,10 @@ pub const HINTS: &[(&str, &str)] = &[
     ("service", "look at [host] serviceManager in the agent's settings, and whether it answers"),
     ("testing", "merge the branch, or delete it: until then the host tries it out"),
     (
+        "testing-drifted",
+        "put it back, or push what it should be to the branch testing-NAME: nothing is repaired before the test's end",
+    ),
+    (
         "testing-runs",
         "delete the branch testing-NAME, or set [source] testing = false, then order again",
     ),

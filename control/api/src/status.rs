@@ -147,7 +147,8 @@ impl Control {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
-    /// Ready, Reconciling, Stalled, Healthy or `SourceVerified`.
+    /// Ready, Reconciling, Stalled, Healthy or `SourceVerified`; `Testing` where something is tried out on this
+    /// host, or offered for that.
     #[serde(rename = "type")]
     pub kind: String,
     /// True, False or Unknown.

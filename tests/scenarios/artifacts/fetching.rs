@@ -21,7 +21,7 @@ use crate::story::file;
 const CANARY: &str = "canary7Kx9";
 
 /// A host with one release, and impatience.
-fn settled() -> Workshop {
+pub(super) fn settled() -> Workshop {
     let shop = Workshop::new();
     let settings = shop.folder().join("agent.toml");
     let text = fs::read_to_string(&settings).unwrap();

@@ -4,6 +4,7 @@
 
 mod fetching;
 mod killed;
+mod slow;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -148,6 +149,17 @@ fn releases_come_and_go_and_are_taken_back_to_the_byte() {
     let left = Picture::whole(&shop.on_host("/opt/shop"));
     assert!(!shop.on_host("/opt/shop/current").exists());
     assert_eq!(releases(&shop), ["4"], "{left:#?}");
+    // It is told until nothing is in its way, and goes then.
+    let told = shop.once();
+    let warnings = &told.ended(Outcome::Unchanged).warnings;
+    assert!(warnings.iter().any(|it| it.contains("not empty")), "{told:#?}");
+    let mine = fs::read_dir(shop.on_host("/opt/shop/releases")).unwrap().next().unwrap().unwrap();
+    fs::remove_file(mine.path().join("notes")).unwrap();
+    shop.once().ended(Outcome::Committed);
+    assert!(!shop.on_host("/opt/shop/releases").exists());
+    let told = shop.once();
+    let warnings = &told.ended(Outcome::Unchanged).warnings;
+    assert!(!warnings.iter().any(|it| it.contains("not empty")), "{told:#?}");
 }
 
 #[test]

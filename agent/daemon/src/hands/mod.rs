@@ -20,6 +20,7 @@ use bowline_api::ask::{Rehearsal, event};
 use bowline_api::cycle::PlanView;
 use bowline_engine::ending::Ending;
 use bowline_engine::phase::{Ear, Effect, Event, Failure, Phase, Turn, Weight};
+use bowline_engine::testing::Untried;
 use bowline_host::clean::{self, Ended};
 use bowline_host::door::clock;
 use bowline_host::door::root::Root;
@@ -78,6 +79,7 @@ pub struct Host {
     pub(crate) stop: Arc<AtomicBool>,
     pub(crate) run: Run,
     pub(crate) is_testing: bool,
+    pub(crate) untried: Option<Untried>,
     pub(crate) allowed: Duration,
     pub(crate) durations: Durations,
     pub(crate) ending: Option<Box<Ending>>,
@@ -198,6 +200,9 @@ impl Hands for Host {
         let word = turn.state.phase.word();
         self.durations.enter(word, clock::since_boot());
         self.is_testing = matches!(turn.state.phase, Phase::Testing(..));
+        if matches!(turn.effect, Effect::Rest { .. }) {
+            self.note_untried(turn.state.memory.untried.as_ref());
+        }
         let mut is_new = false;
         self.board.tell(|status| {
             is_new = status.phase != word;

@@ -42,10 +42,11 @@ impl Host {
         let again = ending.as_ref().is_some_and(|it| it.again);
         // Nothing was asked of the remote and nothing found: what was told before still holds.
         let hinted = std::mem::take(&mut self.agenda.hinted);
-        let ending = ending.filter(|it| !hinted || it.cycle.outcome != Outcome::Unchanged);
+        let ending = ending.filter(|it| !hinted || self.is_news(it));
         // Before anybody hears that it is over: who asks then is told what stands.
         self.tell_standing();
-        self.lookout.follow(&self.root, self.standing.as_ref(), self.settings.watches);
+        let followed = if self.is_testing { self.staged.as_ref() } else { self.standing.as_ref() };
+        self.lookout.follow(&self.root, followed, self.settings.watches);
         match (ending, self.rehearsal.take()) {
             (Some(ending), Some(asker)) => {
                 // Who asked may have gone meanwhile; nobody else hears of it.
@@ -96,6 +97,13 @@ impl Host {
         self.board.tell(|status| status.waiting_for = None);
         self.refresh(asked.glance == Glance::Settings);
         self.wake(asked)
+    }
+
+    /// Whether a look that something gave cause for found something. What is tried out is not repaired: what is
+    /// found of it is told once.
+    fn is_news(&self, ending: &Ending) -> bool {
+        let is_other = || self.ending.as_deref().is_none_or(|it| it.cycle != ending.cycle);
+        ending.cycle.outcome != Outcome::Unchanged || (self.is_testing && is_other())
     }
 
     /// How long until the remote is asked.

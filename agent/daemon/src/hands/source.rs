@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_engine::phase::{Effect, Event, Means};
+use bowline_engine::testing::Offer;
 use bowline_host::artifact::{ArtifactFailure, Store};
 use bowline_host::command::Commands;
 use bowline_host::failure::{OsFailure, chain};
@@ -132,7 +133,8 @@ impl Host {
             }
             // Without a tip there is only what was verified: the walk begins and ends there.
             Means::Local => {
-                Tips { branch: or_tell!(repository.local_tip()).unwrap_or(*from), testing: None }
+                let branch = or_tell!(repository.local_tip()).unwrap_or(*from);
+                Tips { branch, testing: None, place: 0 }
             }
         };
         let bundle = or_tell!(repository.history(&tips.branch, from, most));
@@ -146,7 +148,8 @@ impl Host {
                 None
             }
         });
-        Ok(Event::Fetched(Box::new(bundle), offered))
+        let place = (means == Means::Remote).then_some(tips.place);
+        Ok(Event::Fetched(Box::new(bundle), Offer { bundle: offered, place }))
     }
 
     fn export(&mut self, commit: &ObjectId) -> Result<Event, Halt> {

@@ -8,8 +8,9 @@ use bowline_api::ask::{Over, Paused, event};
 use bowline_api::cycle::Cycle;
 use bowline_api::hint;
 use bowline_api::outcome::Outcome;
-use bowline_api::status::{Committed, Last, Quarantined, WaitingFor};
+use bowline_api::status::{Committed, Condition, Last, Quarantined, WaitingFor};
 use bowline_engine::ending::Ending;
+use bowline_engine::testing::Untried;
 use bowline_host::door::clock;
 use bowline_host::pause::Pause;
 use bowline_model::object_id::ObjectId;
@@ -25,9 +26,7 @@ impl Host {
     pub(super) fn say(&self, ending: &Ending) {
         let cycle = &ending.cycle;
         let revision = cycle.revision.clone().unwrap_or_default();
-        // A test that ends as it was meant to is no deployment that went back.
-        let is_meant = cycle.outcome == Outcome::Reverted && cycle.code == "testing-over";
-        if cycle.outcome.exit_code() == 0 || is_meant {
+        if cycle.outcome.exit_code() == 0 {
             tracing::info!(
                 outcome = %cycle.outcome, revision, deployment = cycle.deployment.as_deref(),
                 detail = cycle.detail, "cycle over"
@@ -62,7 +61,34 @@ impl Host {
             status.last_attempted_revision.clone_from(&cycle.revision);
             status.warnings.clone_from(&cycle.warnings);
             status.conditions = conditions::after(cycle, verified, &status.conditions);
+            status.conditions.extend(self.testing(cycle));
         });
+    }
+
+    /// Why what is offered to this host alone is not tried out: told in the log when it is another reason.
+    pub(super) fn note_untried(&mut self, untried: Option<&Untried>) {
+        if self.untried.as_ref() == untried {
+            return;
+        }
+        self.untried = untried.cloned();
+        if let Some(Untried { reason, detail }) = untried {
+            tracing::info!(reason, detail, "a test waits");
+        }
+    }
+
+    /// Whether something is tried out, where anything is offered for that.
+    fn testing(&self, cycle: &Cycle) -> Option<Condition> {
+        let condition = |status: &str, reason: &str, message: &str| Condition {
+            kind: "Testing".to_owned(),
+            status: status.to_owned(),
+            reason: reason.to_owned(),
+            message: message.to_owned(),
+        };
+        match &self.untried {
+            _ if self.is_testing => Some(condition("True", &cycle.reason, &cycle.detail)),
+            Some(it) => Some(condition("False", &it.reason, &it.detail)),
+            None => None,
+        }
     }
 
     /// Tells what stands, from what is durable.

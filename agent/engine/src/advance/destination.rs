@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use bowline_api::outcome::Outcome;
 use bowline_model::release::Wanted;
+use bowline_model::revision::Revision;
 use bowline_model::survey::Depth;
 use bowline_model::tree::Tree;
 
-use super::{finish, turn};
+use super::{finish, testing, turn};
 use crate::compile::artifact::Supply;
 use crate::compile::{self, CompileFailure, Material, Step};
 use crate::ending::Ending;
@@ -31,14 +32,23 @@ pub(super) fn untold(memory: Memory, mut quest: Quest) -> Turn {
     conclude(memory, quest)
 }
 
-pub(super) fn target(memory: Memory, mut quest: Quest, mut verified: Box<Verified>) -> Turn {
-    let parked = memory.parked.as_ref().filter(|it| {
+/// A revision that cannot be deployed as things stand, when it is this one.
+pub(super) fn parked<'m>(
+    memory: &'m Memory,
+    quest: &Quest,
+    revision: &Revision,
+) -> Option<&'m Parked> {
+    memory.parked.as_ref().filter(|it| {
         let is_held = it.pause.is_none() || it.pause == quest.wish.paused;
-        let is_it = it.revision == *verified.revision();
+        let is_it = it.revision == *revision;
         is_it && is_held && quest.now < it.until && !quest.wish.thorough
-    });
+    })
+}
+
+pub(super) fn target(memory: Memory, mut quest: Quest, mut verified: Box<Verified>) -> Turn {
+    let parked = parked(&memory, &quest, verified.revision()).map(|it| it.ending.clone());
     if let (Some(parked), Some(generation)) = (parked, &memory.generation) {
-        quest.ending.get_or_insert_with(|| parked.ending.clone());
+        quest.ending.get_or_insert(parked);
         let Some(standing) = verified.instead(&generation.revision) else {
             return conclude(memory, quest);
         };
@@ -193,9 +203,10 @@ fn observe(mut memory: Memory, quest: Quest, compiled: Arc<compile::Compiled>) -
     let stands = memory.generation.as_ref().is_some_and(|it| it.revision == *revision);
     let due = |last: Option<Duration>, every| last.is_none_or(|it| quest.now >= it + every);
     let full = quest.wish.thorough || !stands || due(memory.last_full, READ_EVERY);
+    let asked = quest.wish.hint || quest.candidate.is_some();
     let may_supply = quest.wish.paused.is_none() && memory.may_supply(quest.now);
     let is_due = due(memory.last_look, LOOK_EVERY) || may_supply;
-    if stands && !full && !quest.wish.hint && !is_due {
+    if stands && !full && !asked && !is_due {
         return conclude(memory, quest);
     }
     memory.last_look = Some(quest.now);
@@ -230,7 +241,8 @@ pub(super) fn unsuccessful(
 }
 
 /// Ends a cycle in which the host was not changed.
-pub(super) fn conclude(memory: Memory, mut quest: Quest) -> Turn {
+pub(super) fn conclude(mut memory: Memory, mut quest: Quest) -> Turn {
+    testing::put_off(&mut memory, &mut quest);
     let ending = quest.ending.take().unwrap_or_else(|| {
         if quest.wish.is_revert() {
             // Nothing was done, and nobody said why: that is never told as a success.

@@ -13,7 +13,7 @@ use bowline_model::generation::Generation;
 use bowline_model::mark::{Blame, Mark, Verdict};
 use bowline_model::probe_call::Answer;
 
-use super::{health, keep, turn, undo_next};
+use super::{health, keep, tested, testing, turn, undo_next};
 use crate::backoff;
 use crate::ending::Ending;
 use crate::memory::Memory;
@@ -141,11 +141,11 @@ pub(super) fn uncleaned(
 
 fn told(memory: Memory, quest: &Quest, tx: &Transaction) -> Turn {
     let outcome = tx.end.as_ref().map_or(Outcome::Failed, |(outcome, _)| *outcome);
-    let mut kept = Box::new(record_of(&memory, tx, outcome));
-    if is_over_as_meant(tx, outcome) {
-        // Nothing that was deployed went back.
-        kept.kind = Kind::State;
+    if tested::is_over(tx, outcome) {
+        let (kept, ending) = tested::end(&memory, tx);
+        return after(memory, kept, ending, true);
     }
+    let kept = Box::new(record_of(&memory, tx, outcome));
     let mut cycle = cycle_of(tx, outcome, &memory.warnings);
     if let Some(said) = quest.ending.as_ref().filter(|_| outcome == Outcome::Committed) {
         // Drift was repaired while something newer could not be deployed: that is what is told.
@@ -153,17 +153,12 @@ fn told(memory: Memory, quest: &Quest, tx: &Transaction) -> Turn {
         cycle = said.cycle.clone();
         (cycle.steps, cycle.conflicts) = (steps, conflicts);
     }
-    // What a test gave way to is looked at next.
-    let again = outcome == Outcome::Failed || cycle.code == OVER || quest.is_unfinished;
+    // A repair that does not come off is tried again no sooner because something waits for it.
+    let is_next = quest.is_unfinished && outcome == Outcome::Committed;
+    let again = outcome == Outcome::Failed || is_next;
     let ending = Ending { cycle, again };
     let went_back = tx.began && outcome != Outcome::Committed;
     after(memory, kept, Box::new(ending), went_back)
-}
-
-/// Whether what was tried out went well and was taken back for that alone.
-fn is_over_as_meant(tx: &Transaction, outcome: Outcome) -> bool {
-    let is_over = tx.decision.as_ref().is_some_and(|(_, why)| why.code == OVER);
-    is_over && outcome == Outcome::Reverted
 }
 
 /// Records, and asks before that how what stands is doing, where no trial told.
@@ -190,11 +185,11 @@ pub(super) fn looked(
     }
     for Answer { name, detail, .. } in answers.iter().filter(|it| !it.passed) {
         let word = ProbeWord { name: name.clone(), passed: false, detail: detail.clone() };
-        // Without a deployment there was nothing to change.
-        let (stands, told) = if kept.deployment.is_empty() {
-            ("already as the revision asks", &mut kept.probes)
-        } else {
-            ("back as it was", &mut kept.after_revert)
+        // Without a deployment there was nothing to change; what was tried out was none.
+        let (stands, told) = match (kept.deployment.is_empty(), kept.kind) {
+            (true, _) => ("already as the revision asks", &mut kept.probes),
+            (_, Kind::State) => ("back as it was", &mut kept.probes),
+            _ => ("back as it was", &mut kept.after_revert),
         };
         told.push(word);
         let warning = format!("the host is {stands}, and Probe/{name} fails there: {detail}");
@@ -296,9 +291,15 @@ pub(super) fn rest_on(memory: Memory, ending: Ending) -> Turn {
 
 /// The cycle is over.
 pub(super) fn rest(mut memory: Memory, mut ending: Ending) -> Turn {
+    if ending.cycle.code == OVER {
+        return tested::leave(memory, ending);
+    }
     if !ending.again {
         memory.failures = 0;
     }
+    let [_, failing] = &mut memory.carried;
+    ending.cycle.failing.append(failing);
+    testing::tell_untried(&mut memory, &mut ending);
     for warning in &memory.warnings {
         if !ending.cycle.warnings.contains(warning) {
             ending.cycle.warnings.push(warning.clone());

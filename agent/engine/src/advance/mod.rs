@@ -14,6 +14,7 @@ mod finish;
 mod health;
 mod order;
 mod testing;
+mod tested;
 
 use std::sync::Arc;
 
@@ -51,8 +52,8 @@ pub fn advance(state: State, event: Event) -> Result<Turn, OutOfTurn> {
             };
             source::begin(memory, Quest { wish, now, wall, ..Quest::default() })
         }
-        (Phase::Fetching(quest), Event::Fetched(bundle, offered)) => {
-            source::judge(memory, Quest { offered, ..quest }, bundle)
+        (Phase::Fetching(quest), Event::Fetched(bundle, offer)) => {
+            source::judge(memory, Quest { offer, ..quest }, bundle)
         }
         (Phase::Fetching(quest), Event::Failed(failure)) => {
             source::fetch_failed(memory, quest, &failure)
@@ -148,8 +149,8 @@ fn changing(state: State, event: Event, unexpected: OutOfTurn) -> Result<Turn, O
             | Phase::Probing(quest, tx, _),
             Event::Failed(failure),
         ) => backward::revert_for(memory, quest, tx, &failure),
-        (phase @ (Phase::Testing(..) | Phase::Asking(..)), event) => {
-            return testing::go_on(State { phase, memory }, event, unexpected);
+        (phase @ (Phase::Testing(..) | Phase::Asking(..) | Phase::Minding(..)), event) => {
+            return tested::go_on(State { phase, memory }, event, unexpected);
         }
         (phase, event) => return ending(State { phase, memory }, event, unexpected),
     })
@@ -258,7 +259,7 @@ impl Phase {
             Self::Staging(..) => "stage",
             Self::Applying(..) | Self::Checking(..) | Self::Notifying(..) => "apply",
             Self::Probing(..) => "probe",
-            Self::Testing(..) | Self::Asking(..) => "test",
+            Self::Testing(..) | Self::Asking(..) | Self::Minding(..) => "test",
             Self::Keeping(..) | Self::Adopting(..) => "commit",
             Self::Undoing(..) | Self::Retelling(..) | Self::Proving(..) | Self::Remembering(..) => {
                 "revert"

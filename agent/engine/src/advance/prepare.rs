@@ -28,7 +28,13 @@ const JOURNAL_STEP: u64 = 500;
 pub(super) const ARTIFACT_AWAY: &str = "artifact-away";
 
 /// Does what is planned, unless only the plan is wanted, or the agent is paused.
-pub(super) fn carry_out(memory: Memory, quest: Quest, plan: Plan) -> Turn {
+pub(super) fn carry_out(mut memory: Memory, mut quest: Quest, plan: Plan) -> Turn {
+    if quest.candidate.is_some() {
+        (memory, quest) = match testing::begin(memory, quest, &plan) {
+            Ok(turn) => return turn,
+            Err(both) => *both,
+        };
+    }
     if let Some(why) = testing::objection(&quest, &plan) {
         let (outcome, code, detail) = why;
         let verified = plan.verified().clone();
@@ -131,7 +137,7 @@ pub(super) fn baselined(
     destination::unplanned(memory, quest, &verified, Outcome::Failed, why)
 }
 
-fn stage(memory: Memory, quest: Quest, plan: Plan) -> Turn {
+fn stage(memory: Memory, mut quest: Quest, plan: Plan) -> Turn {
     let generation = memory.generation.as_ref();
     let short = plan.revision().commit.short();
     let deployment = format!("d{:06}-{short}", memory.next_deployment);
@@ -157,8 +163,10 @@ fn stage(memory: Memory, quest: Quest, plan: Plan) -> Turn {
         return destination::unplanned(memory, quest, &verified, Outcome::Refused, why);
     }
     let standing = memory.generation.as_deref();
+    let generation = Box::new(plan.generation(standing, &deployment, quest.wall));
+    testing::keep_wish(&mut quest, &plan, &generation);
     let staging = Staging {
-        generation: Box::new(plan.generation(standing, &deployment, quest.wall)),
+        generation,
         deployment,
         steps: plan.steps().to_vec(),
         contents: plan.contents().to_vec(),

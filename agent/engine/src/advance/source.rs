@@ -4,6 +4,8 @@
 //! after.
 //! **Invariant:** how far was verified is durable before anything is deployed from it.
 
+use std::mem;
+
 use bowline_api::outcome::Outcome;
 use bowline_model::bundle::Bundle;
 use bowline_model::object_id::ObjectId;
@@ -19,7 +21,8 @@ use crate::verify::{self, Judged, Verified};
 use crate::wish::Order;
 
 pub(super) fn begin(mut memory: Memory, mut quest: Quest) -> Turn {
-    memory.warnings.clear();
+    let [carried, _] = &mut memory.carried;
+    memory.warnings = mem::take(carried);
     memory.shortage.begin(quest.now);
     if quest.wish.is_revert() {
         match order::leave(&memory, &quest) {
@@ -127,11 +130,10 @@ pub(super) fn choose(
         proof.map(Box::new)
     };
     match verified.or_else(standing) {
-        Some(verified) if quest.offered.is_some() => {
+        Some(verified) => {
             let (memory, quest, verified) = testing::choose(memory, quest, verified);
             destination::target(memory, quest, verified)
         }
-        Some(verified) => destination::target(memory, quest, verified),
         None => destination::conclude(memory, quest),
     }
 }

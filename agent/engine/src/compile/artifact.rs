@@ -43,8 +43,9 @@ impl Supply {
 
     /// An archive that cannot be had, but a release of which this host holds.
     pub fn standing(wanted: &Wanted, generation: &Generation) -> Option<Self> {
-        let is_it =
-            |it: &&HeldRelease| it.resource == wanted.resource && it.archive == wanted.archive;
+        let is_it = |it: &&HeldRelease| {
+            it.resource == wanted.resource && it.archive == wanted.archive && !it.is_rest
+        };
         let held = generation.releases.iter().find(is_it)?;
         let listing = Arc::new(held.listing(&generation.inventory));
         Some(Self { listing, is_here: false })
@@ -138,6 +139,7 @@ impl Place<'_> {
     pub(super) fn release(&self, spec: &ArtifactSpec) -> HeldRelease {
         let folder: HostPath = self.facts.resolve(spec.folder());
         let resource = self.manifest.id().to_string().into();
-        HeldRelease { resource, archive: spec.archive.clone(), folder, lines: Vec::new() }
+        let archive = spec.archive.clone();
+        HeldRelease { resource, archive, folder, lines: Vec::new(), is_rest: false }
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Found {
     pub(super) validations: Vec<Validation>,
     pub(super) inventory: Vec<Held>,
     pub(super) drifted: Vec<String>,
+    /// What was to go and is left in place, because of what somebody else made of it.
+    pub(super) left: BTreeSet<HostPath>,
     /// Artifacts of which a member would have to be staged, and the archive is not here.
     pub(super) short: BTreeSet<u32>,
     pub(super) warnings: Vec<String>,

@@ -135,7 +135,7 @@ mod tests {
         let (sha256, name) = (Sha256::default(), "x".parse().unwrap());
         let archive = Archive { sha256, extract: Extract::Zip, name };
         let (folder, lines) = ("/opt/x".parse().unwrap(), lines(resource, count, path));
-        HeldRelease { resource: resource.into(), archive, folder, lines }
+        HeldRelease { resource: resource.into(), archive, folder, lines, is_rest: false }
     }
 
     #[test]

@@ -139,10 +139,11 @@ impl<'a> Given<'a> {
 /// Plans the way.
 pub fn plan(given: &Given<'_>) -> Result<Plan, NoPlan> {
     let held = releases::held(given.generation);
-    let releases = releases::sort(given.compiled, given.generation);
+    let mut releases = releases::sort(given.compiled, given.generation);
     holds::check_identity(given)?;
     let mut found = difference::differences(given, &held)?;
     prune::prune(given, (&held, &releases.kept), &mut found)?;
+    releases.keep_rests(&found.left);
     let changed = found.changed();
     let mut actions = handlers::actions(given, &changed);
     let checks = handlers::checks(given, &changed);
@@ -217,6 +218,10 @@ impl Plan {
     /// What the plan leads to.
     pub fn revision(&self) -> &Revision {
         self.verified().revision()
+    }
+
+    pub(crate) fn compiled(&self) -> &Arc<Compiled> {
+        &self.compiled
     }
 
     pub(crate) fn verified(&self) -> &Verified {

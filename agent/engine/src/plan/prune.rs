@@ -59,12 +59,14 @@ pub(super) fn prune(
                 "{} is no longer wanted, but was changed by another: left in place",
                 line.path
             ));
+            found.left.insert(line.path.clone());
             continue;
         }
         if matches!(seen.form, Form::Directory { .. }) && !is_emptied(given, line, &removed) {
             found
                 .warnings
                 .push(format!("{} is no longer wanted, but not empty: left in place", line.path));
+            found.left.insert(line.path.clone());
             continue;
         }
         removed.insert(line.path.as_str());

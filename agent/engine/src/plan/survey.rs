@@ -20,8 +20,8 @@ pub fn survey(compiled: &Compiled, generation: Option<&Generation>, depth: Depth
     let parents: BTreeSet<HostPath> =
         compiled.objects.iter().filter_map(|it| it.path.parent()).collect();
     paths.extend(parents);
-    let surplus = releases::sort(compiled, generation).surplus;
-    paths.extend(surplus.iter().map(|it| it.path.clone()));
+    let releases = releases::sort(compiled, generation);
+    paths.extend(releases.surplus().map(|it| it.path.clone()));
     paths.sort_unstable();
     paths.dedup();
     let mut listings = Vec::new();
@@ -37,7 +37,7 @@ pub fn survey(compiled: &Compiled, generation: Option<&Generation>, depth: Depth
     }
     // Folders that may be pruned: only an empty one is taken away.
     let wanted: BTreeSet<&HostPath> = compiled.objects.iter().map(|it| &it.path).collect();
-    let folders = generation.iter().flat_map(|it| &it.inventory).chain(surplus);
+    let folders = generation.iter().flat_map(|it| &it.inventory).chain(releases.surplus());
     let folders = folders.filter(|it| matches!(it.form, Form::Directory { .. }));
     let gone: BTreeSet<_> = folders.map(|it| &it.path).filter(|it| !wanted.contains(it)).collect();
     listings.extend(gone.into_iter().cloned());

@@ -100,7 +100,8 @@ impl RecordLog {
     }
 
     /// Adds a record and makes it durable. Sequence, predecessor, time and version are set here. A
-    /// record of the same deployment, kind and outcome is not written twice: the first is given.
+    /// record of the same deployment, kind and outcome is not written twice: the first is given. A test is told
+    /// when it begins and when it is over, which is proved.
     pub fn append(&mut self, mut record: Record) -> Result<Record, RecordFailure> {
         if let Some(earlier) = self.recent.iter().rev().find(|it| is_same(it, &record)) {
             return Ok(earlier.clone());
@@ -152,8 +153,8 @@ pub fn find(folder: &Path, deployment: &str) -> Result<Vec<Record>, RecordFailur
 
 fn is_same(one: &Record, other: &Record) -> bool {
     !other.deployment.is_empty()
-        && (&one.deployment, one.kind, one.outcome)
-            == (&other.deployment, other.kind, other.outcome)
+        && (&one.deployment, one.kind, one.outcome, one.proof.is_some())
+            == (&other.deployment, other.kind, other.outcome, other.proof.is_some())
 }
 
 #[cfg(test)]

@@ -42,6 +42,8 @@ pub struct Tips {
     pub branch: ObjectId,
     /// That of the branch that is tried out.
     pub testing: Option<ObjectId>,
+    /// The place of the source that has them, from 0.
+    pub place: usize,
 }
 
 impl Repository {
@@ -61,7 +63,7 @@ impl Repository {
             let now = clock::since_boot();
             let deadline = now + end.saturating_sub(now) / others;
             let watch = Watch::over(shown(url), limits, deadline, stop);
-            let fetched = self.fetch_one(sources, url, wanted, &watch);
+            let fetched = self.fetch_one(sources, (at, url), wanted, &watch);
             sources.count(watch.bytes());
             match fetched {
                 Ok(tips) => return Ok(tips),
@@ -81,7 +83,7 @@ impl Repository {
     fn fetch_one(
         &self,
         sources: &Remotes,
-        url: &str,
+        (place, url): (usize, &str),
         wanted: Branches<'_>,
         watch: &Watch<'_>,
     ) -> Result<Tips, FetchFailure> {
@@ -106,7 +108,7 @@ impl Repository {
         }
         let testing = testing.and_then(|it| self.try_out(sources, &mut line, it, watch));
         line.end();
-        Ok(Tips { branch: object_id(tip), testing })
+        Ok(Tips { branch: object_id(tip), testing, place })
     }
 
     /// Brings the branch that is only tried out. Whoever spoils it may not be able to merge, so he neither

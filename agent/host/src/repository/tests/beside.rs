@@ -55,7 +55,7 @@ fn a_spoiled_branch_to_try_out_is_fetched_once_and_told_until_it_moves() {
         let tips = world.own.fetch(&sources, wanted, &limits, &Arc::default()).unwrap();
         (tips, sources.take_received())
     };
-    let alone = Tips { branch: object_id(main), testing: None };
+    let alone = Tips { branch: object_id(main), testing: None, place: 0 };
     for number in ["first", "second"] {
         world.point(OFFERED, world.commit(spoiled, &[main], number));
         let (tips, received) = poll();
