@@ -40,7 +40,7 @@ pub struct Host {
     pub at: Option<String>,
     /// Since when it has ended so, on what it runs, RFC 3339, by the host's clock.
     pub since: Option<String>,
-    /// What its probes last said; `None` when none was asked.
+    /// What its probes last said; `None` when none was asked, or what it runs has none.
     pub health: Option<Health>,
     /// When a record of it was last taken, RFC 3339, by this service's clock.
     pub seen: Option<String>,

@@ -5,10 +5,9 @@
 //! **Invariant:** what is shown of a host is that host's own word; no host speaks for another.
 
 use bowline_api::enrolment::KeyState;
-use bowline_api::fleet::Health;
 use bowline_api::record::{Kind, SEQ_MAX};
 use bowline_fleet::chain::{Link, Tip};
-use bowline_fleet::landing::{Stands, health, stands};
+use bowline_fleet::landing::{Says, Stands, health, stands};
 use bowline_model::digest::Sha256;
 use bowline_model::shown::one_line;
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -144,10 +143,19 @@ fn newest_word(db: &Connection, owner: &Owner, entry: &Entry) -> Result<(), Stor
     let sql = "UPDATE host SET outcome = ?2, at = ?3, reason = ?4,
                  since = CASE WHEN outcome IS ?2 THEN since ELSE ?3 END,
                  environment = coalesce(?5, environment),
-                 health = iif(?6 IS NULL AND outcome = 'stranded', NULL, coalesce(?6, health))
+                 health = CASE WHEN ?6 IS NULL THEN iif(outcome = 'stranded', NULL, health)
+                   WHEN ?6 = 'none' THEN NULL
+                   WHEN ?6 = 'quiet' THEN iif(outcome = 'stranded' OR health IS NULL, NULL, 'well')
+                   ELSE ?6 END
                WHERE id = ?1";
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
-    let (outcome, health) = (record.outcome.word(), health(record).map(Health::word));
+    let outcome = record.outcome.word();
+    let health = match health(record) {
+        Says::Health(it) => Some(it.word()),
+        Says::NoProbe => Some("none"),
+        Says::NoComplaint => Some("quiet"),
+        Says::AsBefore => None,
+    };
     let [at, reason] = [&record.at, &record.reason].map(|it| one_line(it, WORDS_MAX));
     let values = params![owner.host, outcome, at, reason, environment, health];
     statement.execute(values).map(drop).map_err(fail)
