@@ -18,6 +18,7 @@ use crate::decisions::{
     a_chain_goes_on_where_a_person_says, a_fork_is_an_alarm_for_each_story, a_merge_lets_a_key_in,
     a_retired_host_is_shown_and_not_counted, a_second_key_is_decided_about_once,
     a_word_covers_what_was_seen, faults_beyond_the_limit_are_counted,
+    what_comes_late_fills_the_gap_and_nothing_else,
 };
 use crate::service::Folder;
 
@@ -35,6 +36,10 @@ const CASES: &[(&str, Case)] = &[
     ("a word covers what was seen", a_word_covers_what_was_seen),
     ("faults beyond the limit are counted", faults_beyond_the_limit_are_counted),
     ("a chain goes on where a person says", a_chain_goes_on_where_a_person_says),
+    (
+        "what comes late fills the gap and nothing else",
+        what_comes_late_fills_the_gap_and_nothing_else,
+    ),
     ("a retired host is shown and not counted", a_retired_host_is_shown_and_not_counted),
     ("a merge lets a key in", a_merge_lets_a_key_in),
     ("a key that does not count keeps nothing", a_key_that_does_not_count_keeps_nothing),
