@@ -18,6 +18,7 @@ const STEPS: &[&str] = &[
     include_str!("0003.sql"),
     include_str!("0004.sql"),
     include_str!("0005.sql"),
+    include_str!("0006.sql"),
 ];
 
 /// The first schema beside whose records stands everything that is shown.
@@ -27,7 +28,7 @@ const READ_OUT: usize = 3;
 const APPLICATION: i64 = 0x4257_4c43;
 
 /// The schema that this program writes.
-pub(super) const SCHEMA: i64 = 5;
+pub(super) const SCHEMA: i64 = 6;
 
 /// How a database stands to the schema of this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,7 +169,7 @@ mod tests {
         migrate(&mut db, Path::new("x")).unwrap();
         db.pragma_update(None, "user_version", SCHEMA + 1).unwrap();
         let found = migrate(&mut db, Path::new("x")).unwrap_err();
-        assert!(matches!(found, StoreFailure::Newer { found: 6, known: 5, .. }), "{found}");
+        assert!(matches!(found, StoreFailure::Newer { found: 7, known: 6, .. }), "{found}");
         let mut db = open();
         db.execute_batch("CREATE TABLE t (a)").unwrap();
         let found = migrate(&mut db, Path::new("x")).unwrap_err();
