@@ -1,4 +1,4 @@
-//! The pages in a real browser: Debian's chromium, walked by `tests/pages/look.mjs`.
+//! The pages in a real browser: Debian's chromium, walked by the scripts in `tests/pages`.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -133,26 +133,25 @@ fn tools() -> Result<(PathBuf, PathBuf), &'static str> {
     if is_there { Ok(found) } else { Err(missing) }
 }
 
-#[test]
-fn the_pages_hold_in_a_real_browser() {
+/// Walks a guarded service and this one in a browser; does what the walk asks for with the service and its first
+/// host. Gives what it said.
+fn walk(script: &str, service: &mut Service, host: &mut Host) -> Option<String> {
     let (node, chromium) = match tools() {
         Ok(found) => found,
         Err(what) => {
             assert!(std::env::var_os("BOWLINE_CI").is_none(), "{what} is missing");
             println!("left out: {what} is missing");
-            return;
+            return None;
         }
     };
-    let service = Service::new();
-    let mut host = fleet(&service);
     let digest = Sha256::of(b"let me in");
     let guarded = Service::with(&format!("[read]\ntokenSha256 = [\"{digest}\"]\n"));
     let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages");
     let url = |service: &Service| format!("http://{}", service.address);
     let mut walk = Command::new(node)
-        .arg(folder().join("look.mjs"))
+        .arg(folder().join(script))
         .arg(chromium)
-        .args([url(&service), url(&guarded)])
+        .args([url(service), url(&guarded)])
         .arg(&pictures)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -161,12 +160,8 @@ fn the_pages_hold_in_a_real_browser() {
     let mut said = String::new();
     for line in BufReader::new(walk.stdout.take().unwrap()).lines().map_while(Result::ok) {
         println!("{line}");
-        if line == "ask record" {
-            let told = host.told();
-            // One that says the same as the record before it would be none.
-            let ended = if told % 2 == 1 { Outcome::Failed } else { Outcome::Held };
-            host.tell_as(&commit("9b07")[..40], |it| it.outcome = ended);
-            assert_eq!(service.send(&host.after(told, 1)).status, 200);
+        if let Some(what) = line.strip_prefix("ask ") {
+            help(what, service, host);
             walk.stdin.as_mut().unwrap().write_all(b"done\n").unwrap();
         }
         said += &line;
@@ -175,8 +170,54 @@ fn the_pages_hold_in_a_real_browser() {
     let ended = walk.wait().unwrap();
     let bad: Vec<&str> = said.lines().filter(|it| it.starts_with("FAILED")).collect();
     assert!(ended.success() && bad.is_empty(), "{ended}: {bad:#?}");
-    assert!(
-        said.lines().filter(|it| it.starts_with("ok ")).count() > 80,
-        "the walk was short: {said}"
-    );
+    Some(said)
+}
+
+/// Does what a walk asks for.
+fn help(what: &str, service: &mut Service, host: &mut Host) {
+    match what {
+        "record" => tell(service, host),
+        "records" => (0..6).for_each(|_| tell(service, host)),
+        "decision" => {
+            let words = ["host", "retire", "db-2", "--note", "sold"];
+            assert!(service.verb(&words).status.success());
+        }
+        "stop" => {
+            service.stay();
+            assert_eq!(service.stop(), Some(0));
+        }
+        "start" => service.start(),
+        _ => panic!("nobody knows how to help with {what}"),
+    }
+}
+
+fn tell(service: &Service, host: &mut Host) {
+    let told = host.told();
+    // One that says the same as the record before it would be none.
+    let ended = if told % 2 == 1 { Outcome::Failed } else { Outcome::Held };
+    host.tell_as(&commit("9b07")[..40], |it| it.outcome = ended);
+    assert_eq!(service.send(&host.after(told, 1)).status, 200);
+}
+
+fn is_long(said: &str, lines: usize) {
+    let held = said.lines().filter(|it| it.starts_with("ok ")).count();
+    assert!(held >= lines, "the walk was short: {held} of {lines}: {said}");
+}
+
+#[test]
+fn the_pages_hold_in_a_real_browser() {
+    let mut service = Service::new();
+    let mut host = fleet(&service);
+    if let Some(said) = walk("look.mjs", &mut service, &mut host) {
+        is_long(&said, 80);
+    }
+}
+
+#[test]
+fn a_page_in_a_real_browser_keeps_as_new_as_the_service() {
+    let mut service = Service::new();
+    let mut host = fleet(&service);
+    if let Some(said) = walk("live.mjs", &mut service, &mut host) {
+        is_long(&said, 30);
+    }
 }

@@ -3,6 +3,7 @@
 use bowline_api::enrolment::KeyState;
 use bowline_api::fleet::Host;
 use bowline_api::outcome::Outcome;
+use bowline_api::record::Record;
 use bowline_control::store::{
     Appended, Batch, Claimant, Entry, Named, NewToken, Note, Person, Picked, Store, Warrant,
 };
@@ -79,19 +80,33 @@ impl Chain {
     }
 
     pub(crate) fn after(&mut self, commit: &str, base: Option<&str>, outcome: Outcome) -> Entry {
-        self.seq += 1;
-        let entry = self.story(commit, base, outcome);
-        self.prev = entry.digest.to_string();
-        entry
+        self.told_so(commit, outcome, |it| it.base = base.map(|it| format!("main@sha1:{it}")))
     }
 
     /// What the chain's newest place says, told so.
     pub(crate) fn story(&self, commit: &str, base: Option<&str>, outcome: Outcome) -> Entry {
+        self.written(commit, outcome, |it| it.base = base.map(|it| format!("main@sha1:{it}")))
+    }
+
+    /// The next record, as it is changed.
+    pub(crate) fn told_so(
+        &mut self,
+        commit: &str,
+        outcome: Outcome,
+        change: impl FnOnce(&mut Record),
+    ) -> Entry {
+        self.seq += 1;
+        let entry = self.written(commit, outcome, change);
+        self.prev = entry.digest.to_string();
+        entry
+    }
+
+    fn written(&self, commit: &str, outcome: Outcome, change: impl FnOnce(&mut Record)) -> Entry {
         let mut record = blank(&self.host, &format!("d{}", self.seq));
         (record.seq, record.prev, record.outcome) = (self.seq, self.prev.clone(), outcome);
         record.at = "2026-11-01T00:00:00Z".to_owned();
         record.revision = Some(format!("main@sha1:{commit}"));
-        record.base = base.map(|it| format!("main@sha1:{it}"));
+        change(&mut record);
         let payload = serde_json::to_vec(&record).unwrap();
         let signature = [self.number; 64];
         let digest = Sha256::of(&self.line(&payload, signature));

@@ -5,6 +5,7 @@
 use bowline_api::enrolment::KeyState;
 use bowline_api::fleet::Health;
 use bowline_api::outcome::Outcome;
+use bowline_api::record::ProbeWord;
 use bowline_control::store::sqlite::Sqlite;
 use bowline_control::store::{
     Appended, Batch, Break, Decision, Found, Named, Newest, Picked, Place, Store, Wanted, Which,
@@ -17,6 +18,7 @@ use crate::decisions::{
     a_chain_goes_on_where_a_person_says, a_fork_is_an_alarm_for_each_story, a_merge_lets_a_key_in,
     a_retired_host_is_shown_and_not_counted, a_second_key_is_decided_about_once,
     a_word_covers_what_was_seen, faults_beyond_the_limit_are_counted,
+    what_comes_late_fills_the_gap_and_nothing_else,
 };
 use crate::service::Folder;
 
@@ -34,10 +36,15 @@ const CASES: &[(&str, Case)] = &[
     ("a word covers what was seen", a_word_covers_what_was_seen),
     ("faults beyond the limit are counted", faults_beyond_the_limit_are_counted),
     ("a chain goes on where a person says", a_chain_goes_on_where_a_person_says),
+    (
+        "what comes late fills the gap and nothing else",
+        what_comes_late_fills_the_gap_and_nothing_else,
+    ),
     ("a retired host is shown and not counted", a_retired_host_is_shown_and_not_counted),
     ("a merge lets a key in", a_merge_lets_a_key_in),
     ("a key that does not count keeps nothing", a_key_that_does_not_count_keeps_nothing),
     ("a host runs what its newest record says", a_host_runs_what_its_newest_record_says),
+    ("a host is as well as what it runs says", a_host_is_as_well_as_what_it_runs_says),
     ("lists are cut and go on", lists_are_cut_and_go_on),
     ("a commit is found by its beginning", a_commit_is_found_by_its_beginning),
     ("writers at once are all kept", writers_at_once_are_all_kept),
@@ -186,6 +193,30 @@ fn a_host_runs_what_its_newest_record_says(store: &dyn Store) {
     let line = chain.next("c0ffee6", Outcome::Committed);
     append(store, chain.key, &[line]);
     assert_eq!(hosts(store)[0].health, None, "it is known again, and no probe has spoken");
+}
+
+fn a_host_is_as_well_as_what_it_runs_says(store: &dyn Store) {
+    let mut chain = Chain::of(store, "a");
+    let (well, unwell) = (Some(Health::Well), Some(Health::Unwell));
+    let probe = |passed| ProbeWord { name: "p".to_owned(), passed, detail: String::new() };
+    for (outcome, probes, standing, expected) in [
+        (Outcome::Reverted, vec![probe(false)], None, None),
+        (Outcome::Committed, vec![probe(false)], None, unwell),
+        (Outcome::Reverted, vec![probe(false)], None, well),
+        (Outcome::Refused, vec![], None, well),
+        (Outcome::Reverted, vec![probe(false)], Some(0), None),
+        (Outcome::Reverted, vec![probe(false)], Some(2), well),
+        (Outcome::Stranded, vec![], None, unwell),
+        (Outcome::Reverted, vec![probe(false)], None, None),
+        (Outcome::Committed, vec![probe(true)], None, well),
+        (Outcome::Committed, vec![], None, None),
+    ] {
+        let entry = chain.told_so("c0ffee1", outcome, |it| {
+            (it.probes, it.standing_probes) = (probes, standing);
+        });
+        append(store, chain.key, &[entry]);
+        assert_eq!(hosts(store)[0].health, expected, "record {}: {outcome}", chain.seq);
+    }
 }
 
 fn lists_are_cut_and_go_on(store: &dyn Store) {

@@ -5,12 +5,13 @@
 use bowline_api::enrolment::KeyState;
 use bowline_api::outcome::Outcome;
 use bowline_control::store::{
-    Appended, Break, Claimant, Decided, Decision, Gone, Looked, Newest, Resumed, Store, Warrant,
+    Appended, Break, Claimant, Decided, Decision, Entry, Found, Gone, Looked, Named, Newest, Place,
+    Resumed, Store, Wanted, Warrant, Which,
 };
 use bowline_fleet::claim::Denied;
 use bowline_model::digest::Sha256;
 
-use crate::chain::{Chain, append, claimant, hosts, note, person, token, wait};
+use crate::chain::{Chain, append, claimant, envelopes, hosts, note, person, token, wait};
 
 /// The number of the newest fault.
 fn newest(store: &dyn Store) -> u64 {
@@ -165,6 +166,87 @@ pub(crate) fn a_chain_goes_on_where_a_person_says(store: &dyn Store) {
     let decided = &host.decisions[0];
     assert_eq!((decided.verb.as_str(), decided.by.as_str()), ("continue", "alice (uid 1000)"));
     assert_eq!(decided.note, None);
+}
+
+pub(crate) fn what_comes_late_fills_the_gap_and_nothing_else(store: &dyn Store) {
+    let mut chain = Chain::of(store, "a");
+    let told = ["1", "2", "3", "8", "5", "6", "7", "8"].map(|word| {
+        let is_late = chain.seq == 3;
+        let outcome = if is_late { Outcome::Failed } else { Outcome::Committed };
+        chain.next(&format!("c0ffee{word}"), outcome)
+    });
+    let other = |seq: u64, prev: &str| {
+        let (host, prev) = (chain.host.clone(), prev.to_owned());
+        let place = Chain { host, key: chain.key, number: chain.number, seq, prev };
+        place.story("c0ffee9", None, Outcome::Committed)
+    };
+    let taken = |lines: &[Entry]| match append(store, chain.key, lines) {
+        Appended::Kept { tip, taken } => {
+            assert_eq!(tip.seq, 8, "the chain ends where it did");
+            taken
+        }
+        broken => panic!("{broken:?}"),
+    };
+    let forks = |line: Entry| {
+        let found = append(store, chain.key, std::slice::from_ref(&line));
+        let seq = line.record.seq;
+        assert!(
+            matches!(found, Appended::Broken { how: Break::Fork, seq: at, .. } if at == seq),
+            "{seq}: {found:?}"
+        );
+    };
+    append(store, chain.key, &told[..2]);
+    append(store, chain.key, &told[6..]);
+    assert_eq!(
+        wait(store.resume("a".to_owned(), 7, note("the disk is gone"))).unwrap(),
+        Resumed::From
+    );
+    assert_eq!(taken(&told[6..]), 2);
+    let kept = |seq| {
+        let which = Which { place: Place::Seq(seq), key: None };
+        let part = Newest { limit: 1, after: None };
+        let kept = wait(store.kept("a".to_owned(), which, part)).unwrap().items.remove(0);
+        (kept.late, kept.continued)
+    };
+    let gap = || {
+        let faults = wait(store.host("a".to_owned())).unwrap().unwrap().faults;
+        let gap = faults.into_iter().find(|it| it.kind == "gap").unwrap();
+        (gap.open, gap.expected, gap.lost_to, gap.late)
+    };
+    assert_eq!((gap(), kept(7)), ((false, 3, Some(6), 0), (false, true)));
+    assert_eq!((taken(&told[4..5]), taken(&told[4..5])), (1, 0), "nobody stands beside it");
+    assert_eq!((gap(), kept(5)), ((false, 3, Some(6), 1), (true, true)));
+    let zeros = "0".repeat(64);
+    forks(other(5, &told[3].digest.to_string()));
+    forks(other(3, &zeros));
+    forks(other(4, &told[2].digest.to_string()));
+    forks(other(6, &told[4].digest.to_string()));
+    assert_eq!((taken(&told[2..4]), taken(&told[5..6])), (2, 1));
+    assert_eq!(taken(&told), 0, "all of it is known by now");
+    let alarms = hosts(store)[0].alarms;
+    assert_eq!(
+        (gap(), kept(5), kept(7), alarms),
+        ((false, 3, Some(6), 4), (true, false), (false, false), 4)
+    );
+    // How the host stands, and what comes first, its newest records say.
+    let host = hosts(store).remove(0);
+    let runs = host.revision.unwrap();
+    assert_eq!(
+        (host.seq, runs.as_str(), host.outcome),
+        (8, "main@sha1:c0ffee8", Some(Outcome::Committed))
+    );
+    let commits = wait(store.commits(Newest { limit: 9, after: None })).unwrap().items;
+    assert_eq!(commits[0].commit, "c0ffee8");
+    let part = Named { limit: 9, after: None };
+    let Found::One(place) = wait(store.whereabouts("c0ffee8".to_owned(), part)).unwrap() else {
+        panic!()
+    };
+    assert_eq!((place.hosts[0].seq, place.hosts[0].outcome), (8, Outcome::Committed));
+    let part = Newest { limit: 9, after: None };
+    let listed = wait(store.deployments(Wanted::default(), part)).unwrap().items;
+    let late: Vec<_> = listed.iter().filter(|it| it.late).map(|it| it.seq).collect();
+    assert_eq!(late, [6, 4, 3, 5], "in the order in which they came");
+    assert_eq!(envelopes(store, chain.key).len(), 8);
 }
 
 pub(crate) fn a_retired_host_is_shown_and_not_counted(store: &dyn Store) {

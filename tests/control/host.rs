@@ -174,6 +174,7 @@ pub(crate) fn blank(host: &str, deployment: &str) -> Record {
         snapshots: Vec::new(),
         conflicts: Vec::new(),
         after_revert: Vec::new(),
+        standing_probes: None,
         proof: None,
         durations: BTreeMap::new(),
     }

@@ -31,6 +31,7 @@ mod damaged;
 mod doors;
 mod shown;
 mod restarts;
+mod restored;
 mod full_disk;
 mod going_back;
 mod described;

@@ -50,6 +50,47 @@ fn the_page_of_a_deployment_shows_how_long_a_real_agent_took_for_each_phase() {
 }
 
 #[test]
+fn a_host_is_well_only_where_what_it_runs_has_probes() {
+    let service = Service::new();
+    let site = Site::with_token(&service);
+    let probed = |program: &str, text: &str| {
+        let probe = format!(
+            "apiVersion: bowline/v1\nkind: Probe\nmetadata: {{name: works}}\nspec: {{exec: {{argv: \
+             [{program}]}}, interval: 100ms, successThreshold: 1, failureThreshold: 1, deadline: 200ms, \
+             soak: 0s}}\n"
+        );
+        site.shop.write("apps/works.yaml", probe);
+        site.merge(text);
+    };
+    let shown = || {
+        let page = service.get("/").body;
+        let is_none = page.contains("<span class=\"none\">no probe</span>");
+        (service.get("/board.json").json()["items"][0]["health"].clone(), is_none)
+    };
+    let ended = |outcome| assert_eq!(warned(&site.shop.once(), outcome), "");
+    // Nothing stands yet, so nothing is well once the first change was taken back.
+    probed("/usr/bin/false", "first");
+    ended(Outcome::Reverted);
+    assert_eq!(shown(), (json!(null), true));
+    probed("/usr/bin/true", "second");
+    ended(Outcome::Committed);
+    assert_eq!(shown(), (json!("well"), false));
+    assert!(service.get("/hosts/web-1").body.contains("by its probes"));
+    probed("/usr/bin/false", "third");
+    ended(Outcome::Reverted);
+    assert_eq!(shown(), (json!("well"), false), "what stands again was asked");
+    std::fs::remove_file(site.shop.repo().join("apps/works.yaml")).unwrap();
+    site.merge("fourth");
+    ended(Outcome::Committed);
+    assert_eq!(shown(), (json!(null), true), "what was said of another revision is over");
+    probed("/usr/bin/false", "fifth");
+    ended(Outcome::Reverted);
+    assert_eq!(shown(), (json!(null), true));
+    assert_eq!(service.get("/hosts/web-1.json").json()["health"], json!(null));
+    assert!(!service.get("/hosts/web-1").body.contains("by its probes"));
+}
+
+#[test]
 fn settings_by_which_nothing_could_be_sent_are_found_before_the_start() {
     let service = Service::new();
     let check = |site: &Site| {

@@ -127,7 +127,7 @@ fn a_command_makes_no_database_and_takes_none_that_is_not_its_own() {
         &["host", "refuse", "a", "SHA256:x"],
         &["host", "approve", "a", "SHA256:x"],
     ];
-    let schemas = ["0001.sql", "0002.sql", "0003.sql"].map(|it| {
+    let schemas = ["0001.sql", "0002.sql", "0003.sql", "0004.sql"].map(|it| {
         let folder =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../control/server/src/store/sqlite");
         std::fs::read_to_string(folder.join(it)).unwrap()
@@ -139,12 +139,13 @@ fn a_command_makes_no_database_and_takes_none_that_is_not_its_own() {
         db.pragma_update(None, "user_version", i64::try_from(version).unwrap()).unwrap();
     };
     let foreign = || Connection::open(&file).unwrap().execute_batch("CREATE TABLE t (a)").unwrap();
-    let cases: [(&str, &dyn Fn()); 6] = [
+    let cases: [(&str, &dyn Fn()); 7] = [
         ("there is no database", &|| ()),
         ("there is no database", &|| std::fs::write(&file, "").unwrap()),
         ("has schema 1", &|| old(1)),
         ("has schema 2", &|| old(2)),
         ("has schema 3", &|| old(3)),
+        ("has schema 4", &|| old(4)),
         ("is not a database of bowline-control", &foreign),
     ];
     for (word, make) in cases {

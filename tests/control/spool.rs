@@ -1,10 +1,12 @@
 //! The limit of what is kept for control, seen from outside.
 
 use std::fs;
+use std::process::Command;
 
 use bowline_api::cycle::Cycle;
 use bowline_api::outcome::Outcome;
 use bowline_api::status::{Reporting, Status};
+use bowline_host::record::{Most, Outbox};
 use serde_json::json;
 
 use tests::agent::until;
@@ -125,4 +127,76 @@ fn beyond_the_limit_the_oldest_go_and_log_status_and_control_tell_it() {
     let page = service.get(&format!("/deployments/web-1/@{}", oldest + 1)).body;
     assert!(page.contains("Verified for this page"), "{page}");
     assert_eq!(go_on(oldest), Some(1), "no record is missing any more");
+}
+
+#[test]
+fn what_a_host_was_thought_to_have_lost_is_taken_when_it_turns_up() {
+    let mut service = Service::new();
+    let site = Site::told(&service, "spool = \"8MiB\"\n");
+    site.give(&service.token("web-1", &[]));
+    service.stay();
+    service.stop();
+    site.age(10, &"x".repeat(500 << 10));
+    // Somebody has a copy of the records, a backup, say, before the oldest go.
+    let copy = site.shop.folder().join("copy");
+    let from = site.shop.state().join("records");
+    let copied = Command::new("cp").arg("-a").args([&from, &copy]).status();
+    assert!(copied.unwrap().success());
+    let before = room(&site);
+    site.age(1, "");
+    let line = before - room(&site);
+    site.age(room(&site) / line, "");
+    site.shop.once().ended(Outcome::Committed);
+    service.start();
+    let agent = site.shop.serve();
+    until_it_is(&agent, Reporting::Missing);
+    assert_eq!(agent.stop(), Some(0));
+    let oldest = service.get("/api/v1/hosts/web-1").json()["faults"][0]["seq"].as_u64().unwrap();
+    let words = ["host", "continue", "web-1", "--from", &oldest.to_string()];
+    assert!(service.verb(&words).status.success());
+    let agent = site.shop.serve();
+    let all = until_all_is_there(&agent, &service);
+    let shown = || service.get("/api/v1/hosts/web-1").json();
+    let state = || {
+        let page = service.get("/hosts/web-1").body;
+        page.split("<td>").find(|it| it.starts_with("continued: ")).unwrap().to_owned()
+    };
+    let stands = shown();
+    // The newest of them first: nobody stands before it.
+    let lost = oldest - 1;
+    for seq in (1..=lost).rev() {
+        let one = Most { lines: 1, bytes: 1 };
+        let parcel = Outbox::of(&copy).after(seq - 1, 10, one).unwrap().unwrap();
+        assert_eq!((parcel.first, parcel.count), (seq, 1));
+        let answer = service.post("/agent/v1/records", parcel.body);
+        assert_eq!(answer.json(), json!({"acked": all}), "{answer:?}");
+        let told = service.get(&format!("/deployments/web-1/@{seq}.json")).json();
+        assert_eq!(
+            (&told["records"][0]["late"], told["records"][0]["continued"] == (seq > 1)),
+            (&json!(true), true)
+        );
+        let is_last = seq == 1;
+        let word = if is_last {
+            "came late<".to_owned()
+        } else {
+            format!("lost, but for {} that came late<", oldest - seq)
+        };
+        assert!(state().contains(&word), "{}", state());
+    }
+    let page = service.get("/deployments/web-1/@1").body;
+    assert!(page.contains("<b>late</b>") && page.contains("Verified for this page"), "{page}");
+    let after = shown();
+    for field in ["seq", "revision", "outcome", "at", "since", "health", "alarms"] {
+        assert_eq!(after[field], stands[field], "{field}");
+    }
+    assert_eq!(
+        (&after["faults"][0]["late"], &after["faults"][0]["lostTo"]),
+        (&json!(lost), &json!(lost))
+    );
+    assert!(service.get("/hosts/web-1").body.contains("came late</span>"));
+    // What it says next is taken as ever.
+    site.merge("next");
+    agent.sync();
+    until("the next record is there", || service.seq("web-1") == all + 1);
+    assert_eq!(agent.stop(), Some(0));
 }

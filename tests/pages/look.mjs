@@ -2,10 +2,9 @@
 // Says a line for each thing that holds, ends with 1 when one does not. Started by tests/control/browser.rs.
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { createInterface } from "node:readline";
-import { chromium } from "playwright-core";
+import { begin } from "./walk.mjs";
 
-const [program, base, guarded, folder] = process.argv.slice(2);
+const { base, guarded, folder, browser, check, ask, ended } = await begin();
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PATIENCE = 20000;
 const PAGES = [
@@ -16,22 +15,7 @@ const PAGES = [
   ["faults", "/hosts/web-3"],
 ];
 
-let failed = 0;
-const check = (holds, what, more = "") => {
-  if (!holds) failed += 1;
-  console.log(`${holds ? "ok" : "FAILED"} ${what}${holds || more === "" ? "" : `: ${more}`}`);
-};
-
-const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-// Asks the test to do something with the hosts, and waits until it is done.
-const ask = async (what) => {
-  console.log(`ask ${what}`);
-  await lines.next();
-};
-
 mkdirSync(folder, { recursive: true });
-// Root has no sandbox of its own; what is opened is this test's service only.
-const browser = await chromium.launch({ executablePath: program, args: ["--no-sandbox", "--disable-gpu"] });
 
 const open = async (options) => {
   const context = await browser.newContext(options);
@@ -266,11 +250,4 @@ const door = async () => {
   await context.close();
 };
 
-try {
-  for (const part of [looks, twins, keyboard, live, hands, tabs, plain, door]) await part();
-} catch (error) {
-  check(false, "the walk", String(error));
-} finally {
-  await browser.close();
-}
-process.exit(failed === 0 ? 0 : 1);
+await ended([looks, twins, keyboard, live, hands, tabs, plain, door]);

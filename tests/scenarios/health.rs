@@ -68,6 +68,7 @@ fn what_stands_again_is_asked_too_and_its_trouble_is_told() {
     assert_eq!(record.outcome, Outcome::Reverted);
     assert_eq!(record.after_revert.len(), 1, "{record:?}");
     assert_eq!(record.after_revert[0].name, "upstream");
+    assert_eq!(record.standing_probes, Some(1));
 }
 
 #[test]
@@ -87,7 +88,8 @@ fn what_is_well_again_after_going_back_is_no_alarm() {
     let told = shop.once();
     let warnings = &told.ended(Outcome::Reverted).warnings;
     assert!(!warnings.iter().any(|it| it.contains("back as it was")), "{warnings:?}");
-    assert!(deployments(&shop)[0].after_revert.is_empty());
+    let record = &deployments(&shop)[0];
+    assert!(record.after_revert.is_empty() && record.standing_probes == Some(1), "{record:?}");
 }
 
 #[test]
@@ -111,6 +113,7 @@ fn probes_that_come_without_a_change_are_asked_all_the_same() {
     let shop = Workshop::new();
     merge(&shop, "one", "");
     shop.once().ended(Outcome::Committed);
+    assert_eq!(deployments(&shop)[0].standing_probes, Some(0), "it has none, and says so");
     merge(&shop, "one", &depends_on(&shop, "upstream", false));
     let told = shop.once();
     let cycle = told.ended(Outcome::Committed);

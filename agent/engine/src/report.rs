@@ -64,6 +64,11 @@ fn subject_of(memory: &Memory, revision: &str) -> Option<String> {
     verified.subject().filter(|_| is_it).map(ToOwned::to_owned)
 }
 
+/// Whether what stands has no probe that could say how it does.
+fn has_none(memory: &Memory) -> bool {
+    memory.generation.as_ref().is_none_or(|it| it.probes.is_empty())
+}
+
 fn blank(
     memory: &Memory,
     kind: Kind,
@@ -100,6 +105,7 @@ fn blank(
         snapshots: Vec::new(),
         conflicts: Vec::new(),
         after_revert: Vec::new(),
+        standing_probes: has_none(memory).then_some(0),
         proof: None,
         durations: BTreeMap::new(),
     }

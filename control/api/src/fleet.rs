@@ -40,7 +40,7 @@ pub struct Host {
     pub at: Option<String>,
     /// Since when it has ended so, on what it runs, RFC 3339, by the host's clock.
     pub since: Option<String>,
-    /// What its probes last said; `None` when none was asked.
+    /// What its probes last said; `None` when none was asked, or what it runs has none.
     pub health: Option<Health>,
     /// When a record of it was last taken, RFC 3339, by this service's clock.
     pub seen: Option<String>,
@@ -142,6 +142,9 @@ pub struct Fault {
     /// Of a gap over which a person let the chain go on, the last of the records from `expected` on that are lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost_to: Option<u64>,
+    /// How many of those came after all, late.
+    #[serde(default)]
+    pub late: u64,
     /// The key that signed them.
     pub key: String,
     /// The sequence that was sent.
@@ -214,6 +217,9 @@ pub struct Deployment {
     pub reason: String,
     /// When, RFC 3339, by the host's clock.
     pub at: String,
+    /// Whether the record came after the chain had gone on without it, as a person let it.
+    #[serde(default)]
+    pub late: bool,
 }
 
 /// One commit, and how hosts fared with it.

@@ -132,6 +132,9 @@ pub struct Told {
     pub digest: String,
     /// Whether a person let the chain go on here: what came before is lost.
     pub continued: bool,
+    /// Whether it came after the chain had gone on without it, as a person let it.
+    #[serde(default)]
+    pub late: bool,
     /// What was found when the record was read for this answer.
     pub proof: Proven,
     /// Why what the host said cannot be read; it stands in the envelope, as it was signed.

@@ -94,6 +94,11 @@ pub struct Record {
     /// Probes of what stands again that still failed after the change was taken back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after_revert: Vec<ProbeWord>,
+    /// How many probes of what stands then were asked once more at the end: all but those of `probes` and
+    /// `after_revert` that failed were content. 0: what stands has none. `None`: they were not asked, or an agent
+    /// of before wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing_probes: Option<u64>,
     /// What the proof of a revert compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,

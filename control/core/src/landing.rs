@@ -1,7 +1,7 @@
 //! What one record says about where its host stands.
 //!
 //! **Invariant:** a host runs what it said it committed; after `stranded` nobody knows.
-//! **Invariant:** a host is well when its probes said so, never because nobody asked.
+//! **Invariant:** a host is well when its probes said so, never because nobody asked, nor because it has none.
 
 use bowline_api::fleet::Health;
 use bowline_api::outcome::Outcome;
@@ -32,18 +32,60 @@ pub fn stands(record: &Record) -> Stands<'_> {
     said.map_or(Stands::AsBefore, Stands::On)
 }
 
-/// What the record's probes say of how the host is now; `None`: as before.
-pub fn health(record: &Record) -> Option<Health> {
-    let word = |is_well| if is_well { Health::Well } else { Health::Unwell };
-    match record.outcome {
-        Outcome::Stranded => Some(Health::Unwell),
-        // The change's probes failed; what stands again was asked afterwards.
-        Outcome::Reverted => {
-            let is_asked = !record.probes.is_empty() || !record.after_revert.is_empty();
-            is_asked.then(|| word(record.after_revert.is_empty()))
+/// What a record says of how its host is now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Says {
+    /// So its probes said, or nobody knows how it stands.
+    Health(Health),
+    /// What stands has no probe: nothing is claimed.
+    NoProbe,
+    /// None of its probes complained, if it has any.
+    NoComplaint,
+    /// Nothing.
+    AsBefore,
+}
+
+impl Says {
+    /// What this and, after it, `next` say together.
+    #[must_use]
+    pub fn then(self, next: Self) -> Self {
+        match (next, self) {
+            (Self::AsBefore, before) => before,
+            (Self::NoComplaint, Self::NoProbe) => Self::NoProbe,
+            (Self::NoComplaint, Self::Health(_)) => Self::Health(Health::Well),
+            (next, _) => next,
         }
-        _ if record.probes.is_empty() => None,
-        _ => Some(word(record.probes.iter().all(|it| it.passed))),
+    }
+}
+
+/// What the record says of how the host is now.
+pub fn health(record: &Record) -> Says {
+    let word = |is_well| Says::Health(if is_well { Health::Well } else { Health::Unwell });
+    let is_kept = match record.outcome {
+        Outcome::Stranded => return word(false),
+        Outcome::Committed | Outcome::Unchanged => true,
+        Outcome::Reverted
+        | Outcome::Refused
+        | Outcome::Pending
+        | Outcome::Held
+        | Outcome::Failed => false,
+    };
+    // Probes of a change that did not stay say nothing of what stands again.
+    let failed = if is_kept {
+        record.probes.iter().any(|it| !it.passed)
+    } else {
+        !record.after_revert.is_empty()
+    };
+    match record.standing_probes {
+        Some(0) => Says::NoProbe,
+        _ if failed => word(false),
+        Some(_) => word(true),
+        None if is_kept && !record.probes.is_empty() => word(true),
+        // A trial asks every probe that there is.
+        None if is_kept && !record.deployment.is_empty() => Says::NoProbe,
+        // Agents of before told only who complained afterwards.
+        None if !record.probes.is_empty() => Says::NoComplaint,
+        None => Says::AsBefore,
     }
 }
 
@@ -88,21 +130,54 @@ mod tests {
             passed,
             detail: String::new(),
         };
+        let (well, unwell) = (Says::Health(Health::Well), Says::Health(Health::Unwell));
+        let (none, before) = (Says::NoProbe, Says::AsBefore);
         let cases = [
-            (Outcome::Committed, vec![], vec![], None),
-            (Outcome::Committed, vec![true, true], vec![], Some(Health::Well)),
-            (Outcome::Unchanged, vec![true, false], vec![], Some(Health::Unwell)),
-            (Outcome::Reverted, vec![false], vec![], Some(Health::Well)),
-            (Outcome::Reverted, vec![false], vec![false], Some(Health::Unwell)),
-            (Outcome::Reverted, vec![], vec![], None),
-            (Outcome::Refused, vec![], vec![], None),
-            (Outcome::Stranded, vec![], vec![], Some(Health::Unwell)),
+            // As agents of before tell it.
+            (Outcome::Committed, None, vec![], vec![], none),
+            (Outcome::Committed, None, vec![true, true], vec![], well),
+            (Outcome::Unchanged, None, vec![true, false], vec![], unwell),
+            (Outcome::Reverted, None, vec![false], vec![], Says::NoComplaint),
+            (Outcome::Reverted, None, vec![false], vec![false], unwell),
+            (Outcome::Failed, None, vec![false], vec![], Says::NoComplaint),
+            (Outcome::Reverted, None, vec![], vec![], before),
+            (Outcome::Refused, None, vec![], vec![], before),
+            (Outcome::Stranded, None, vec![], vec![], unwell),
+            // As agents tell it that count the probes of what stands.
+            (Outcome::Committed, Some(0), vec![], vec![], none),
+            (Outcome::Committed, Some(2), vec![], vec![], well),
+            (Outcome::Committed, Some(2), vec![false], vec![], unwell),
+            (Outcome::Reverted, Some(0), vec![false], vec![], none),
+            (Outcome::Reverted, Some(1), vec![false], vec![], well),
+            (Outcome::Reverted, Some(1), vec![true], vec![false], unwell),
+            (Outcome::Refused, Some(0), vec![], vec![], none),
+            (Outcome::Stranded, Some(0), vec![], vec![], unwell),
         ];
-        for (outcome, probes, after, expected) in cases {
+        for (outcome, standing, probes, after, expected) in cases {
             let mut record = record(outcome, Some("new"), None);
             record.probes = probes.into_iter().map(probe).collect();
             record.after_revert = after.into_iter().map(probe).collect();
-            assert_eq!(health(&record), expected, "{outcome}");
+            record.standing_probes = standing;
+            assert_eq!(health(&record), expected, "{outcome} {standing:?}");
+        }
+        // What stood already was asked, and only who failed is told.
+        let mut adopted = record(Outcome::Committed, Some("new"), None);
+        adopted.deployment = String::new();
+        assert_eq!(health(&adopted), before);
+    }
+
+    #[test]
+    fn who_never_had_a_probe_is_not_well_for_want_of_complaints() {
+        let (well, unwell) = (Says::Health(Health::Well), Says::Health(Health::Unwell));
+        for (before, next, expected) in [
+            (Says::NoProbe, Says::NoComplaint, Says::NoProbe),
+            (unwell, Says::NoComplaint, well),
+            (Says::AsBefore, Says::NoComplaint, Says::NoComplaint),
+            (well, Says::NoProbe, Says::NoProbe),
+            (well, Says::AsBefore, well),
+            (well, unwell, unwell),
+        ] {
+            assert_eq!(before.then(next), expected, "{before:?} {next:?}");
         }
     }
 

@@ -129,15 +129,16 @@
       }
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       if (paused) return;
+      // Before those that are there leave the page that was read: their places are known by them. The last first.
+      for (const fresh of [...page.querySelectorAll("[data-live]")].reverse()) {
+        if (!document.getElementById(fresh.id)) insert(fresh);
+      }
       const news = [];
       for (const old of document.querySelectorAll("[data-live]")) {
         const fresh = page.getElementById(old.id);
         if (!fresh) continue;
         if (isSelected(old)) late = true;
         else news.push(...exchange(old, document.adoptNode(fresh)));
-      }
-      for (const fresh of [...page.querySelectorAll("[data-live]")]) {
-        if (!document.getElementById(fresh.id)) insert(fresh);
       }
       tell(news);
     } catch {

@@ -132,6 +132,11 @@ pub fn read_text(path: &Path, largest: u64) -> io::Result<String> {
     Ok(text)
 }
 
+/// How large a file is; 0 where there is none.
+pub fn size_of(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |it| it.len())
+}
+
 /// Whether something stands there.
 pub fn is_there(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()

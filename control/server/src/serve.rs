@@ -67,6 +67,7 @@ pub fn exit_code(failure: &StoreFailure) -> u8 {
     match failure {
         StoreFailure::SyncFailed | StoreFailure::Damaged { .. } => 3,
         StoreFailure::NotOurs { .. }
+        | StoreFailure::Mixed { .. }
         | StoreFailure::Newer { .. }
         | StoreFailure::Older { .. }
         | StoreFailure::Absent { .. } => 2,

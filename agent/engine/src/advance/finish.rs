@@ -183,6 +183,8 @@ pub(super) fn looked(
         let effect = Effect::Probe { not_before: now + pause, calls };
         return turn(memory, Phase::Rechecking(kept, ending, looks + 1), effect);
     }
+    let asked = memory.generation.as_deref().map(|it| it.probes.len());
+    kept.standing_probes = asked.and_then(|it| u64::try_from(it).ok());
     for Answer { name, detail, .. } in answers.iter().filter(|it| !it.passed) {
         let word = ProbeWord { name: name.clone(), passed: false, detail: detail.clone() };
         // Without a deployment there was nothing to change; what was tried out was none.

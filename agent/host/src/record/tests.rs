@@ -78,6 +78,7 @@ fn record(deployment: &str) -> Record {
         snapshots: Vec::new(),
         conflicts: Vec::new(),
         after_revert: Vec::new(),
+        standing_probes: None,
         proof: None,
         durations: BTreeMap::new(),
     }

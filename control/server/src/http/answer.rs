@@ -115,7 +115,8 @@ pub(super) fn failed(service: &Service, failure: &StoreFailure) -> Refusal {
         }
         StoreFailure::NoSuchPlace { .. } => (StatusCode::BAD_REQUEST, "no such record"),
         StoreFailure::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too much is asked at once"),
-        StoreFailure::Newer { .. }
+        StoreFailure::Mixed { .. }
+        | StoreFailure::Newer { .. }
         | StoreFailure::Older { .. }
         | StoreFailure::Absent { .. }
         | StoreFailure::NotOurs { .. }

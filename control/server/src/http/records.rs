@@ -56,14 +56,16 @@ pub(super) async fn records(
     let entries = entries.inspect_err(|_refusal| Meters::add(&service.meters.refused, 1))?;
     weight.cover(entries.iter().map(envelope::held_by).sum())?;
     let count = entries.len() as u64;
-    let newest = entries.last().map(|it| it.record.outcome);
+    let newest = entries.last().map(|it| (it.record.seq, it.record.outcome));
     let appended = append(&service, Batch { key: id, entries }, weight).await?;
     Meters::add(&service.meters.sent, count);
     match appended {
         Appended::Kept { tip, taken } => {
             Meters::add(&service.meters.taken, taken);
             if taken > 0 {
-                service.bell.ring(Heard { host, seq: tip.seq, outcome: newest });
+                // What came late says nothing of how the chain ends.
+                let outcome = newest.filter(|it| it.0 == tip.seq).map(|it| it.1);
+                service.bell.ring(Heard { host, seq: tip.seq, outcome });
             }
             Ok(json(StatusCode::OK, &Acked { acked: tip.seq }))
         }

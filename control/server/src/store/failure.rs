@@ -73,6 +73,12 @@ pub enum StoreFailure {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A log lies beside it that belongs to another.
+    #[error("the log beside {} is not its own", path.display())]
+    Mixed {
+        /// The database.
+        path: PathBuf,
+    },
     /// What is kept does not fit together.
     #[error("the database is damaged: {what}")]
     Damaged {
@@ -113,6 +119,10 @@ impl StoreFailure {
             }
             Self::Busy => "ask again in a few seconds",
             Self::NotOurs { .. } => "name another file under [store] file",
+            Self::Mixed { .. } => {
+                "it is of another database, or of another time of this one, which was replaced by a copy: move \
+                 the files beside it that end in -wal and -shm away, and start again; nothing was written"
+            }
             Self::Damaged { .. } => "keep a copy, and restore a backup; hosts keep their records",
             Self::NoSuchPlace { .. } => "look at what wrote that record: no chain is so long",
             Self::Closed | Self::Open { .. } | Self::Other { .. } => "",

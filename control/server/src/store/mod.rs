@@ -129,6 +129,8 @@ pub struct Kept {
     pub before: Option<Sha256>,
     /// Whether a person let the chain go on here, over records that its host lost.
     pub continued: bool,
+    /// Whether it came after the chain had gone on without it.
+    pub late: bool,
     /// The signed bytes.
     pub payload: Vec<u8>,
     /// The signature.

@@ -121,6 +121,7 @@ fn told(kept: Kept, host: &str) -> Told {
         key_state: kept.state,
         digest: kept.digest.to_string(),
         continued: kept.continued,
+        late: kept.late,
         proof: Proven {
             signature: again.is_signed && is_its_own,
             digest: again.digest == kept.digest,

@@ -164,11 +164,20 @@ fn fault_line<'a>(detail: &HostDetail, fault: &'a Fault, now: i64) -> FaultLine<
 
 /// How a fault stands that does not ring.
 fn fault_state(fault: &Fault) -> String {
-    match fault.lost_to {
-        _ if fault.open => "acknowledged".to_owned(),
-        None => "closed: the records came".to_owned(),
-        Some(last) if last <= fault.expected => format!("continued: record {last} is lost"),
-        Some(last) => format!("continued: records {}–{last} are lost", fault.expected),
+    let Some(last) = fault.lost_to.filter(|_| !fault.open) else {
+        let word = if fault.open { "acknowledged" } else { "closed: the records came" };
+        return word.to_owned();
+    };
+    let (first, late) = (fault.expected, fault.late);
+    let (which, is) = if last <= first {
+        (format!("record {last}"), "is")
+    } else {
+        (format!("records {first}–{last}"), "are")
+    };
+    match late {
+        0 => format!("continued: {which} {is} lost"),
+        _ if late > last.saturating_sub(first) => format!("continued: {which} came late"),
+        _ => format!("continued: {which} {is} lost, but for {late} that came late"),
     }
 }
 

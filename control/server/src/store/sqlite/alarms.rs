@@ -89,6 +89,14 @@ pub(super) fn sound(
     db.execute(sql, values).map(drop).map_err(fail)
 }
 
+/// Keeps with which record the chain went on over the gap at its end.
+pub(super) fn resumed(db: &Connection, owner: &Owner, from: u64) -> Result<(), StoreFailure> {
+    let sql = "UPDATE fault SET resumed = ?3
+               WHERE host_key = ?1 AND kind = 'gap' AND place = ?2 AND digest = x''";
+    let values = [owner.key, signed(owner.tip.expected()), signed(from)];
+    db.execute(sql, values).map(drop).map_err(doing("keep where a chain went on"))
+}
+
 /// Makes room for a break that is the newest: the one that was, is only counted from now on.
 fn only_count_newest(db: &Connection, key: i64) -> Result<(), StoreFailure> {
     let fail = doing("count an alarm");
@@ -122,11 +130,8 @@ const FAULT: &str =
     "SELECT a.id, a.kind, a.seq, a.expected, a.digest, a.said, a.count, a.first, a.last,
     k.fingerprint, a.acknowledged, a.acknowledged_by, a.note, a.payload IS NOT NULL AS kept,
     (a.kind = 'fork' OR a.expected = k.seq + 1) AS open,
-    iif(a.kind = 'gap' AND a.expected <= k.seq
-        AND NOT EXISTS (SELECT 1 FROM record r WHERE r.id = (a.host_key << 40 | a.expected)),
-      (SELECT (min(r.id) & ((1 << 40) - 1)) - 1 FROM record r
-       WHERE r.id > (a.host_key << 40 | a.expected) AND r.id < (a.host_key + 1) << 40),
-      NULL) AS lost_to
+    a.resumed - 1 AS lost_to, (SELECT count(*) FROM late l
+      WHERE l.record >= (a.host_key << 40 | a.expected) AND l.record < (a.host_key << 40 | a.resumed)) AS late
   FROM fault a JOIN host_key k ON k.id = a.host_key JOIN host h ON h.id = k.host";
 
 /// A host's gaps and forks, newest first.
@@ -189,6 +194,7 @@ fn fault(row: &Row<'_>) -> Result<Fault, StoreFailure> {
         kind: column(row, "kind")?,
         open: column(row, "open")?,
         lost_to: column::<Option<i64>>(row, "lost_to")?.and_then(|it| u64::try_from(it).ok()),
+        late: number(row, "late")?,
         key: column(row, "fingerprint")?,
         seq: number(row, "seq")?,
         expected: number(row, "expected")?,

@@ -5,19 +5,18 @@
 //! **Invariant:** what is shown of a host is that host's own word; no host speaks for another.
 
 use bowline_api::enrolment::KeyState;
-use bowline_api::fleet::Health;
-use bowline_api::record::{Kind, SEQ_MAX};
-use bowline_fleet::chain::{Link, Tip};
-use bowline_fleet::landing::{Stands, health, stands};
+use bowline_api::record::{Kind, Record, SEQ_MAX};
+use bowline_fleet::chain::{Link, Taken, Tip};
+use bowline_fleet::landing::{Says, Stands, health, stands};
 use bowline_model::digest::Sha256;
 use bowline_model::shown::one_line;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::super::failure::{StoreFailure, doing};
 use super::super::{Appended, Batch, Break, Entry};
-use super::alarms::sound;
+use super::alarms::{resumed, sound};
 use super::wording::{self, Said};
-use super::words::{column, digest, key_state, number, signed};
+use super::words::{column, damaged, digest, key_state, number, signed};
 
 /// Bits of a record's id that hold its sequence, up to [`SEQ_MAX`].
 const SEQ_BITS: u32 = 40;
@@ -36,6 +35,21 @@ pub(super) struct Owner {
     pub(super) tip: Tip,
 }
 
+/// When a record came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// As the newest of its chain: how its host stands now.
+    InTurn,
+    /// After the chain went on without it: what its host said once.
+    Late,
+}
+
+/// The records of a key that are kept.
+struct Shelf<'a> {
+    db: &'a Connection,
+    key: i64,
+}
+
 pub(super) fn append(db: &Connection, batch: &Batch, now: i64) -> Result<Appended, StoreFailure> {
     let mut owner = match owner(db, batch.key)? {
         Ok(owner) => owner,
@@ -43,12 +57,20 @@ pub(super) fn append(db: &Connection, batch: &Batch, now: i64) -> Result<Appende
     };
     let mut taken = 0;
     for entry in &batch.entries {
-        let kept = |seq| kept_digest(db, id_of(owner.key, seq)?);
-        let how = match owner.tip.judge(&entry.record, entry.digest, kept)? {
+        let shelf = Shelf { db, key: owner.key };
+        let how = match owner.tip.judge(&entry.record, entry.digest, &shelf)? {
             Link::Known => continue,
             Link::Next(tip) => {
-                keep(db, &owner, entry, now)?;
+                if tip.seq > owner.tip.expected() {
+                    resumed(db, &owner, tip.seq)?;
+                }
+                keep(db, &owner, entry, Arrival::InTurn, now)?;
                 owner.tip = tip;
+                taken += 1;
+                continue;
+            }
+            Link::Late => {
+                keep(db, &owner, entry, Arrival::Late, now)?;
                 taken += 1;
                 continue;
             }
@@ -91,15 +113,40 @@ fn owner(db: &Connection, key: i64) -> Result<Result<Owner, KeyState>, StoreFail
     Ok(Ok(Owner { key, host: column(row, "host")?, tip }))
 }
 
-fn kept_digest(db: &Connection, id: i64) -> Result<Option<Sha256>, StoreFailure> {
-    let fail = doing("look for a record");
-    let mut statement =
-        db.prepare_cached("SELECT digest FROM record WHERE id = ?1").map_err(&fail)?;
-    let found = statement.query_row([id], |row| row.get::<_, [u8; 32]>(0)).optional();
-    Ok(found.map_err(fail)?.map(Sha256::from_bytes))
+impl Taken for Shelf<'_> {
+    type Failure = StoreFailure;
+
+    fn digest(&self, seq: u64) -> Result<Option<Sha256>, StoreFailure> {
+        let fail = doing("look for a record");
+        let id = id_of(self.key, seq)?;
+        let mut statement =
+            self.db.prepare_cached("SELECT digest FROM record WHERE id = ?1").map_err(&fail)?;
+        let found = statement.query_row([id], |row| row.get::<_, [u8; 32]>(0)).optional();
+        Ok(found.map_err(fail)?.map(Sha256::from_bytes))
+    }
+
+    fn prev(&self, seq: u64) -> Result<Option<String>, StoreFailure> {
+        let fail = doing("look for what a record names before it");
+        let id = id_of(self.key, seq)?;
+        let mut statement =
+            self.db.prepare_cached("SELECT payload FROM record WHERE id = ?1").map_err(&fail)?;
+        let found = statement.query_row([id], |row| row.get::<_, Vec<u8>>(0)).optional();
+        let Some(payload) = found.map_err(fail)? else {
+            return Ok(None);
+        };
+        let read = serde_json::from_slice::<Record>(&payload);
+        let read = read.map_err(|it| damaged("a record that was kept", &it.to_string()))?;
+        Ok(Some(read.prev))
+    }
 }
 
-fn keep(db: &Connection, owner: &Owner, entry: &Entry, now: i64) -> Result<(), StoreFailure> {
+fn keep(
+    db: &Connection,
+    owner: &Owner,
+    entry: &Entry,
+    arrival: Arrival,
+    now: i64,
+) -> Result<(), StoreFailure> {
     let fail = doing("keep a record");
     let record = &entry.record;
     let id = id_of(owner.key, record.seq)?;
@@ -113,26 +160,44 @@ fn keep(db: &Connection, owner: &Owner, entry: &Entry, now: i64) -> Result<(), S
         Some(name) => Some(wording::said(db, owner.host, name, record.subject.as_deref(), now)?),
         None => None,
     };
-    let runs = match stands(record) {
-        Stands::On(name) if Some(name) == record.revision.as_deref() => Some(said),
-        Stands::On(name) => Some(Some(wording::said(db, owner.host, name, None, now)?)),
-        Stands::Unknown => Some(None),
-        Stands::AsBefore => None,
-    };
-    newest_word(db, owner, entry)?;
-    if let Some(runs) = runs {
-        let sql = "UPDATE host SET since = CASE WHEN revision IS ?2 THEN since ELSE ?4 END,
-                     revision = ?2, wording = ?3
-                   WHERE id = ?1 AND (wording IS NOT ?3 OR revision IS NOT ?2)";
-        let mut statement = db.prepare_cached(sql).map_err(&fail)?;
-        let at = one_line(&record.at, WORDS_MAX);
-        let (revision, wording) = (runs.map(|it| it.revision), runs.map(|it| it.wording));
-        statement.execute(params![owner.host, revision, wording, at]).map_err(&fail)?;
+    match arrival {
+        Arrival::InTurn => {
+            newest_word(db, owner, entry)?;
+            runs(db, owner, record, said, now)?;
+        }
+        // How its host stands, later records said.
+        Arrival::Late => {
+            db.execute("INSERT INTO late (record) VALUES (?1)", [id]).map_err(&fail)?;
+        }
     }
     if let (Some(said), Kind::Deployment | Kind::Drift | Kind::Alarm) = (said, record.kind) {
-        index(db, owner, entry, said)?;
+        index(db, owner, entry, said, arrival)?;
     }
     Ok(())
+}
+
+/// Keeps what the host runs after its newest record.
+fn runs(
+    db: &Connection,
+    owner: &Owner,
+    record: &Record,
+    said: Option<Said>,
+    now: i64,
+) -> Result<(), StoreFailure> {
+    let runs = match stands(record) {
+        Stands::On(name) if Some(name) == record.revision.as_deref() => said,
+        Stands::On(name) => Some(wording::said(db, owner.host, name, None, now)?),
+        Stands::Unknown => None,
+        Stands::AsBefore => return Ok(()),
+    };
+    let fail = doing("keep what a host runs");
+    let sql = "UPDATE host SET since = CASE WHEN revision IS ?2 THEN since ELSE ?4 END,
+                 revision = ?2, wording = ?3
+               WHERE id = ?1 AND (wording IS NOT ?3 OR revision IS NOT ?2)";
+    let mut statement = db.prepare_cached(sql).map_err(&fail)?;
+    let at = one_line(&record.at, WORDS_MAX);
+    let (revision, wording) = (runs.map(|it| it.revision), runs.map(|it| it.wording));
+    statement.execute(params![owner.host, revision, wording, at]).map(drop).map_err(fail)
 }
 
 /// Keeps how the host stands by its newest record; what that does not say stays as it was, but for a health that
@@ -144,17 +209,32 @@ fn newest_word(db: &Connection, owner: &Owner, entry: &Entry) -> Result<(), Stor
     let sql = "UPDATE host SET outcome = ?2, at = ?3, reason = ?4,
                  since = CASE WHEN outcome IS ?2 THEN since ELSE ?3 END,
                  environment = coalesce(?5, environment),
-                 health = iif(?6 IS NULL AND outcome = 'stranded', NULL, coalesce(?6, health))
+                 health = CASE WHEN ?6 IS NULL THEN iif(outcome = 'stranded', NULL, health)
+                   WHEN ?6 = 'none' THEN NULL
+                   WHEN ?6 = 'quiet' THEN iif(outcome = 'stranded' OR health IS NULL, NULL, 'well')
+                   ELSE ?6 END
                WHERE id = ?1";
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
-    let (outcome, health) = (record.outcome.word(), health(record).map(Health::word));
+    let outcome = record.outcome.word();
+    let health = match health(record) {
+        Says::Health(it) => Some(it.word()),
+        Says::NoProbe => Some("none"),
+        Says::NoComplaint => Some("quiet"),
+        Says::AsBefore => None,
+    };
     let [at, reason] = [&record.at, &record.reason].map(|it| one_line(it, WORDS_MAX));
     let values = params![owner.host, outcome, at, reason, environment, health];
     statement.execute(values).map(drop).map_err(fail)
 }
 
 /// Keeps what lists and the matrix are made of.
-fn index(db: &Connection, owner: &Owner, entry: &Entry, said: Said) -> Result<(), StoreFailure> {
+fn index(
+    db: &Connection,
+    owner: &Owner,
+    entry: &Entry,
+    said: Said,
+    arrival: Arrival,
+) -> Result<(), StoreFailure> {
     let fail = doing("keep what a record says");
     let record = &entry.record;
     let outcome = record.outcome.word();
@@ -175,7 +255,7 @@ fn index(db: &Connection, owner: &Owner, entry: &Entry, said: Said) -> Result<()
     let values = params![id, owner.host, revision, wording, kind, name, outcome, reason, at];
     statement.execute(values).map_err(&fail)?;
     let sql = "UPDATE landing SET outcome = ?3, seq = ?4, at = ?5, wording = ?6, host_key = ?7
-               WHERE revision = ?1 AND host = ?2";
+               WHERE revision = ?1 AND host = ?2 AND NOT (host_key IS ?7 AND seq > ?4)";
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
     let seq = signed(record.seq);
     let values = params![revision, owner.host, outcome, seq, at, wording, owner.key];
@@ -183,10 +263,13 @@ fn index(db: &Connection, owner: &Owner, entry: &Entry, said: Said) -> Result<()
         return Ok(());
     }
     let sql = "INSERT INTO landing (revision, host, outcome, seq, at, wording, host_key)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING";
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
-    statement.execute(values).map_err(&fail)?;
-    wording::spoke(db, revision, owner.host)
+    // What came late is not the host's last word where there is a later one.
+    if statement.execute(values).map_err(&fail)? == 0 {
+        return Ok(());
+    }
+    wording::spoke(db, revision, owner.host, arrival)
 }
 
 /// Moves the chain's end to where it is now.

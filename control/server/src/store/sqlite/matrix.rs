@@ -27,7 +27,8 @@ pub(super) fn deployments(
     let sql = format!(
         "SELECT d.id, h.name AS host, d.record & ((1 << 40) - 1) AS seq, d.deployment, d.kind,
            coalesce(w.name, v.sha) AS revision, nullif(w.subject, '') AS subject, d.outcome, d.reason,
-           d.at, iif(k.state = 'enrolled', NULL, k.fingerprint) AS key
+           d.at, iif(k.state = 'enrolled', NULL, k.fingerprint) AS key,
+           EXISTS (SELECT 1 FROM late l WHERE l.record = d.record) AS late
          FROM deployment d JOIN host h ON h.id = d.host JOIN revision v ON v.id = d.revision
            LEFT JOIN wording w ON w.id = d.wording LEFT JOIN host_key k ON k.id = d.record >> 40
          WHERE d.id < ?1 {host} {ended} ORDER BY d.id DESC LIMIT ?2"
@@ -50,6 +51,7 @@ pub(super) fn deployments(
             outcome: outcome(&column::<String>(row, "outcome")?)?,
             reason: column(row, "reason")?,
             at: column(row, "at")?,
+            late: column(row, "late")?,
         });
     }
     let next = next_of(&mut items, part.limit, |it| it.id.to_string());

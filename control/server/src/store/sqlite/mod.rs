@@ -3,6 +3,7 @@
 //! **Invariant:** the write-ahead log is synced at every commit (`synchronous=FULL`).
 
 mod opening;
+mod lineage;
 mod readers;
 mod schema;
 mod writer;

@@ -7,16 +7,18 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::super::failure::{StoreFailure, doing};
 use super::Sqlite;
+use super::lineage::{self, Kinship};
 use super::readers::{INTAKE, Lane, PEOPLE, Readers, WAIT_TIME};
 use super::schema::{self, Stand};
 use crate::door;
 
 /// How long a lock of another program is waited for: a person's command, a backup's last step.
-const LOCK_TIME: Duration = Duration::from_secs(5);
+pub(super) const LOCK_TIME: Duration = Duration::from_secs(5);
 
 /// Databases up to this size are checked at each start, in a second or some; a thousand times that would keep hosts
 /// waiting for minutes after each restart.
@@ -28,9 +30,11 @@ impl Sqlite {
     pub fn open(path: &Path) -> Result<Self, StoreFailure> {
         door::make_private(path).map_err(|it| not_opened(path, it))?;
         let mut db = connect(path)?;
+        let kinship = lineage::judge(&db, path)?;
         let stand = schema::stand(&db, path).map_err(|failure| not_ours(failure, path))?;
         prepare(&db)?;
-        check(&db)?;
+        check(&db, kinship)?;
+        fold_at_the_end(&db)?;
         if let Stand::Older(found) = stand {
             let copy = beside(path, found);
             keep_copy(&db, &copy)?;
@@ -51,6 +55,7 @@ impl Sqlite {
             return Err(StoreFailure::Absent { path: path.to_owned() });
         }
         let db = connect(path)?;
+        lineage::judge(&db, path)?;
         let stand = schema::stand(&db, path).map_err(|failure| not_ours(failure, path))?;
         match stand {
             Stand::New => return Err(StoreFailure::Absent { path: path.to_owned() }),
@@ -60,6 +65,7 @@ impl Sqlite {
             }
             Stand::Newest => prepare(&db)?,
         }
+        fold_at_the_end(&db)?;
         Self::over(db, None, path)
     }
 
@@ -84,13 +90,23 @@ fn not_opened(
 fn connect(path: &Path) -> Result<Connection, StoreFailure> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags).map_err(|it| not_opened(path, it))?;
-    db.busy_timeout(LOCK_TIME).map_err(doing("open the database"))?;
+    let fail = doing("open the database");
+    db.busy_timeout(LOCK_TIME).map_err(&fail)?;
+    // Whoever closes it last would fold the log into the file, whosever that is.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(fail)?;
     Ok(db)
+}
+
+/// The log is the file's: whoever closes it last may fold it into the file.
+fn fold_at_the_end(db: &Connection) -> Result<(), StoreFailure> {
+    let set = db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false);
+    set.map(drop).map_err(doing("open the database"))
 }
 
 fn reader(path: &Path) -> Result<Connection, StoreFailure> {
     let reader = connect(path)?;
     prepare(&reader)?;
+    fold_at_the_end(&reader)?;
     reader.pragma_update(None, "query_only", true).map_err(doing("open a reader"))?;
     Ok(reader)
 }
@@ -106,7 +122,8 @@ fn prepare(db: &Connection) -> Result<(), StoreFailure> {
         ("temp_store", "MEMORY"),
         // A log that grew is cut back to this at a checkpoint.
         ("journal_size_limit", "67108864"),
-        ("wal_autocheckpoint", "4000"),
+        // The writer does that, with a mark.
+        ("wal_autocheckpoint", "0"),
         ("cache_size", "-16384"),
     ] {
         db.pragma_update(None, pragma, value).map_err(&fail)?;
@@ -114,17 +131,20 @@ fn prepare(db: &Connection) -> Result<(), StoreFailure> {
     Ok(())
 }
 
-/// Looks whether the file is whole: a log that is not its own, left beside a restored copy, mixes two.
-fn check(db: &Connection) -> Result<(), StoreFailure> {
+/// Looks whether the file is whole.
+fn check(db: &Connection, kinship: Kinship) -> Result<(), StoreFailure> {
     let fail = doing("check the database");
     let number = |pragma: &str| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let pages = number("page_count").map_err(&fail)?;
     let bytes = pages.saturating_mul(number("page_size").map_err(&fail)?);
-    if bytes > CHECK_BYTES_MAX {
+    let doubtful = kinship == Kinship::Likely;
+    if bytes > CHECK_BYTES_MAX && !doubtful {
         tracing::info!(bytes, "the database is too large to be checked at each start");
         return Ok(());
     }
-    let found = db.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    // Where it is in doubt whose log it is, tables and their indexes are compared as well.
+    let look = if doubtful { "PRAGMA integrity_check(1)" } else { "PRAGMA quick_check(1)" };
+    let found = db.query_row(look, [], |row| row.get::<_, String>(0));
     let found = found.map_err(&fail)?;
     if found == "ok" { Ok(()) } else { Err(StoreFailure::Damaged { what: found }) }
 }

@@ -136,8 +136,9 @@ fn by_id(db: &Connection, id: i64) -> Result<Kept, StoreFailure> {
         "SELECT r.id & ((1 << 40) - 1) AS seq, k.seq AS newest, r.digest, r.payload, r.signature,
                  r.received, k.fingerprint, k.public, k.state,
                  (SELECT b.digest FROM record b WHERE b.id = r.id - 1) AS before,
+                 EXISTS (SELECT 1 FROM late l WHERE l.record = r.id) AS late,
                  EXISTS (SELECT 1 FROM fault f WHERE f.host_key = k.id AND f.kind = 'gap'
-                   AND f.seq = r.id & ((1 << 40) - 1)
+                   AND f.expected < r.id & ((1 << 40) - 1) AND f.resumed >= r.id & ((1 << 40) - 1)
                    AND NOT EXISTS (SELECT 1 FROM record b WHERE b.id = r.id - 1)) AS continued
                FROM record r JOIN host_key k ON k.id = r.id >> 40 WHERE r.id = ?1";
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
@@ -155,6 +156,7 @@ fn one(row: &Row<'_>) -> Result<Kept, StoreFailure> {
         newest: number(row, "newest")?,
         digest: digest(row, "digest")?,
         continued: column(row, "continued")?,
+        late: column(row, "late")?,
         before: column::<Option<[u8; 32]>>(row, "before")?.map(Sha256::from_bytes),
         payload: column(row, "payload")?,
         signature: column(row, "signature")?,

@@ -5,9 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use bowline_api::fleet::Health;
 use bowline_api::record::Record;
-use bowline_fleet::landing::{Stands, health, stands};
+use bowline_fleet::landing::{Says, Stands, health, stands};
 use bowline_model::shown::one_line;
 use rusqlite::{Connection, Row, params};
 
@@ -36,7 +35,7 @@ pub(super) fn hosts(db: &Connection) -> Result<(), StoreFailure> {
         let newest = u64::try_from(newest).unwrap_or_default();
         let first = newest.saturating_sub(RECORDS_MAX - 1).max(1);
         let indexed = deployments(db, host)?;
-        let mut sum = Sum { is_whole: first == 1, ..Sum::default() };
+        let mut sum = Sum::begin(first == 1);
         for seq in first..=newest {
             let id = id_of(key, seq)?;
             if let Some(record) = read(db, id)? {
@@ -92,18 +91,21 @@ fn keep_words(
 }
 
 /// What records say one after the other.
-#[derive(Default)]
 struct Sum {
     /// Whether the chain is read from its first record on.
     is_whole: bool,
     environment: Option<String>,
-    health: Option<&'static str>,
+    health: Says,
     /// The outcome, and since when it is so; `None` for a time that lies before what was read.
     outcome: Option<(&'static str, Option<String>)>,
     runs: Option<Said>,
 }
 
 impl Sum {
+    fn begin(is_whole: bool) -> Self {
+        Self { is_whole, environment: None, health: Says::AsBefore, outcome: None, runs: None }
+    }
+
     /// Adds a record; gives what its host calls the revision that was tried.
     fn add(
         &mut self,
@@ -117,8 +119,9 @@ impl Sum {
         }
         let word = record.outcome.word();
         let was_stranded = matches!(self.outcome, Some((before, _)) if before == "stranded");
-        let before = self.health.filter(|_| !was_stranded);
-        self.health = health(record).map(Health::word).or(before);
+        // What only came from not knowing how the host stood is over.
+        let before = if was_stranded { Says::NoProbe } else { self.health };
+        self.health = before.then(health(record));
         let mut since = match self.outcome.take() {
             Some((same, since)) if same == word => since,
             None if !self.is_whole => None,
@@ -148,9 +151,14 @@ impl Sum {
             return Ok(());
         };
         let sql = "UPDATE host SET since = ?2, environment = coalesce(?3, environment),
-                     health = coalesce(?4, health), wording = coalesce(?5, wording) WHERE id = ?1";
+                     health = iif(?6, ?4, health), wording = coalesce(?5, wording) WHERE id = ?1";
         let wording = self.runs.map(|it| it.wording);
-        let values = params![host, since, self.environment, self.health, wording];
+        let (is_told, health) = match self.health {
+            Says::Health(it) => (true, Some(it.word())),
+            Says::NoProbe => (true, None),
+            Says::NoComplaint | Says::AsBefore => (false, None),
+        };
+        let values = params![host, since, self.environment, health, wording, is_told];
         db.execute(sql, values).map(drop).map_err(doing("keep what was read again"))
     }
 }

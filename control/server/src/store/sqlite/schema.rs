@@ -17,6 +17,8 @@ const STEPS: &[&str] = &[
     include_str!("0002.sql"),
     include_str!("0003.sql"),
     include_str!("0004.sql"),
+    include_str!("0005.sql"),
+    include_str!("0006.sql"),
 ];
 
 /// The first schema beside whose records stands everything that is shown.
@@ -26,7 +28,7 @@ const READ_OUT: usize = 3;
 const APPLICATION: i64 = 0x4257_4c43;
 
 /// The schema that this program writes.
-pub(super) const SCHEMA: i64 = 4;
+pub(super) const SCHEMA: i64 = 6;
 
 /// How a database stands to the schema of this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,12 +142,34 @@ mod tests {
     }
 
     #[test]
+    fn where_a_chain_went_on_is_read_out_of_the_records_that_are_there() {
+        let mut db = open();
+        STEPS.iter().take(4).for_each(|step| db.execute_batch(step).unwrap());
+        let rows = "INSERT INTO host (id, name) VALUES (1, 'web-1');
+            INSERT INTO host_key (id, host, fingerprint, public, state, since, seq, digest)
+              VALUES (1, 1, 'SHA256:a', zeroblob(32), 'enrolled', 5, 9, zeroblob(32));
+            INSERT INTO record (id, digest, signature, payload, received)
+              SELECT (1 << 40) + value, x'', x'', x'', 7 FROM json_each('[1, 2, 5, 6, 7, 8, 9]');
+            INSERT INTO fault (host_key, kind, place, digest, seq, expected, first, last)
+              VALUES (1, 'gap', 3, x'', 5, 3, 1, 1), (1, 'gap', 6, x'', 8, 6, 1, 1),
+                (1, 'gap', 10, x'', 12, 10, 1, 1), (1, 'fork', 3, x'01', 3, 10, 1, 1);";
+        db.execute_batch(rows).unwrap();
+        db.pragma_update(None, "application_id", APPLICATION).unwrap();
+        db.pragma_update(None, "user_version", 4).unwrap();
+        migrate(&mut db, Path::new("x")).unwrap();
+        let mut statement = db.prepare("SELECT resumed FROM fault ORDER BY id").unwrap();
+        let found = statement.query_map([], |row| row.get(0)).unwrap();
+        let found: Vec<Option<i64>> = found.map(Result::unwrap).collect();
+        assert_eq!(found, [Some(5), None, None, None]);
+    }
+
+    #[test]
     fn a_newer_or_foreign_database_is_left_as_it_is() {
         let mut db = open();
         migrate(&mut db, Path::new("x")).unwrap();
         db.pragma_update(None, "user_version", SCHEMA + 1).unwrap();
         let found = migrate(&mut db, Path::new("x")).unwrap_err();
-        assert!(matches!(found, StoreFailure::Newer { found: 5, known: 4, .. }), "{found}");
+        assert!(matches!(found, StoreFailure::Newer { found: 7, known: 6, .. }), "{found}");
         let mut db = open();
         db.execute_batch("CREATE TABLE t (a)").unwrap();
         let found = migrate(&mut db, Path::new("x")).unwrap_err();

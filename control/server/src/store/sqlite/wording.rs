@@ -8,7 +8,7 @@ use bowline_model::shown::one_line;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::super::failure::{StoreFailure, doing};
-use super::intake::WORDS_MAX;
+use super::intake::{Arrival, WORDS_MAX};
 
 /// Characters of a revision: a branch, a format and a digest.
 const REVISION_CHARS_MAX: usize = 400;
@@ -80,13 +80,21 @@ fn revision(db: &Connection, sha: &str, now: i64) -> Result<i64, StoreFailure> {
 }
 
 /// Keeps that a host spoke of a revision for the first time.
-pub(super) fn spoke(db: &Connection, revision: i64, host: i64) -> Result<(), StoreFailure> {
+pub(super) fn spoke(
+    db: &Connection,
+    revision: i64,
+    host: i64,
+    arrival: Arrival,
+) -> Result<(), StoreFailure> {
     let fail = doing("keep how many hosts spoke of a commit");
     let sql = "UPDATE revision SET hosts = hosts + 1, lone = iif(hosts = 0, ?2, NULL),
-                 place = id + (1 << 40) WHERE id = ?1 RETURNING lone IS NOT NULL";
+                 place = iif(hosts = 0 AND ?3, id, id + (1 << 40)) WHERE id = ?1 RETURNING lone IS NOT NULL";
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
-    let is_lone: bool = statement.query_row([revision, host], |row| row.get(0)).map_err(&fail)?;
-    if !is_lone {
+    let is_late = arrival == Arrival::Late;
+    let values = params![revision, host, is_late];
+    let is_lone: bool = statement.query_row(values, |row| row.get(0)).map_err(&fail)?;
+    // What came late is not its host's newest.
+    if !is_lone || is_late {
         return Ok(());
     }
     // One host alone has one of the first places: its newest.

@@ -8,6 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::failure::{StoreFailure, doing};
+use super::lineage::Log;
 
 /// Jobs done in one transaction: enough to share a sync among all that wait, few enough that memory and
 /// the write-ahead log stay small (each brings at most 1 MiB).
@@ -58,6 +59,7 @@ where
 /// Works until nobody can ask any more.
 pub(super) fn work(mut db: Connection, mut queue: mpsc::Receiver<Box<dyn Job>>) {
     let mut halted = false;
+    let mut log = Log::of(&mut db);
     while let Some(first) = queue.blocking_recv() {
         let mut group = vec![first];
         while group.len() < GROUP_MAX
@@ -71,13 +73,15 @@ pub(super) fn work(mut db: Connection, mut queue: mpsc::Receiver<Box<dyn Job>>) 
             }
             continue;
         }
-        halted = settle(&mut db, group);
+        halted = settle(&mut db, &mut log, group);
+        // Those who waited have their answers.
+        halted = halted || log.fold(&db).is_err();
     }
 }
 
 /// Does a group in one transaction; when that fails, each job in its own. Says whether a sync failed.
-fn settle(db: &mut Connection, mut group: Vec<Box<dyn Job>>) -> bool {
-    let ended = transact(db, &mut group);
+fn settle(db: &mut Connection, log: &mut Log, mut group: Vec<Box<dyn Job>>) -> bool {
+    let ended = transact(db, log, &mut group);
     let mut halted = matches!(ended, Err(StoreFailure::SyncFailed));
     if let Err(StoreFailure::Locked { doing }) = ended {
         // Each would wait for the same lock, one after the other, while others line up behind.
@@ -98,7 +102,7 @@ fn settle(db: &mut Connection, mut group: Vec<Box<dyn Job>>) -> bool {
         let ended = if halted {
             Err(StoreFailure::SyncFailed)
         } else {
-            transact(db, std::slice::from_mut(&mut job))
+            transact(db, log, std::slice::from_mut(&mut job))
         };
         halted |= matches!(ended, Err(StoreFailure::SyncFailed));
         job.answer(ended);
@@ -106,11 +110,18 @@ fn settle(db: &mut Connection, mut group: Vec<Box<dyn Job>>) -> bool {
     halted
 }
 
-fn transact(db: &mut Connection, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreFailure> {
+fn transact(
+    db: &mut Connection,
+    log: &mut Log,
+    jobs: &mut [Box<dyn Job>],
+) -> Result<(), StoreFailure> {
     let begin = db.transaction_with_behavior(TransactionBehavior::Immediate);
     let tx = begin.map_err(doing("begin a transaction"))?;
+    log.begin(&tx)?;
     for job in jobs {
         job.run(&tx)?;
     }
-    tx.commit().map_err(doing("commit"))
+    tx.commit().map_err(doing("commit"))?;
+    log.committed();
+    Ok(())
 }
