@@ -161,8 +161,16 @@ fn a_retry_gives_a_failed_change_another_chance_and_waits_for_its_end() {
 fn there_is_nothing_to_go_back_to_before_the_first_generation() {
     let shop = settled("");
     let service = shop.serve();
+    assert_eq!(waited(&shop, &["sync"], 0).outcome, Outcome::Unchanged);
+    let before: Status = service.tell("/v1/status");
     let cycle = waited(&shop, &["revert"], 1);
     assert_eq!((cycle.outcome, cycle.code.as_str()), (Outcome::Refused, "nothing-to-revert"));
+    let after: Status = service.tell("/v1/status");
+    assert_eq!(
+        (after.last, after.conditions),
+        (before.last, before.conditions),
+        "nothing came of it"
+    );
     let (code, said, _) = shop.bowline(&["revert", "--dry-run"]);
     assert!(code == 1 && said.contains("code: nothing-to-revert\n  hint: "), "{said}");
     let plan: PlanView = service.tell("/v1/plan");

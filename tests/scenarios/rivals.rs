@@ -127,8 +127,13 @@ fn a_revert_says_so_everywhere_and_is_not_tried_again_in_a_later_merge() {
     let last = || service.tell::<Status>("/v1/status").last.map(|it| it.outcome);
     until("the service reverted", || last() == Some(Outcome::Reverted));
     let status: Status = service.tell("/v1/status");
-    let ready = status.conditions.iter().find(|it| it.kind == "Ready").unwrap();
-    assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("False", "RolledBack"));
+    let is = |kind: &str| status.conditions.iter().find(|it| it.kind == kind).unwrap();
+    assert_eq!((is("Ready").status.as_str(), is("Ready").reason.as_str()), ("False", "RolledBack"));
+    // What stands again is well, and the change that was not was verified.
+    assert_eq!(
+        (is("Healthy").status.as_str(), is("SourceVerified").status.as_str()),
+        ("True", "True")
+    );
     assert_eq!(status.quarantine.len(), 1, "{status:#?}");
     let history: Vec<Record> = service.tell("/v1/history");
     assert_eq!(history[0].outcome, Outcome::Reverted);
