@@ -173,6 +173,8 @@ fn what_may_not_be_merged_is_not_tried_out_either() {
         let tip = offer_by(&shop, key, change);
         service.sync();
         until_last(&service, code, &tip);
+        let condition = status(&service).conditions.into_iter().find(|it| it.kind == "Testing");
+        assert_eq!(condition.unwrap().status, "False", "{code}");
         assert!(!shop.on_host("/etc/tried").exists() && !shop.on_host("/etc/seed").exists());
         // What stands is looked after all the while.
         fs::write(shop.on_host("/etc/app.conf"), "by hand\n").unwrap();

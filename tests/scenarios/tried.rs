@@ -10,7 +10,7 @@ use bowline_api::record::Kind;
 use bowline_api::status::Condition;
 use tests::agent::{Service, until};
 
-use crate::story::file;
+use crate::story::{file, probe};
 use crate::testing::{content, offer, records, status, tried, until_last, willing};
 
 /// A counter of `/metrics`, whatever its other labels are.
@@ -115,6 +115,28 @@ fn one_sync_takes_a_test_back_and_deploys_the_merge_that_waits() {
     let reverted = "bowline_cycles_total{outcome=\"reverted\"";
     assert_eq!(count(&service, reverted), 0);
     assert!(records(&shop).iter().all(|it| it.outcome != Outcome::Reverted));
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn what_is_ordered_while_a_test_ends_is_done_and_not_taken_for_done() {
+    let shop = willing();
+    // There is a way back from it, and its probe takes a moment, also at the test's end.
+    let slow =
+        probe("[/bin/sleep, \"1\"]").replace("deadline: 100ms", "deadline: 10s, timeout: 5s");
+    shop.write("apps/more.yaml", format!("{}{slow}", file("more", "/etc/more", "more\n")));
+    shop.commit("more");
+    shop.once().ended(Outcome::Committed);
+    let tip = offer(&shop, &tried("one\n"));
+    let service = shop.serve();
+    until_last(&service, "testing", &tip);
+    shop.git(&["branch", "-D", "testing-web-1"]);
+    service.sync();
+    until("the test ends", || content(&shop, "/etc/tried").is_none());
+    let (code, said, _) = shop.bowline(&["revert", "--reason", "slow", "--wait", "--json"]);
+    let cycle: Cycle = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, cycle.reason.as_str()), (0, "RevertRequested"), "{said}");
+    assert_eq!(content(&shop, "/etc/more"), None);
     assert_eq!(service.stop(), Some(0));
 }
 

@@ -52,6 +52,22 @@ fn what_stands_in_the_way_of_a_release_is_told_and_the_release_goes_once_it_is_g
 }
 
 #[test]
+fn a_rest_takes_no_place_of_a_release_where_more_are_kept() {
+    let notes = format!("{}/notes", folder(1));
+    let mut host = settled();
+    host.put_file(&notes, "mine");
+    host.village.merge(&revision(3), 1);
+    live(&mut host, 1);
+    let three = release(3).replace("keep: 2", "keep: 3");
+    host.village.merge(&files(&[file("a", "/opt/a", "a3"), three]), 1);
+    live(&mut host, 1);
+    host.disk.live.remove(&notes);
+    live(&mut host, 1);
+    assert!(!host.forms().contains_key(&folder(1)), "{}", told(&host));
+    assert!(is_whole(&host, &folder(2)) && is_whole(&host, &folder(3)), "{}", told(&host));
+}
+
+#[test]
 fn members_of_releases_do_not_make_a_large_removal_look_small() {
     let many = |count: usize| {
         let one = |at| file(&format!("f{at}"), &format!("/opt/f{at}"), "x");

@@ -82,7 +82,7 @@ impl Host {
             }
             Run::Once { .. } if is_end => return Err(Halt::Stop),
             Run::Always if is_end => {}
-            _ => return self.wake(Asked { look: Look::Thorough, ..Asked::default() }),
+            _ => return self.wake_at_once(),
         }
         let time = match (again || stranded, self.settings.interval.is_zero()) {
             (false, true) => None,
@@ -104,6 +104,16 @@ impl Host {
     fn is_news(&self, ending: &Ending) -> bool {
         let is_other = || self.ending.as_deref().is_none_or(|it| it.cycle != ending.cycle);
         ending.cycle.outcome != Outcome::Unchanged || (self.is_testing && is_other())
+    }
+
+    /// The next cycle begins without a wait: whoever asked meanwhile is answered by it, so it is theirs.
+    fn wake_at_once(&mut self) -> Result<Event, Halt> {
+        let asked = self.board.wait(Some(Duration::ZERO));
+        if asked.stop {
+            return Err(Halt::Stop);
+        }
+        self.refresh(asked.glance == Glance::Settings);
+        self.wake(Asked { look: Look::Thorough, ..asked })
     }
 
     /// How long until the remote is asked.

@@ -84,9 +84,12 @@ impl Host {
             reason: reason.to_owned(),
             message: message.to_owned(),
         };
+        let own = format!("testing-{}@", self.name);
+        let is_own = cycle.revision.as_ref().is_some_and(|it| it.starts_with(&own));
         match &self.untried {
             _ if self.is_testing => Some(condition("True", &cycle.reason, &cycle.detail)),
             Some(it) => Some(condition("False", &it.reason, &it.detail)),
+            None if is_own => Some(condition("False", &cycle.reason, &cycle.detail)),
             None => None,
         }
     }
