@@ -1,11 +1,15 @@
 //! Hosts that have to show a certificate.
 
+use std::fs;
+
 use bowline_api::outcome::Outcome;
 use bowline_api::status::{Control, Reporting};
+use nix::sys::signal::Signal;
 use tests::agent::{Service as Agent, until};
 use tests::authority::Authority;
 
 use crate::sealed::Sealed;
+use crate::service::Folder;
 use crate::site::{Site, standing, until_all_is_there, warned};
 
 #[test]
@@ -47,6 +51,36 @@ fn only_certificates_of_the_named_authority_open_the_hosts_door() {
             }
         }
     }
+}
+
+#[test]
+fn an_authority_whose_time_is_over_vouches_for_nobody() {
+    let folder = Folder::new();
+    let old = Authority::expired(folder.path(), "hosts");
+    old.issue("late", "web-1");
+    let sealed = Sealed::for_hosts_of(folder, "");
+    let ask = |name: &str| {
+        let (cert, key) = (format!("{name}.cert.pem"), format!("{name}.key.pem"));
+        sealed.curl("/agent/v1/records", &["--data-binary", "", "--cert", &cert, "--key", &key])
+    };
+    let Some(answer) = ask("late") else { return };
+    assert_eq!(answer.status, 0, "{answer:?}");
+    assert_eq!(sealed.service.get("/healthz").status, 200, "whoever shows none is served");
+    // Beside its successor it does no harm.
+    let new = Authority::new(sealed.service.folder.path(), "new");
+    new.issue("good", "web-1");
+    let read = |name: &str| fs::read_to_string(sealed.file(&format!("{name}.ca.pem"))).unwrap();
+    fs::write(sealed.file("hosts.ca.pem"), read("hosts") + &read("new")).unwrap();
+    sealed.service.signal(Signal::SIGHUP);
+    until("the new one vouches", || ask("good").unwrap().status == 400);
+    assert_eq!(ask("late").unwrap().status, 0);
+    // An end is told, the service's own as well.
+    sealed.authority.issue_expired("next", "127.0.0.1");
+    sealed.put("next");
+    sealed.service.signal(Signal::SIGHUP);
+    until("it is told", || {
+        sealed.service.said().contains("server.cert.pem ended at 2021-01-01T00:00:00Z")
+    });
 }
 
 #[test]
@@ -114,8 +148,7 @@ fn an_agent_without_a_certificate_waits_with_its_records_until_it_has_one() {
         authority.issue(name, "web-1");
         for kind in ["cert", "key"] {
             let file = format!("{name}.{kind}.pem");
-            std::fs::copy(sealed.file(&file), site.shop.folder().join(format!("own.{kind}")))
-                .unwrap();
+            fs::copy(sealed.file(&file), site.shop.folder().join(format!("own.{kind}"))).unwrap();
         }
     };
     let own = "clientCert = \"own.cert\"\nclientKey = \"own.key\"\n";

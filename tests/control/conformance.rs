@@ -17,8 +17,11 @@ use crate::chain::{Chain, append, claimant, envelopes, hosts, note, person, toke
 use crate::decisions::{
     a_chain_goes_on_where_a_person_says, a_fork_is_an_alarm_for_each_story, a_merge_lets_a_key_in,
     a_retired_host_is_shown_and_not_counted, a_second_key_is_decided_about_once,
-    a_word_covers_what_was_seen, faults_beyond_the_limit_are_counted,
-    what_comes_late_fills_the_gap_and_nothing_else,
+    a_word_covers_what_was_seen, what_comes_late_fills_the_gap_and_nothing_else,
+};
+use crate::many_faults::{
+    an_open_gap_is_never_only_counted, faults_beyond_the_limit_are_counted,
+    gaps_beyond_the_limit_are_counted_when_their_records_came,
 };
 use crate::service::Folder;
 
@@ -35,6 +38,11 @@ const CASES: &[(&str, Case)] = &[
     ("a fork is an alarm for each story", a_fork_is_an_alarm_for_each_story),
     ("a word covers what was seen", a_word_covers_what_was_seen),
     ("faults beyond the limit are counted", faults_beyond_the_limit_are_counted),
+    ("an open gap is never only counted", an_open_gap_is_never_only_counted),
+    (
+        "gaps are counted when their records came",
+        gaps_beyond_the_limit_are_counted_when_their_records_came,
+    ),
     ("a chain goes on where a person says", a_chain_goes_on_where_a_person_says),
     (
         "what comes late fills the gap and nothing else",

@@ -14,7 +14,7 @@ use bowline_model::digest::Sha256;
 use crate::chain::{Chain, append, claimant, envelopes, hosts, note, person, token, wait};
 
 /// The number of the newest fault.
-fn newest(store: &dyn Store) -> u64 {
+pub(crate) fn newest(store: &dyn Store) -> u64 {
     wait(store.host("a".to_owned())).unwrap().unwrap().faults[0].id
 }
 
@@ -104,50 +104,6 @@ pub(crate) fn a_second_key_is_decided_about_once(store: &dyn Store) {
     let states: Vec<_> =
         wait(store.host("a".to_owned())).unwrap().unwrap().keys.iter().map(|it| it.state).collect();
     assert_eq!(states, [KeyState::Retired, KeyState::Refused, KeyState::Enrolled]);
-}
-
-pub(crate) fn faults_beyond_the_limit_are_counted(store: &dyn Store) {
-    let mut chain = Chain::of(store, "a");
-    let first = chain.next("c0ffee1", Outcome::Committed);
-    append(store, chain.key, &[first]);
-    chain.prev = "0".repeat(64);
-    for number in 0..1003 {
-        let story = chain.story(&format!("{number:040x}"), None, Outcome::Failed);
-        assert!(matches!(append(store, chain.key, &[story]), Appended::Broken { .. }));
-    }
-    let host = wait(store.host("a".to_owned())).unwrap().unwrap();
-    assert_eq!((host.host.alarms, host.more_faults, host.faults.len()), (1003, 3, 100));
-    let mut after = host.faults_next.map(|it| it.parse().unwrap());
-    let mut listed = host.faults.len();
-    while after.is_some() {
-        let part = Newest { limit: 100, after };
-        let page = wait(store.faults("a".to_owned(), part)).unwrap().unwrap();
-        listed += page.items.len();
-        after = page.next.map(|it| it.parse().unwrap());
-    }
-    assert_eq!(listed, 1000);
-    let look = |seen| wait(store.acknowledge("a".to_owned(), seen, note("found"))).unwrap();
-    let rung = || {
-        let forks = wait(store.census()).unwrap().alarms[1];
-        assert_eq!(forks, (Break::Fork, hosts(store)[0].alarms));
-        forks.1
-    };
-    assert_eq!(rung(), 1003);
-    let seen = newest(store);
-    for number in [9, 9, 8, 9] {
-        let story = chain.story(&format!("c0ffee{number}"), None, Outcome::Failed);
-        append(store, chain.key, std::slice::from_ref(&story));
-        append(store, chain.key, std::slice::from_ref(&story));
-    }
-    assert_eq!(rung(), 1005, "what came before is no news");
-    assert_eq!(look(seen), Looked::Nothing { open: 1005 }, "it is only counted by now");
-    assert_eq!(look(newest(store)), Looked::After { done: 1005, left: 0 });
-    let story = chain.story("c0ffee7", None, Outcome::Failed);
-    append(store, chain.key, &[story]);
-    assert_eq!(rung(), 1);
-    let fault = wait(store.host("a".to_owned())).unwrap().unwrap().faults.remove(0);
-    assert!(fault.kept && fault.acknowledged.is_none(), "{fault:?}");
-    assert!(fault.said.unwrap().contains("c0ffee7"), "the newest is there to be looked at");
 }
 
 pub(crate) fn a_chain_goes_on_where_a_person_says(store: &dyn Store) {

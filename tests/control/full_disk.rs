@@ -1,11 +1,13 @@
-//! A disk that is really full: a small filesystem in memory, in a mount namespace of its own.
+//! A disk that is really full: a small filesystem in memory, in a mount namespace of its own; and a device that is.
 
+use std::fs::{File, OpenOptions};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
 use tests::agent::until;
 
 use crate::host::Host;
+use crate::http::try_ask;
 use crate::service::{Folder, Service};
 
 /// A process that keeps a mount namespace open, in which the store's folder is small.
@@ -92,4 +94,45 @@ fn a_full_disk_is_told_loses_nothing_and_is_over_when_there_is_room() {
     std::fs::remove_file(&ballast).unwrap();
     let answer = service.send(&host.after(acked, 100));
     assert_eq!(answer.json(), json!({"acked": acked + 100}));
+}
+
+/// What takes nothing.
+fn full() -> File {
+    OpenOptions::new().write(true).open("/dev/full").unwrap()
+}
+
+#[test]
+fn what_nobody_can_hear_ends_with_an_error_that_says_what_was_done() {
+    let service = Service::new();
+    let run = |words: &[&str], is_deaf: bool| {
+        let mut command = service.command();
+        command.args(words).stdout(full());
+        if is_deaf {
+            command.stderr(full());
+        }
+        command.output().unwrap()
+    };
+    let made = run(&["token", "new", "--host", "web-1"], false);
+    assert_eq!(made.status.code(), Some(1));
+    let said = String::from_utf8(made.stderr).unwrap();
+    assert!(said.contains("write to stdout what was done"), "{said}");
+    assert!(said.contains("No space left on device") && said.contains("make another"), "{said}");
+    assert_eq!(run(&["token", "new", "--host", "web-1"], true).status.code(), Some(1));
+    // So does a refusal that nobody hears.
+    assert_eq!(run(&["host", "retire", "web-9"], true).status.code(), Some(1));
+}
+
+#[test]
+fn a_log_that_takes_nothing_stops_nobody() {
+    let mut service = Service::new();
+    service.stay();
+    assert_eq!(service.stop(), Some(0));
+    let mut child = service.command().stderr(full()).spawn().unwrap();
+    until("it serves", || {
+        assert_eq!(child.try_wait().unwrap(), None, "it goes on");
+        let asked = try_ask(service.address, "GET", "/healthz", None, b"");
+        asked.is_some_and(|it| it.status == 200)
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
 }

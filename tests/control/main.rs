@@ -41,6 +41,7 @@ mod conformance;
 mod decisions;
 mod site;
 mod reporting;
+mod many_faults;
 mod outages;
 mod spool;
 mod replay;

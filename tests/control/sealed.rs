@@ -40,8 +40,13 @@ impl Sealed {
     pub(crate) fn for_known_hosts(settings: &str) -> (Self, Authority) {
         let folder = Folder::new();
         let hosts = Authority::new(folder.path(), "hosts");
+        (Self::for_hosts_of(folder, settings), hosts)
+    }
+
+    /// The same in a folder where the authority for hosts is written.
+    pub(crate) fn for_hosts_of(folder: Folder, settings: &str) -> Self {
         let settings = format!("tls.clientCaFile = \"hosts.ca.pem\"\n{settings}");
-        (Self::within(folder, &settings), hosts)
+        Self::within(folder, &settings)
     }
 
     fn within(folder: Folder, settings: &str) -> Self {

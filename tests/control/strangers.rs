@@ -4,6 +4,9 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use bowline_api::outcome::Outcome;
+use bowline_api::record::PAYLOAD_TYPE;
+use serde_json::json;
 use tests::agent::until;
 use tokio::net::TcpSocket;
 use tokio::runtime::Builder;
@@ -12,9 +15,10 @@ use crate::host::Host;
 use crate::http;
 use crate::http::{head, read, try_ask};
 use crate::service::Service;
+use crate::site::{Site, until_all_is_there};
 
 /// A connection from another address of this machine, which takes little at a time.
-fn from_elsewhere(to: SocketAddr) -> TcpStream {
+pub(crate) fn from_elsewhere(to: SocketAddr) -> TcpStream {
     let runtime = Builder::new_current_thread().enable_io().build().unwrap();
     let stream = runtime.block_on(async {
         let made = TcpSocket::new_v4().unwrap();
@@ -69,7 +73,7 @@ fn bodies_that_do_not_end_take_a_limited_room_and_none_of_the_hosts() {
     let more = service.resident_kib().saturating_sub(before);
     assert!(more < 160 << 10, "{more} KiB are held for nobody");
     // Two hundred records are more than what each body may have without asking.
-    assert_eq!(service.send(&host.all()).json(), serde_json::json!({"acked": 200}));
+    assert_eq!(service.send(&host.all()).json(), json!({"acked": 200}));
     drop(held);
 }
 
@@ -149,4 +153,86 @@ fn a_request_that_was_begun_outlives_its_connections_time() {
     assert!(said.starts_with("HTTP/1.1 200"), "{said}");
     begun.write_all(b"defghij").unwrap();
     read(&mut begun).expect("an answer").problem(400);
+}
+
+/// How much a body without an end brings: as much as is read, less what would end it.
+const ENDLESS_BYTES: usize = (1 << 20) - 4096;
+
+/// So many as would take all the room that bodies have, and some more.
+const ENDLESS: usize = 70;
+
+/// Sends so many bodies of a size from another address, which begin so and do not end.
+fn besiege(service: &Service, begin: &[u8], count: usize, size: usize) -> Vec<TcpStream> {
+    let mut body = begin.to_vec();
+    body.resize(size, b'x');
+    let head = head("POST", "/agent/v1/records", None, 1 << 20);
+    let send = |_| {
+        let mut stream = from_elsewhere(service.address);
+        // One that is refused in the middle has heard enough.
+        drop(stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)));
+        stream
+    };
+    (0..count).map(send).collect()
+}
+
+#[test]
+fn whoever_only_names_a_hosts_key_takes_none_of_the_hosts_room() {
+    let service = Service::with("[limits]\nbodyTime = \"1m\"\n");
+    let mut host = Host::enrolled(&service, "web-1");
+    host.tell_many(60);
+    let sent = host.all();
+    assert!(sent.join("\n").len() > 45 << 10);
+    let mut forged = host.envelope(PAYLOAD_TYPE, b"{}");
+    let signature = forged.windows(6).rposition(|it| it == b"\"sig\":").unwrap() + 10;
+    forged[signature] = if forged[signature] == b'A' { b'B' } else { b'A' };
+    let mut held = besiege(&service, &forged, ENDLESS, ENDLESS_BYTES);
+    assert_eq!(service.send(&sent).json(), json!({"acked": 60}));
+    // Who was found out hears so, and holds nothing.
+    let first = read(&mut held[0]).unwrap().problem(403);
+    assert!(first.contains("signature"), "{first}");
+}
+
+#[test]
+fn a_body_without_a_first_line_leaves_room_for_a_hosts_large_record() {
+    let service = Service::with("[limits]\nbodyTime = \"1m\"\n");
+    let host = Host::enrolled(&service, "web-1");
+    let large = host.chatter("big", &[&*"x".repeat(40 << 10)]);
+    let held = besiege(&service, b"x", ENDLESS, ENDLESS_BYTES);
+    assert_eq!(service.send(&large).json(), json!({"acked": 1}));
+    drop(held);
+}
+
+#[test]
+fn records_that_somebody_read_open_no_other_hosts_room() {
+    let service = Service::with("[limits]\nbodyTime = \"1m\"\n");
+    let mut known = Host::enrolled(&service, "web-2");
+    known.tell_many(1);
+    let line = known.all().remove(0) + "\n";
+    assert_eq!(service.send(&known.all()).status, 200);
+    let held = besiege(&service, line.as_bytes(), ENDLESS, ENDLESS_BYTES);
+    let mut host = Host::enrolled(&service, "web-1");
+    host.tell_many(60);
+    assert_eq!(service.send(&host.all()).json(), json!({"acked": 60}));
+    drop(held);
+}
+
+#[test]
+fn an_agent_whose_share_somebody_took_sends_less_at_once() {
+    let service = Service::with("[limits]\nbodyTime = \"10m\"\n");
+    let site = Site::with_token(&service);
+    site.age(1, "");
+    site.shop.once().ended(Outcome::Committed);
+    let key = service.get("/api/v1/hosts/web-1").json()["keys"][0]["fingerprint"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let line =
+        service.get(&format!("/api/v1/envelope?key={key}&seq=1")).body.trim().to_owned() + "\n";
+    site.age(60, "");
+    // What is too little for the largest is taken by smaller ones.
+    let sizes = [ENDLESS_BYTES, 500 << 10, 200 << 10, 100 << 10, 40 << 10, 20 << 10];
+    let held = sizes.map(|size| besiege(&service, line.as_bytes(), 16, size));
+    let agent = site.shop.serve();
+    assert_eq!(until_all_is_there(&agent, &service), site.written());
+    drop(held);
 }

@@ -15,6 +15,7 @@ use tests::programs::run_to_its_end;
 use crate::http::{connect, head, read};
 use crate::sealed::{Sealed, TOKEN};
 use crate::service::{Folder, Service};
+use crate::strangers::from_elsewhere;
 
 /// How long a service may take to find that it cannot start.
 const TIME: Duration = Duration::from_secs(30);
@@ -79,19 +80,59 @@ fn handshakes_that_do_not_end_stop_nobody_and_are_over_in_time() {
     assert!(sealed.service.figure("tls_handshakes_total{result=\"failed\"}") >= 200);
 }
 
+/// An alert that ends a handshake, in a record of its own.
+const FATAL: &[u8] = b"\x15\x03\x03\x00\x02\x02";
+
 #[test]
 fn what_is_no_tls_is_no_trouble() {
     let sealed = Sealed::with("limits.headTime = \"1s\"\n");
     let endless = [b"\x16\x03\x01\xff\xff".as_slice(), &[1; 70_000]].concat();
-    for sent in [b"\x16\x03\x01\0\x02\x01\0".as_slice(), &[0; 64], b"\x80\x2e\x01", &endless] {
+    let (plain, silence) = (b"HTTP/1.1 400 ".as_slice(), b"".as_slice());
+    for (sent, answer) in [
+        (b"\x16\x03\x01\0\x02\x01\0".as_slice(), silence),
+        (b"\x16\x03\x01\0\x04\x02\0\0\0", FATAL),
+        (&[0; 64], plain),
+        (b"\x80\x2e\x01", plain),
+        (&endless, FATAL),
+    ] {
         let mut stream = connect(sealed.service.address);
-        // A reset is an answer, too.
-        stream.write_all(sent).unwrap_or_default();
+        stream.write_all(sent).unwrap();
         let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).unwrap_or_default();
-        assert!(!bytes.starts_with(b"HTTP/1.1 2"), "{bytes:?}");
+        stream.read_to_end(&mut bytes).unwrap();
+        assert!(bytes.starts_with(answer), "{bytes:?}");
+        assert_eq!(bytes.is_empty(), answer.is_empty(), "{bytes:?}");
     }
     assert_eq!(sealed.service.get("/healthz").status, 200);
+}
+
+/// A client's hello of the largest size, but for its end.
+fn unfinished_hello() -> Vec<u8> {
+    let mut hello = Vec::new();
+    for _ in 0..4 {
+        hello.extend_from_slice(b"\x16\x03\x01\x40\x00");
+        hello.extend_from_slice(&[0; 0x4000]);
+    }
+    // It says that it has 65,520 bytes.
+    hello[5..9].copy_from_slice(b"\x01\x00\xff\xf0");
+    hello.truncate(60_000);
+    hello
+}
+
+#[test]
+fn large_handshakes_that_do_not_end_hold_little_together_and_stop_nobody() {
+    let sealed = Sealed::with("limits.headTime = \"1m\"\n");
+    let (before, hello) = (sealed.service.resident_kib(), unfinished_hello());
+    let mut held: Vec<_> = (0..1000).map(|_| from_elsewhere(sealed.service.address)).collect();
+    for stream in &mut held {
+        // One that is let go in the middle has heard enough.
+        drop(stream.write_all(&hello));
+    }
+    until("those that are too many are let go", || {
+        sealed.service.figure("tls_handshakes_total{result=\"failed\"}") > 900
+    });
+    let more = sealed.service.peak_kib().saturating_sub(before);
+    assert!(more < 40 << 10, "{more} KiB are held for nobody");
+    drop(held);
 }
 
 #[test]

@@ -19,7 +19,18 @@ pub struct Authority {
 impl Authority {
     /// Makes one, and writes its certificate to `NAME.ca.pem`.
     pub fn new(folder: &Path, name: &str) -> Self {
+        Self::with(folder, name, CertificateParams::new(Vec::new()).unwrap())
+    }
+
+    /// The same of one whose own time is over.
+    pub fn expired(folder: &Path, name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        (params.not_before, params.not_after) =
+            (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
+        Self::with(folder, name, params)
+    }
+
+    fn with(folder: &Path, name: &str, mut params: CertificateParams) -> Self {
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();

@@ -108,6 +108,12 @@ fn named_in_place(line: &[u8]) -> Option<&str> {
     str::from_utf8(named.get(..end)?).ok()
 }
 
+/// Verifies that a key signed an envelope of a record, whatever that says.
+pub fn proof(line: &[u8], key: &HostKey, named: &str) -> Result<(), BadMessage> {
+    let (envelope, signature) = strict(line, record::PAYLOAD_TYPE, named)?;
+    check(&envelope, &key.public, &signature)
+}
+
 /// Verifies a record of a key; `named` is the fingerprint by which the key was found.
 pub fn record(line: &[u8], key: &HostKey, named: &str) -> Result<Entry, BadMessage> {
     let (envelope, signature) = strict(line, record::PAYLOAD_TYPE, named)?;

@@ -1,12 +1,14 @@
 //! The control service's binary.
 
 use std::error::Error;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use bowline_api::cause;
 use bowline_control::arguments::Arguments;
 use bowline_control::{desk, logs, serve, settings};
 use clap::Parser as _;
+use thiserror::Error;
 
 /// Usage and configuration.
 const USAGE: u8 = 2;
@@ -32,14 +34,25 @@ fn main() -> ExitCode {
     }
 }
 
-#[allow(clippy::print_stdout, reason = "data goes to stdout")]
+/// Nobody heard what was done.
+#[derive(Debug, Error)]
+#[error("write to stdout what was done")]
+struct Unheard(#[source] io::Error);
+
 fn say(what: &str) -> ExitCode {
-    println!("{what}");
-    ExitCode::SUCCESS
+    let mut stdout = io::stdout().lock();
+    match writeln!(stdout, "{what}").and_then(|()| stdout.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let hint = "it is done all the same; where it was a token, nobody has it and it ends by itself: \
+                        make another";
+            complain(&Unheard(error), hint, 1)
+        }
+    }
 }
 
-#[allow(clippy::print_stderr, reason = "errors go to stderr")]
 fn complain(error: &(dyn Error + 'static), hint: &str, code: u8) -> ExitCode {
-    eprint!("{}", cause::report(error, hint));
+    // Where stderr takes nothing either, the exit code is all that can be said.
+    drop(write!(io::stderr(), "{}", cause::report(error, hint)));
     ExitCode::from(code)
 }

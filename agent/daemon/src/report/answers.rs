@@ -15,7 +15,7 @@ use bowline_host::record::{Most, RecordFailure};
 use bowline_host::secret_file::{self, BadSecret};
 
 use super::post::Letters;
-use super::{MOST, Next, Reporter};
+use super::{FIRST_MOST, MOST, Next, Reporter};
 use crate::driver::Halt;
 
 /// A token is a line.
@@ -79,7 +79,7 @@ impl Reporter {
             return Next::Later(None);
         }
         self.is_known = true;
-        self.most = MOST;
+        self.most = more_than(self.most);
         // What was acknowledged before it was wanted again is no progress.
         if self.turned.is_none_or(|it| acked > it) {
             self.turned = None;
@@ -196,5 +196,32 @@ impl Reporter {
         let why = format!("the records cannot be read here: {}", chain(error));
         self.standing.tell(Reporting::Unreachable, Some(why));
         Ok(Next::Later(None))
+    }
+}
+
+/// How much is sent after that much was taken: of what was cut down twice as much, where a service that has room
+/// for some would else refuse each time before.
+fn more_than(taken: Most) -> Most {
+    if taken == FIRST_MOST {
+        return MOST;
+    }
+    Most { lines: taken.lines.saturating_mul(2).min(MOST.lines), ..MOST }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_cut_down_grows_again_up_to_the_most() {
+        assert_eq!(more_than(FIRST_MOST), MOST);
+        let mut most = Most { lines: 1, ..MOST };
+        let mut lines = Vec::new();
+        while most != MOST {
+            most = more_than(most);
+            lines.push(most.lines);
+        }
+        assert_eq!(lines, [2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096]);
+        assert_eq!(more_than(MOST), MOST);
     }
 }

@@ -228,7 +228,13 @@ impl Reporter {
                 self.standing.tell(Reporting::Unreachable, Some(why));
                 Next::Slow
             }
-            Err(failure) => self.failed(&failure),
+            Err(failure) => {
+                if failure.is_busy() {
+                    // It may have no room for many, and always has some for few.
+                    self.most = Most { lines: (count / 2).max(1), bytes: self.most.bytes };
+                }
+                self.failed(&failure)
+            }
         })
     }
 }

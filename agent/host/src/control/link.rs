@@ -90,6 +90,11 @@ impl ControlFailure {
             Self::Http(_) => None,
         }
     }
+
+    /// Whether it would take them at another time, or fewer of them now.
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Answer { status: 503, .. })
+    }
 }
 
 impl Link {

@@ -1,8 +1,10 @@
 //! Reads a request's body, within its limits.
 //!
-//! **Invariant:** no more than the limit is ever held, of one body and of all together; what strangers send
-//! leaves room for hosts whose key is known.
+//! **Invariant:** no more than the limit is ever held, of one body and of all together.
+//! **Invariant:** what strangers send takes none of the room of hosts, and a host is who signed something.
 
+use std::mem;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +12,11 @@ use axum::body::Body;
 use axum::http::StatusCode;
 use http_body_util::BodyExt as _;
 use hyper::body::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use super::Service;
 use super::answer::Refusal;
+use super::room::{Place, Room, Who};
 
 /// Largest body: one record of the largest size, or some hundred usual ones.
 pub(super) const BODY_BYTES_MAX: usize = 1 << 20;
@@ -26,24 +28,32 @@ const DRAIN_BYTES_MAX: usize = 8 << 20;
 /// How long that takes at most: whoever is refused hears so before they sent everything.
 const DRAIN_TIME: Duration = Duration::from_secs(2);
 
-/// What each body may hold unweighed: a usual record or some, and no more than a connection's own buffers.
+/// What each body may hold unweighed, and the piece that reaches beyond it: a usual record or some, and no more
+/// than a connection's own buffers.
 const FREE_BYTES: usize = 16 << 10;
 
-/// What bodies hold beyond that, in KiB: as much again for hosts that are known as for everybody else. Both
-/// together are an eighth of the unit's `MemoryMax=`.
+/// What bodies hold beyond that, in KiB: as much again for hosts as for everybody else. Both together are an
+/// eighth of the unit's `MemoryMax=`.
 const HELD_KIB_MAX: usize = 64 << 10;
+
+/// Three of the largest records of one address, and dozens of addresses that take as much as they get.
+const STRANGERS_PARTS: usize = 16;
+
+/// The largest body twice, with what is read out of it: one that a host gave up waiting for, and the next.
+/// A signed record may be anybody's who read it, so no host's takes the others' room either.
+const HOSTS_PARTS: usize = 4;
 
 /// Room for bodies.
 #[derive(Debug)]
-pub(super) struct Room {
-    strangers: Arc<Semaphore>,
-    hosts: Arc<Semaphore>,
+pub(super) struct Rooms {
+    strangers: Arc<Room>,
+    hosts: Arc<Room>,
 }
 
-impl Default for Room {
+impl Default for Rooms {
     fn default() -> Self {
-        let half = || Arc::new(Semaphore::new(HELD_KIB_MAX));
-        Self { strangers: half(), hosts: half() }
+        let of = |parts| Arc::new(Room::new(HELD_KIB_MAX, parts));
+        Self { strangers: of(STRANGERS_PARTS), hosts: of(HOSTS_PARTS) }
     }
 }
 
@@ -57,8 +67,10 @@ pub(super) struct Gathered {
 /// Room that is taken until this is dropped.
 #[derive(Debug)]
 pub(super) struct Weight {
-    room: Arc<Semaphore>,
-    taken: Vec<OwnedSemaphorePermit>,
+    room: Arc<Room>,
+    /// `None`: nobody who may hold more than what is free.
+    who: Option<Who>,
+    taken: Vec<Place>,
     bytes: usize,
 }
 
@@ -69,12 +81,26 @@ impl Weight {
         if missing == 0 {
             return Ok(());
         }
-        let kib = u32::try_from(missing).unwrap_or(u32::MAX);
-        let Ok(more) = Arc::clone(&self.room).try_acquire_many_owned(kib) else {
-            return Err(Refusal::busy(BUSY));
-        };
-        self.taken.push(more);
+        let more = self.who.and_then(|it| self.room.take(it, missing));
+        self.taken.push(more.ok_or_else(|| Refusal::busy(BUSY))?);
         self.bytes = self.bytes.saturating_add(missing << 10);
+        Ok(())
+    }
+
+    /// Moves everything to the room of hosts; it is the key's from now on.
+    pub(super) fn is_hosts(&mut self, service: &Service, key: i64) -> Result<(), Refusal> {
+        if self.who == Some(Who::Key(key)) {
+            return Ok(());
+        }
+        let bytes = self.bytes;
+        let mut moved = Self {
+            room: Arc::clone(&service.rooms.hosts),
+            who: Some(Who::Key(key)),
+            taken: Vec::new(),
+            bytes: FREE_BYTES,
+        };
+        moved.cover(bytes)?;
+        *self = moved;
         Ok(())
     }
 }
@@ -82,9 +108,9 @@ impl Weight {
 /// What is said where no room is left.
 const BUSY: &str = "too many large bodies are on their way: send it again";
 
-/// Reads a whole body.
+/// Reads a whole body, of no more than what is free.
 pub(super) async fn read(service: &Service, body: Body, most: usize) -> Result<Gathered, Refusal> {
-    Reading::new(service, body, most).whole().await
+    Reading::new(service, body, most, None).whole().await
 }
 
 /// A body that is being read.
@@ -95,21 +121,24 @@ pub(super) struct Reading {
     length: usize,
     most: usize,
     until: Instant,
-    hosts: Arc<Semaphore>,
+    /// Where the first line begins and ends.
+    first: (usize, usize),
     weight: Weight,
 }
 
 impl Reading {
-    pub(super) fn new(service: &Service, body: Body, most: usize) -> Self {
+    /// Of whoever sends from an address; without one it holds no more than what is free.
+    pub(super) fn new(service: &Service, body: Body, most: usize, from: Option<IpAddr>) -> Self {
         Self {
             body,
             bytes: Vec::new(),
             length: 0,
             most,
             until: Instant::now() + service.limits.body_time,
-            hosts: Arc::clone(&service.room.hosts),
+            first: (0, 0),
             weight: Weight {
-                room: Arc::clone(&service.room.strangers),
+                room: Arc::clone(&service.rooms.strangers),
+                who: from.map(Who::Peer),
                 taken: Vec::new(),
                 bytes: FREE_BYTES,
             },
@@ -134,12 +163,35 @@ impl Reading {
                 break end.unwrap_or(self.bytes.len());
             }
         };
+        self.first = (begun.unwrap_or(end), end);
         Ok(begun.and_then(|start| self.bytes.get(start..end)))
     }
 
-    /// What comes from now on is a host's: it has room that strangers cannot take.
-    pub(super) fn is_hosts(&mut self) {
-        self.weight.room = Arc::clone(&self.hosts);
+    /// Reads on as long as no room is asked for; true when more than that comes.
+    pub(super) async fn is_large(&mut self) -> Result<bool, Refusal> {
+        while self.bytes.len() < FREE_BYTES {
+            if !self.more().await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Lends what was read to whoever judges it, with the place of the first line.
+    pub(super) fn lend(&mut self) -> (Vec<u8>, (usize, usize)) {
+        (mem::take(&mut self.bytes), self.first)
+    }
+
+    /// What was lent is back, and of this host: it has room that strangers cannot take.
+    pub(super) async fn is_hosts(
+        &mut self,
+        service: &Service,
+        key: i64,
+        lent: Vec<u8>,
+    ) -> Result<(), Refusal> {
+        self.bytes = lent;
+        let moved = self.weight.is_hosts(service, key);
+        self.or_hear_out(moved).await
     }
 
     /// Reads what is left.
@@ -150,6 +202,10 @@ impl Reading {
 
     /// Reads what is left and keeps nothing of it: who is refused before the end hears why.
     pub(super) async fn drain(mut self) {
+        self.hear_out().await;
+    }
+
+    async fn hear_out(&mut self) {
         self.let_go();
         self.until = self.until.min(Instant::now() + DRAIN_TIME);
         while self.length <= DRAIN_BYTES_MAX && matches!(self.frame().await, Ok(Some(_))) {}
@@ -171,8 +227,10 @@ impl Reading {
             let status = StatusCode::PAYLOAD_TOO_LARGE;
             return Err(Refusal::new(status, "the body is too large", detail));
         }
-        while self.weight.bytes < self.length {
-            self.weigh()?;
+        // The piece that reaches beyond what is free may bring the end of a usual first line.
+        while self.bytes.len() >= FREE_BYTES && self.weight.bytes < self.length {
+            let weighed = self.weigh();
+            self.or_hear_out(weighed).await?;
         }
         self.bytes.extend_from_slice(&data);
         Ok(true)
@@ -182,8 +240,15 @@ impl Reading {
     fn weigh(&mut self) -> Result<(), Refusal> {
         let held = self.weight.bytes;
         let step = held.min(self.most.saturating_sub(held)).max(1 << 10);
-        let weighed = self.weight.cover(held.saturating_add(step));
-        weighed.inspect_err(|_busy| self.let_go())
+        self.weight.cover(held.saturating_add(step))
+    }
+
+    /// Who finds no room hears so: what it sends next may then be smaller.
+    async fn or_hear_out(&mut self, weighed: Result<(), Refusal>) -> Result<(), Refusal> {
+        if weighed.is_err() {
+            self.hear_out().await;
+        }
+        weighed
     }
 
     async fn frame(&mut self) -> Result<Option<Bytes>, Refusal> {

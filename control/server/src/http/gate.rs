@@ -29,7 +29,7 @@ pub(super) async fn hosts(
     if !is_wanted || request.extensions().get::<Certified>().is_some() {
         return next.run(request).await;
     }
-    Reading::new(&service, request.into_body(), 0).drain().await;
+    Reading::new(&service, request.into_body(), 0, None).drain().await;
     let detail =
         "a host needs a certificate here that [tls] clientCaFile of the service vouches for";
     Refusal::new(StatusCode::FORBIDDEN, "a certificate is needed", detail)

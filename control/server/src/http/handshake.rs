@@ -1,6 +1,7 @@
 //! How a connection becomes a private one, or is told why not.
 //!
 //! **Invariant:** who speaks plain HTTP here is told to use TLS, and asked nothing.
+//! **Invariant:** what handshakes hold that do not end is weighed, by address.
 //! **Invariant:** a log line is written now and then, however many handshakes fail.
 
 use std::io;
@@ -16,7 +17,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::answer::Refusal;
+use super::hello::{self, Hello};
 use super::patient::Patient;
+use super::room::Room;
 use super::unserved;
 use crate::door;
 use crate::settings::Limits;
@@ -31,15 +34,26 @@ const HANDSHAKE: u8 = 22;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Certified;
 
-/// A connection over TLS, apart from the task that serves it: that one moves it about, and would hold it twice.
-pub(super) type Sealed = Box<TlsStream<Patient<TcpStream>>>;
+/// What is below TLS.
+type Stream = Hello<Patient<TcpStream>>;
 
-/// What became of handshakes.
-#[derive(Debug, Default)]
+/// A connection over TLS, apart from the task that serves it: that one moves it about, and would hold it twice.
+pub(super) type Sealed = Box<TlsStream<Stream>>;
+
+/// Handshakes that go on, and what became of the others.
+#[derive(Debug)]
 pub(super) struct Handshakes {
+    room: Arc<Room>,
     done: AtomicU64,
     failed: AtomicU64,
     told: Mutex<Option<Instant>>,
+}
+
+impl Default for Handshakes {
+    fn default() -> Self {
+        let (done, failed, told) = Default::default();
+        Self { room: hello::room(), done, failed, told }
+    }
 }
 
 /// Why there was none.
@@ -49,7 +63,7 @@ enum Failed {
     /// It speaks another protocol.
     Foreign(TcpStream),
     /// The two did not agree.
-    Tls(io::Error, Patient<TcpStream>),
+    Tls(io::Error, Stream),
     /// Its time is over.
     Late,
 }
@@ -69,10 +83,12 @@ impl Handshakes {
         limits: &Limits,
         from: IpAddr,
     ) -> Option<(Sealed, Option<Certified>)> {
-        let trying = try_to_shake(stream, config, limits.write_time);
+        let make = |stream| Hello::new(Patient::new(stream, limits.write_time), &self.room, from);
+        let trying = try_to_shake(stream, config, make);
         let tried = timeout(limits.head_time, trying).await;
         match tried.unwrap_or_else(|_late| Err(Failed::Late)) {
-            Ok(sealed) => {
+            Ok(mut sealed) => {
+                sealed.get_mut().0.end();
                 self.done.fetch_add(1, Ordering::Relaxed);
                 // One that was shown was verified: else the handshake had failed.
                 let certificates = sealed.get_ref().1.peer_certificates();
@@ -84,7 +100,10 @@ impl Handshakes {
                 match failed {
                     Failed::Foreign(stream) => unserved::refuse(stream, plain()).await,
                     // It was told by an alert.
-                    Failed::Tls(_, stream) => unserved::leave(stream).await,
+                    Failed::Tls(_, mut stream) => {
+                        stream.end();
+                        unserved::leave(stream).await;
+                    }
                     Failed::Silent | Failed::Late => {}
                 }
                 None
@@ -115,14 +134,13 @@ impl Handshakes {
 async fn try_to_shake(
     stream: TcpStream,
     config: Arc<ServerConfig>,
-    write_time: Duration,
-) -> Result<TlsStream<Patient<TcpStream>>, Failed> {
+    make: impl FnOnce(TcpStream) -> Stream,
+) -> Result<TlsStream<Stream>, Failed> {
     let mut first = [0];
     match stream.peek(&mut first).await {
         Ok(0) | Err(_) => Err(Failed::Silent),
         Ok(_) if first == [HANDSHAKE] => {
-            let stream = Patient::new(stream, write_time);
-            let accepting = TlsAcceptor::from(config).accept(stream).into_fallible();
+            let accepting = TlsAcceptor::from(config).accept(make(stream)).into_fallible();
             accepting.await.map_err(|(error, stream)| Failed::Tls(error, stream))
         }
         Ok(_) => Err(Failed::Foreign(stream)),

@@ -14,6 +14,7 @@ mod gate;
 mod guesses;
 mod guest;
 mod handshake;
+mod hello;
 mod keyring;
 mod larder;
 mod listen;
@@ -26,6 +27,7 @@ mod patient;
 mod peers;
 mod read;
 mod records;
+mod room;
 mod sessions;
 mod table;
 mod unserved;
@@ -46,7 +48,7 @@ use crate::store::{Census, Named, Newest, Store, StoreFailure};
 use crate::tls::Certificates;
 use answer::{Refusal, failed};
 use bell::Bell;
-use body::Room;
+use body::Rooms;
 use guesses::Guesses;
 use handshake::Handshakes;
 use keyring::Keyring;
@@ -70,7 +72,7 @@ pub struct Service {
     certificates: Option<Arc<Certificates>>,
     handshakes: Handshakes,
     meters: Meters,
-    room: Room,
+    rooms: Rooms,
     scales: Scales,
     /// Threads that may verify signatures at once: more would only take turns.
     verifiers: Arc<Semaphore>,
@@ -115,7 +117,7 @@ impl Service {
             limits: settings.limits,
             handshakes: Handshakes::default(),
             meters: Meters::default(),
-            room: Room::default(),
+            rooms: Rooms::default(),
             scales: Scales::default(),
             verifiers: Arc::new(Semaphore::new(cores)),
             painters: Arc::new(Semaphore::new(cores)),

@@ -2,11 +2,11 @@
 //!
 //! **Invariant:** an acknowledgement is sent after the commit, never before.
 //! **Invariant:** a request is of one key; one line that is refused refuses all of it.
+//! **Invariant:** a name opens no room: more than what is free is held for a host only once it signed something.
 
 use std::sync::Arc;
 
-use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use bowline_api::cause::chain;
@@ -21,6 +21,7 @@ use super::answer::{Refusal, failed, json, problem};
 use super::bell::Again;
 use super::body::{self, Gathered, Reading, Weight};
 use super::meters::Meters;
+use super::peers::Peer;
 use crate::door;
 use crate::envelope::{self, BadMessage};
 use crate::store::{Appended, Batch, Break, Entry, HostKey};
@@ -34,26 +35,33 @@ const AT_ONCE_BYTES_MAX: usize = 4 << 10;
 
 pub(super) async fn records(
     State(service): State<Arc<Service>>,
-    body: Body,
+    request: Request,
 ) -> Result<Response, Refusal> {
-    let mut reading = Reading::new(&service, body, body::BODY_BYTES_MAX);
-    // Nobody's bytes are gathered before it is known whose key they name.
-    let (named, key) = match sender(&service, &mut reading).await? {
-        Ok(found) => found,
+    let (parts, body) = request.into_parts();
+    let from = parts.extensions.get().map(|it: &Peer| service.caller(*it, &parts.headers));
+    let mut reading = Reading::new(&service, body, body::BODY_BYTES_MAX, from);
+    // Nobody's bytes are gathered before it is known whose key they name, and not many before it is proved.
+    let known = match sender(&service, &mut reading).await? {
+        Ok((named, key)) => prove(&service, &mut reading, named, key).await?,
+        Err(answer) => Err(answer),
+    };
+    let (named, key) = match known {
+        Ok(known) => known,
         Err(answer) => {
             reading.drain().await;
             return Ok(answer);
         }
     };
-    reading.is_hosts();
     let Gathered { bytes, mut weight } = reading.whole().await?;
     let (id, host) = (key.id, key.host.clone());
     let entries = if bytes.len() <= AT_ONCE_BYTES_MAX {
         verify(&bytes, &key, &named)
     } else {
-        verify_apart(&service, bytes, key, named.clone()).await?
+        let named = named.clone();
+        apart(&service, move || verify(&bytes, &key, &named)).await?
     };
     let entries = entries.inspect_err(|_refusal| Meters::add(&service.meters.refused, 1))?;
+    weight.is_hosts(&service, id)?;
     weight.cover(entries.iter().map(envelope::held_by).sum())?;
     let count = entries.len() as u64;
     let newest = entries.last().map(|it| (it.record.seq, it.record.outcome));
@@ -145,19 +153,49 @@ async fn key_of(service: &Service, named: &str) -> Result<Option<HostKey>, Refus
     Ok(found)
 }
 
-/// Verifies all lines on a thread of its own: a full body keeps one busy for tens of milliseconds.
-async fn verify_apart(
+/// Proves of a large body that its first line is the host's, and gives it a host's room; else what is answered.
+/// A small one is verified when all of it is there.
+async fn prove(
     service: &Service,
-    bytes: Vec<u8>,
-    key: HostKey,
+    reading: &mut Reading,
     named: String,
-) -> Result<Result<Vec<Entry>, Refusal>, Refusal> {
+    key: HostKey,
+) -> Result<Result<(String, HostKey), Response>, Refusal> {
+    if !reading.is_large().await? {
+        return Ok(Ok((named, key)));
+    }
+    let id = key.id;
+    let (lent, (start, end)) = reading.lend();
+    let judge = move || {
+        let line = lent.get(start..end).unwrap_or_default();
+        let proof = envelope::proof(line, &key, &named).map_err(|it| bad_line(1, &it));
+        (lent, proof.map(|()| (named, key)))
+    };
+    let (lent, proved) =
+        if end - start <= AT_ONCE_BYTES_MAX { judge() } else { apart(service, judge).await? };
+    match proved {
+        Ok(known) => {
+            reading.is_hosts(service, id, lent).await?;
+            Ok(Ok(known))
+        }
+        Err(refusal) => {
+            Meters::add(&service.meters.refused, 1);
+            Ok(Err(refusal.into_response()))
+        }
+    }
+}
+
+/// Works on a thread of its own: a full body keeps one busy for tens of milliseconds.
+async fn apart<T: Send + 'static>(
+    service: &Service,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Refusal> {
     let place = Arc::clone(&service.verifiers).acquire_owned().await;
     let place = place.map_err(|_closed| ending())?;
     let work = move || {
-        let entries = verify(&bytes, &key, &named);
-        drop((place, bytes));
-        entries
+        let done = work();
+        drop(place);
+        done
     };
     spawn_blocking(work).await.map_err(|_gone| ending())
 }

@@ -16,6 +16,8 @@ use rustls::{RootCertStore, ServerConfig};
 use thiserror::Error;
 
 use super::Files;
+use super::validity::Validity;
+use super::vouching::{Authority, Vouching};
 use crate::door;
 
 /// A chain of certificates, or a key, has some KiB; a bundle of all public authorities 200.
@@ -102,14 +104,30 @@ impl BadCertificates {
     }
 }
 
+/// What the files hold.
+#[derive(Debug)]
+pub(super) struct Content {
+    pub(super) config: Arc<ServerConfig>,
+    /// When each certificate counts that stands in them: the service's own, and those of authorities.
+    pub(super) dates: Vec<(PathBuf, Validity)>,
+}
+
 /// Reads the files.
-pub(super) fn read(files: &Files) -> Result<Arc<ServerConfig>, BadCertificates> {
+pub(super) fn read(files: &Files) -> Result<Content, BadCertificates> {
     let provider = Arc::new(ring::default_provider());
     let chain = certificates(&files.certificate)?;
     let key = private_key(&files.key)?;
+    let mut dates = Vec::new();
+    for certificate in &chain {
+        dates.push((files.certificate.clone(), validity(certificate, &files.certificate)?));
+    }
     let clients = match &files.client_ca {
         None => WebPkiClientVerifier::no_client_auth(),
-        Some(path) => verifier(path)?,
+        Some(path) => {
+            let authorities = authorities(path)?;
+            dates.extend(authorities.iter().map(|it| (path.clone(), it.validity)));
+            vouching(authorities, path)?
+        }
     };
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -125,22 +143,35 @@ pub(super) fn read(files: &Files) -> Result<Arc<ServerConfig>, BadCertificates> 
     // What is resumed is not verified again, and would be held for each client.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
-    Ok(Arc::new(config))
+    Ok(Content { config: Arc::new(config), dates })
 }
 
-/// Verifies certificates of clients; people's browsers have none, so none is no fault yet.
-fn verifier(path: &Path) -> Result<Arc<dyn ClientCertVerifier>, BadCertificates> {
-    let mut roots = RootCertStore::empty();
+/// The authorities of a file; each must be one that the library takes.
+fn authorities(path: &Path) -> Result<Vec<Authority>, BadCertificates> {
+    let mut authorities = Vec::new();
     for certificate in certificates(path)? {
-        let added = roots.add(certificate);
+        let added = RootCertStore::empty().add(certificate.clone());
         added
             .map_err(|error| unusable(path, &format!("holds an unusable certificate: {error}")))?;
+        let validity = validity(&certificate, path)?;
+        authorities.push(Authority { certificate, validity });
     }
-    let provider = Arc::new(ring::default_provider());
-    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-        .allow_unauthenticated()
-        .build()
-        .map_err(|source| BadCertificates::Authorities { path: path.to_owned(), source })
+    Ok(authorities)
+}
+
+fn vouching(
+    authorities: Vec<Authority>,
+    path: &Path,
+) -> Result<Arc<dyn ClientCertVerifier>, BadCertificates> {
+    match Vouching::new(authorities) {
+        Ok(vouching) => Ok(Arc::new(vouching)),
+        Err(source) => Err(BadCertificates::Authorities { path: path.to_owned(), source }),
+    }
+}
+
+fn validity(certificate: &CertificateDer<'_>, path: &Path) -> Result<Validity, BadCertificates> {
+    let found = Validity::of(certificate);
+    found.ok_or_else(|| unusable(path, "holds a certificate whose dates cannot be read"))
 }
 
 /// The certificates of a file; each must be one.

@@ -6,6 +6,8 @@
 mod certificates;
 mod files;
 mod renewal;
+mod validity;
+mod vouching;
 
 pub use certificates::BadCertificates;
 pub use files::Files;

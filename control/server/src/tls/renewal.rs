@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** files are looked at before they are read: what is written meanwhile is seen at the next look.
 //! **Invariant:** files that cannot be used are told of once for each change, and change nothing.
+//! **Invariant:** a certificate that ends soon, or does not count, is told of once; time changes no file.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,11 +13,15 @@ use tokio::signal::unix::Signal;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::certificates::Content;
 use super::{BadCertificates, Files, certificates};
-use crate::door::Stamp;
+use crate::door::{self, Stamp};
 
 /// Certificates are renewed weeks before they end; a person who tries one out waits for this.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// How long before its end a certificate is told of, in seconds: a week, in which somebody is at work.
+const TOLD_AHEAD: i64 = 7 * 86_400;
 
 /// What new connections are taken with.
 #[derive(Debug)]
@@ -27,7 +32,9 @@ pub struct Certificates {
 
 #[derive(Debug)]
 struct State {
-    config: Arc<ServerConfig>,
+    content: Content,
+    /// What was told last of their dates.
+    told: Vec<String>,
     /// The files as they were before they were read last, whether they could be used or not.
     seen: [Option<Stamp>; 3],
 }
@@ -56,13 +63,14 @@ impl Certificates {
     /// Reads them for the first time.
     pub fn read(files: &Files) -> Result<Self, BadCertificates> {
         let seen = files.stamps();
-        let config = certificates::read(files)?;
-        Ok(Self { files: files.clone(), state: Mutex::new(State { config, seen }) })
+        let content = certificates::read(files)?;
+        let state = State { content, told: Vec::new(), seen };
+        Ok(Self { files: files.clone(), state: Mutex::new(state) })
     }
 
     /// What the next connection is taken with.
     pub fn config(&self) -> Arc<ServerConfig> {
-        Arc::clone(&self.lock().config)
+        Arc::clone(&self.lock().content.config)
     }
 
     /// Whether hosts have to show a certificate.
@@ -81,8 +89,8 @@ impl Certificates {
         let mut state = self.lock();
         state.seen = seen;
         match read {
-            Ok(config) => {
-                state.config = config;
+            Ok(content) => {
+                state.content = content;
                 tracing::info!(%certificate, "certificates were read anew: connections get them from now on");
                 Looked::Renewed
             }
@@ -96,6 +104,27 @@ impl Certificates {
                 Looked::Kept
             }
         }
+    }
+
+    /// Tells what is wrong with the dates of what is in force, unless that was told already; gives it.
+    fn tell_dates(&self, now: i64) -> Vec<String> {
+        let mut state = self.lock();
+        let faults: Vec<String> = state
+            .content
+            .dates
+            .iter()
+            .filter_map(|(path, validity)| {
+                let fault = validity.fault(now, TOLD_AHEAD)?;
+                Some(format!("a certificate in {} {fault}", path.display()))
+            })
+            .collect();
+        let news: Vec<_> = faults.iter().filter(|it| !state.told.contains(it)).cloned().collect();
+        state.told = faults;
+        drop(state);
+        for fault in &news {
+            tracing::warn!("{fault}: put a new one in its place");
+        }
+        news
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -120,7 +149,11 @@ pub async fn keep_current(certificates: Option<Arc<Certificates>>, mut asked: Si
             Some(certificates) => {
                 let certificates = Arc::clone(certificates);
                 // A disk that hangs keeps nobody from being served. One that panicked is tried again.
-                drop(spawn_blocking(move || certificates.look(why)).await);
+                let look = move || {
+                    certificates.look(why);
+                    certificates.tell_dates(door::wall());
+                };
+                drop(spawn_blocking(look).await);
             }
             None if why == Why::Asked => {
                 tracing::info!("nothing is read anew: settings are in force from a restart on");
@@ -217,10 +250,41 @@ mod tests {
         }
         let seen = folder.files().stamps();
         folder.put("key", &(key.clone() + "\n"));
-        let config = certificates::read(&folder.files()).unwrap();
-        let state = Mutex::new(State { config, seen });
+        let content = certificates::read(&folder.files()).unwrap();
+        let state = Mutex::new(State { content, told: Vec::new(), seen });
         let certificates = Certificates { files: folder.files(), state };
         assert_eq!(certificates.look(Why::Time), Looked::Renewed);
         assert_eq!(certificates.look(Why::Time), Looked::Same);
+    }
+
+    #[test]
+    fn an_end_is_told_once_when_it_is_near_and_once_when_it_is_there() {
+        const DAY: i64 = 86_400;
+        let folder = Folder::new("dates");
+        let made = |until: i32| {
+            let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+            params.not_after = rcgen::date_time_ymd(until, 1, 1);
+            let key = rcgen::KeyPair::generate().unwrap();
+            (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+        };
+        let ((cert, key), (ca, _)) = (made(2031), made(2032));
+        for (name, text) in [("cert", &cert), ("key", &key), ("ca", &ca)] {
+            folder.put(name, text);
+        }
+        let certificates = Certificates::read(&folder.files()).unwrap();
+        let end = rcgen::date_time_ymd(2031, 1, 1).unix_timestamp();
+        for (now, name, said) in [
+            (end - 8 * DAY, "", ""),
+            (end - 6 * DAY, "/cert ", "ends at 2031-01-01T00:00:00Z"),
+            (end + DAY, "/cert ", "ended at 2031-01-01T00:00:00Z"),
+            (end + 361 * DAY, "/ca ", "ends at 2032-01-01T00:00:00Z"),
+            (end - 8 * DAY, "", ""),
+            (end + DAY, "/cert ", "ended at 2031-01-01T00:00:00Z"),
+        ] {
+            let told = certificates.tell_dates(now).concat();
+            assert!(told.contains(name) && told.contains(said), "{told}");
+            assert_eq!(told.is_empty(), said.is_empty(), "{told}");
+            assert_eq!(certificates.tell_dates(now + 1), [""; 0], "once");
+        }
     }
 }

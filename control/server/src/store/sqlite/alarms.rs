@@ -18,7 +18,8 @@ use super::reading::next_of;
 use super::words::{column, moment, moment_of, number, signed};
 
 /// Breaks of one key that are kept one by one: a chain that breaks at more places is no accident of a host. Of
-/// more of them the newest one is kept, the others are only counted.
+/// more of them the newest one is kept, the others are only counted. A gap that is open is kept in any case:
+/// its chain goes on from there, or not at all.
 const FAULTS_MAX: i64 = 1000;
 
 /// Breaks of one key that are known again though they are only counted: whoever sends one anew makes no other.
@@ -61,10 +62,8 @@ pub(super) fn sound(
     let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
     let (rows, bytes): (i64, i64) = db.query_row(sql, [owner.key], read).map_err(&fail)?;
     if rows >= FAULTS_MAX {
-        let sql = "SELECT count(*) FROM story
-                   WHERE host_key = ?1 AND kind = ?2 AND place = ?3 AND digest = ?4";
-        let values = params![owner.key, how.word(), place, digest];
-        if db.query_row(sql, values, |row| row.get::<_, i64>(0)).map_err(&fail)? > 0 {
+        // A gap that has no row is open for the first time: its place never comes again.
+        if how == Break::Fork && is_only_counted(db, owner.key, seq, digest)? {
             return Ok(());
         }
         only_count_newest(db, owner.key)?;
@@ -97,21 +96,38 @@ pub(super) fn resumed(db: &Connection, owner: &Owner, from: u64) -> Result<(), S
     db.execute(sql, values).map(drop).map_err(doing("keep where a chain went on"))
 }
 
+/// Whether a story was told before, and has no row any more.
+fn is_only_counted(
+    db: &Connection,
+    key: i64,
+    place: i64,
+    digest: &[u8],
+) -> Result<bool, StoreFailure> {
+    let sql = "SELECT count(*) FROM story
+               WHERE host_key = ?1 AND kind = 'fork' AND place = ?2 AND digest = ?3";
+    let found = db.query_row(sql, params![key, place, digest], |row| row.get::<_, i64>(0));
+    Ok(found.map_err(doing("look for a story"))? > 0)
+}
+
+/// Which break of a key is only counted from now on: the newest fork, then the newest gap whose records came. One
+/// that a person let go proves why records are missing, so it goes last; one that is open does not go.
+const LEAST: &str = "SELECT a.id FROM fault a JOIN host_key k ON k.id = a.host_key
+  WHERE a.host_key = ?1 AND (a.kind = 'fork' OR a.expected <> k.seq + 1)
+  ORDER BY a.kind = 'fork' DESC, a.resumed IS NULL DESC, a.id DESC LIMIT 1";
+
 /// Makes room for a break that is the newest: the one that was, is only counted from now on.
 fn only_count_newest(db: &Connection, key: i64) -> Result<(), StoreFailure> {
     let fail = doing("count an alarm");
-    let newest: i64 = db
-        .query_row("SELECT max(id) FROM fault WHERE host_key = ?1", [key], |row| row.get(0))
-        .map_err(&fail)?;
-    // What rests, or is closed, rings no more.
-    let sql = "UPDATE host_key SET more = more + 1, more_last = ?2, more_seen = more_seen +
-                 (SELECT a.acknowledged IS NOT NULL OR (a.kind = 'gap' AND a.expected <> seq + 1)
-                  FROM fault a WHERE a.id = ?2) WHERE id = ?1";
-    db.execute(sql, [key, newest]).map_err(&fail)?;
+    let least: i64 = db.query_row(LEAST, [key], |row| row.get(0)).map_err(&fail)?;
+    // What rests, or is closed, rings no more: of gaps only those that are closed come here.
+    let sql = "UPDATE host_key SET more = more + 1, more_last = max(more_last, ?2),
+                 more_seen = more_seen + (SELECT a.acknowledged IS NOT NULL OR a.kind = 'gap'
+                                          FROM fault a WHERE a.id = ?2) WHERE id = ?1";
+    db.execute(sql, [key, least]).map_err(&fail)?;
     let sql = "INSERT INTO story (host_key, kind, place, digest)
-               SELECT host_key, kind, place, digest FROM fault WHERE id = ?1";
-    db.execute(sql, [newest]).map_err(&fail)?;
-    db.execute("DELETE FROM fault WHERE id = ?1", [newest]).map_err(&fail)?;
+               SELECT host_key, kind, place, digest FROM fault WHERE id = ?1 AND kind = 'fork'";
+    db.execute(sql, [least]).map_err(&fail)?;
+    db.execute("DELETE FROM fault WHERE id = ?1", [least]).map_err(&fail)?;
     let sql = "DELETE FROM story WHERE id IN
                  (SELECT id FROM story WHERE host_key = ?1 ORDER BY id DESC LIMIT -1 OFFSET ?2)";
     db.execute(sql, [key, STORIES_MAX]).map(drop).map_err(fail)

@@ -170,7 +170,7 @@ pub(super) fn census(db: &Connection) -> Result<Census, StoreFailure> {
                     AND h.retired IS NULL
                   GROUP BY a.kind";
     let alarms = counts(alarms)?;
-    // What is only counted is a fork: a chain has one gap at a time, and it takes records to have the next.
+    // What is only counted and rings is a fork: a gap that is open keeps its row.
     let more = "SELECT 'fork' AS word, coalesce(sum(k.more - k.more_seen), 0) AS number
                 FROM host_key k JOIN host h ON h.id = k.host WHERE h.retired IS NULL";
     let more = of(&counts(more)?, "fork");
