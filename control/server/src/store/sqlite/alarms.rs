@@ -37,6 +37,14 @@ pub(super) const OPEN: &str = "(SELECT count(*) FROM fault a JOIN host_key k ON 
      AND (a.kind = 'fork' OR a.expected = k.seq + 1))
    + (SELECT coalesce(sum(k.more - k.more_seen), 0) FROM host_key k WHERE k.host = h.id)";
 
+/// One more of a break that is kept.
+const KNOWN: &str = "UPDATE fault SET count = count + 1, seq = ?5, last = ?6
+     WHERE host_key = ?1 AND kind = ?2 AND place = ?3 AND digest = ?4";
+
+/// How much is kept of one key.
+const HELD: &str =
+    "SELECT count(*), coalesce(sum(length(payload)), 0) FROM fault WHERE host_key = ?1";
+
 /// Keeps that the chain is broken: a gap once for each place, a fork once for each story.
 pub(super) fn sound(
     db: &Connection,
@@ -51,16 +59,13 @@ pub(super) fn sound(
         Break::Gap => (expected, [].as_slice(), None),
         Break::Fork => (seq, entry.digest.as_bytes().as_slice(), Some(in_short(entry))),
     };
-    let sql = "UPDATE fault SET count = count + 1, seq = ?5, last = ?6
-               WHERE host_key = ?1 AND kind = ?2 AND place = ?3 AND digest = ?4";
-    let mut statement = db.prepare_cached(sql).map_err(&fail)?;
+    let mut statement = db.prepare_cached(KNOWN).map_err(&fail)?;
     let values = params![owner.key, how.word(), place, digest, seq, now];
     if statement.execute(values).map_err(&fail)? > 0 {
         return Ok(());
     }
-    let sql = "SELECT count(*), coalesce(sum(length(payload)), 0) FROM fault WHERE host_key = ?1";
     let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-    let (rows, bytes): (i64, i64) = db.query_row(sql, [owner.key], read).map_err(&fail)?;
+    let (rows, bytes): (i64, i64) = db.query_row(HELD, [owner.key], read).map_err(&fail)?;
     if rows >= FAULTS_MAX {
         // A gap that has no row is open for the first time: its place never comes again.
         if how == Break::Fork && is_only_counted(db, owner.key, seq, digest)? {
@@ -283,4 +288,35 @@ pub(super) fn gap_of(db: &Connection, key: i64) -> Result<Option<u64>, StoreFail
                WHERE k.id = ?1 AND a.kind = 'gap' AND a.expected = k.seq + 1";
     let found = db.query_row(sql, [key], |row| row.get::<_, i64>(0)).optional();
     Ok(found.map_err(fail)?.and_then(|it| u64::try_from(it).ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::schema;
+    use super::*;
+
+    #[test]
+    fn a_fault_of_one_host_costs_no_look_at_those_of_others() {
+        let mut db = Connection::open_in_memory().unwrap();
+        schema::migrate(&mut db, Path::new("x")).unwrap();
+        for sql in [
+            format!("SELECT {OPEN} FROM host h WHERE h.id = 1"),
+            format!("{FAULT} WHERE h.name = 'a' AND a.id < 9 ORDER BY a.id DESC LIMIT 9"),
+            format!("{FAULT} WHERE h.name = 'a' AND a.id = 9"),
+            KNOWN.to_owned(),
+            HELD.to_owned(),
+        ] {
+            let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            for at in 1..=statement.parameter_count() {
+                statement.raw_bind_parameter(at, 1).unwrap();
+            }
+            let mut rows = statement.raw_query();
+            while let Some(row) = rows.next().unwrap() {
+                let step: String = row.get("detail").unwrap();
+                assert!(!step.starts_with("SCAN"), "{step}: {sql}");
+            }
+        }
+    }
 }
