@@ -39,12 +39,17 @@ impl Host {
                 hint = hint::of(&cycle.code), "cycle over"
             );
         }
+        // What did nothing is told to who ordered it: of the host and of the newest revision nothing new is known.
+        if !did_nothing(cycle) {
+            self.note(cycle);
+        }
+        // Last, so that who waits for it finds it in status and figures.
         let over = Over { number: self.board.number(), cycle: cycle.clone() };
         self.board.events().publish(event::OUTCOME, &over);
-        if did_nothing(cycle) {
-            // Who ordered it is told. Of the host and of the newest revision nothing new is known.
-            return;
-        }
+    }
+
+    /// Tells figures and status how a cycle ended.
+    fn note(&self, cycle: &Cycle) {
         self.board.meters().end(cycle.outcome, clock::wall());
         let head = self.state.high_water().ok().flatten().map(|it| it.head);
         let verified = head.is_some_and(|it| is_of(cycle.revision.as_deref(), &it));
