@@ -136,3 +136,27 @@ fn records_that_wait_for_a_locked_store_are_weighed_as_they_are_held() {
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     senders.into_iter().for_each(|it| drop(it.join()));
 }
+
+#[test]
+fn what_was_read_out_of_records_that_wait_takes_room_as_well() {
+    let service = Service::new();
+    let host = Host::enrolled(&service, "web-1");
+    // As sent, all of them fit into the room of hosts, which begins behind the first line; as held, they do not.
+    let lines = host.chatter("d", &["", &*"x".repeat(750_000)]);
+    let body = Arc::new(lines.join("\n"));
+    let other = Connection::open(service.folder.path().join("store/control.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let address = service.address;
+    let send = |_| {
+        let body = Arc::clone(&body);
+        let path = "/agent/v1/records";
+        thread::spawn(move || try_ask(address, "POST", path, None, body.as_bytes()))
+    };
+    let senders: Vec<_> = (0..SENDERS).map(send).collect();
+    let answers = senders.into_iter().map(|it| it.join().unwrap().unwrap());
+    let told: Vec<_> = answers.map(|it| it.problem(503)).collect();
+    let refused = told.iter().filter(|it| it.contains("too many large bodies")).count();
+    assert!(refused > 0 && refused < SENDERS, "{refused} of {SENDERS}: {told:?}");
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(service.send(&lines).json(), json!({"acked": 2}));
+}

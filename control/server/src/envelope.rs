@@ -15,10 +15,9 @@ use bowline_model::envelope::{Envelope, EnvelopeSignature};
 use bowline_trust::dsse::{self, BadEnvelope};
 use bowline_trust::ssh_key::{BadKey, SshKey};
 use ring::signature::{ED25519, UnparsedPublicKey};
-use serde::Deserialize as _;
-use serde_json::Value;
 use thiserror::Error;
 
+use crate::readable::Readable;
 use crate::store::{Entry, HostKey, Kept, Otherwise};
 
 /// Hosts write no longer records, and a request's body is no larger.
@@ -127,8 +126,8 @@ pub fn record(line: &[u8], key: &HostKey, named: &str) -> Result<Entry, BadMessa
     }
     // A page shows all of a record or says that it cannot: what cannot be shown is not taken. Numbers beyond
     // any size, say, in fields that this version does not know.
-    let whole: Value = serde_json::from_slice(&envelope.payload).map_err(BadMessage::Unreadable)?;
-    Record::deserialize(&whole).map_err(BadMessage::Unreadable)?;
+    let read: Result<Readable, _> = serde_json::from_slice(&envelope.payload);
+    read.map_err(BadMessage::Unreadable)?;
     if found.host != key.host {
         return Err(BadMessage::Foreign(found.host.chars().take(80).collect()));
     }

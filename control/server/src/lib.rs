@@ -8,6 +8,7 @@ pub mod public_url;
 pub mod tls;
 pub mod settings;
 pub mod logs;
+pub mod readable;
 pub mod envelope;
 pub mod merged;
 pub mod store;

@@ -75,6 +75,11 @@ pub(super) struct Weight {
 }
 
 impl Weight {
+    /// Whether it takes no room.
+    pub(super) fn is_free(&self) -> bool {
+        self.taken.is_empty()
+    }
+
     /// Takes more room where so many bytes have none yet.
     pub(super) fn cover(&mut self, bytes: usize) -> Result<(), Refusal> {
         let missing = bytes.saturating_sub(self.bytes).div_ceil(1 << 10);
