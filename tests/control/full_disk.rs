@@ -7,7 +7,6 @@ use serde_json::json;
 use tests::agent::until;
 
 use crate::host::Host;
-use crate::http::try_ask;
 use crate::service::{Folder, Service};
 
 /// A process that keeps a mount namespace open, in which the store's folder is small.
@@ -120,19 +119,4 @@ fn what_nobody_can_hear_ends_with_an_error_that_says_what_was_done() {
     assert_eq!(run(&["token", "new", "--host", "web-1"], true).status.code(), Some(1));
     // So does a refusal that nobody hears.
     assert_eq!(run(&["host", "retire", "web-9"], true).status.code(), Some(1));
-}
-
-#[test]
-fn a_log_that_takes_nothing_stops_nobody() {
-    let mut service = Service::new();
-    service.stay();
-    assert_eq!(service.stop(), Some(0));
-    let mut child = service.command().stderr(full()).spawn().unwrap();
-    until("it serves", || {
-        assert_eq!(child.try_wait().unwrap(), None, "it goes on");
-        let asked = try_ask(service.address, "GET", "/healthz", None, b"");
-        asked.is_some_and(|it| it.status == 200)
-    });
-    child.kill().unwrap();
-    child.wait().unwrap();
 }

@@ -1,5 +1,6 @@
 //! Clients that connect from elsewhere, are slow, or take nothing: what they hold is none of the others'.
 
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -172,7 +173,27 @@ fn besiege(service: &Service, begin: &[u8], count: usize, size: usize) -> Vec<Tc
         drop(stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)));
         stream
     };
-    (0..count).map(send).collect()
+    let held = (0..count).map(send).collect();
+    until("all that was sent is read, or refused", || unread(service.address) == 0);
+    held
+}
+
+/// Bytes on their way from the other address: the kernel takes a whole body before anybody reads it.
+fn unread(to: SocketAddr) -> u64 {
+    let (from, port) = ("0200007F:", format!(":{:04X}", to.port()));
+    let table = fs::read_to_string("/proc/net/tcp").unwrap();
+    let of = |line: &str| {
+        let [_, local, remote, _, queues, ..] = *line.split_whitespace().collect::<Vec<_>>() else {
+            return 0;
+        };
+        let (sent, came) = queues.split_once(':').unwrap_or(("0", "0"));
+        let bytes = |it: &str| u64::from_str_radix(it, 16).unwrap();
+        let is = |one: &str, other: &str| one.starts_with(from) && other.ends_with(&port);
+        // An answer that nobody reads is none of it.
+        let there = if is(local, remote) { bytes(sent) } else { 0 };
+        there + if is(remote, local) { bytes(came) } else { 0 }
+    };
+    table.lines().skip(1).map(of).sum()
 }
 
 #[test]

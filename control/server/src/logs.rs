@@ -12,13 +12,11 @@ use crate::settings::LogFormat;
 
 /// Starts logging.
 pub fn start(format: LogFormat) {
-    // A line that stderr does not take is lost; to say so there would end the process.
-    let layer = fmt::layer().log_internal_errors(false).with_writer(io::stderr);
     let layer = match format {
-        LogFormat::Json => layer.json().boxed(),
+        LogFormat::Json => fmt::layer().json().with_writer(io::stderr).boxed(),
         LogFormat::Text => {
             let colour = io::stderr().is_terminal();
-            layer.with_target(false).with_ansi(colour).boxed()
+            fmt::layer().with_writer(io::stderr).with_target(false).with_ansi(colour).boxed()
         }
     };
     let subscriber = Registry::default().with(layer.with_filter(LevelFilter::INFO));
