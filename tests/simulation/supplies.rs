@@ -79,6 +79,22 @@ fn something_else_that_always_drifts_puts_an_archive_off_once() {
 }
 
 #[test]
+fn a_merge_that_waits_for_an_archive_is_planned_as_soon_as_that_may_be_asked_for() {
+    let mut host = settled();
+    host.put_file(&format!("{}/readme", folder(2)), "by hand");
+    host.disk.archives.clear();
+    host.has_depot = false;
+    host.village.merge(&files(&[file("a", "/opt/a", "a4"), release(2), probe(QUICK)]), 1);
+    host.moments = [poll(60, &[]), poll(60, &[]), poll(60, &[])].into();
+    let wait: fn(&mut SimHost) = |_| {};
+    host.meanwhile.extend([wait, wait, |host| host.has_depot = true]);
+    live(&mut host, 3);
+    let said: Vec<_> = host.endings.iter().map(|it| it.cycle.outcome).collect();
+    assert_eq!(said, [Outcome::Held, Outcome::Held, Outcome::Committed], "{}", told(&host));
+    assert_eq!(host.asked, [0, 2], "{}", told(&host));
+}
+
+#[test]
 fn a_hint_parks_no_merge_for_want_of_an_archive() {
     let mut host = settled();
     let path = format!("{}/readme", folder(2));

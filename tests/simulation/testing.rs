@@ -98,6 +98,25 @@ fn drift_is_repaired_before_a_test_begins_so_that_its_end_puts_none_back() {
 }
 
 #[test]
+fn what_drifts_at_every_look_is_not_repaired_without_a_pause_for_a_test() {
+    let mut host = settled();
+    host.village.offer(&second(), 1);
+    let drift: fn(&mut SimHost) = |host| host.put_file("/etc/c", "by hand");
+    host.meanwhile.extend([drift; 4]);
+    live(&mut host, 4);
+    let at_once: Vec<_> = host.endings.iter().map(|it| it.again).collect();
+    assert_eq!(at_once, [true, false, false, false], "{}", told(&host));
+    let waits = |it: &String| it.starts_with("testing-sim waits: ");
+    for ending in &host.endings {
+        assert_eq!(ending.cycle.outcome, Outcome::Committed, "{}", told(&host));
+        assert_eq!(ending.cycle.warnings.iter().any(waits), !ending.again, "{}", told(&host));
+    }
+    assert!(!host.disk.records.iter().any(|it| it.reason == "Testing"));
+    live(&mut host, 1);
+    assert_eq!(host.endings.last().unwrap().cycle.code, "testing", "{}", told(&host));
+}
+
+#[test]
 fn a_test_waits_while_what_stands_cannot_be_repaired() {
     let mut host = settled();
     host.put_file("/etc/c", "by hand");

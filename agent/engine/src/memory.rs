@@ -10,6 +10,7 @@ use std::time::Duration;
 use bowline_model::facts::Facts;
 use bowline_model::generation::{Generation, Ledger};
 use bowline_model::high_water::HighWater;
+use bowline_model::object_id::ObjectId;
 use bowline_model::release::Archive;
 use bowline_model::revision::Revision;
 
@@ -63,6 +64,8 @@ pub struct Memory {
     pub untried: Option<Untried>,
     /// The last test that its branch ended.
     pub retired: Option<Retired>,
+    /// What is offered and was put off for a repair: that is done once at once, then as often as there are looks.
+    pub(crate) preceded: Option<ObjectId>,
 }
 
 /// What is durable when the agent starts.
@@ -100,6 +103,7 @@ impl Memory {
             carried: [Vec::new(), Vec::new()],
             untried: None,
             retired: None,
+            preceded: None,
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::verify::Verified;
 pub(crate) const OVER: &str = "testing-over";
 
 /// The branch of one host's own.
-pub(crate) fn branch_of(host: &str) -> String {
+pub fn branch_of(host: &str) -> String {
     format!("testing-{host}")
 }
 

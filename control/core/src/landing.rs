@@ -5,7 +5,7 @@
 
 use bowline_api::fleet::Health;
 use bowline_api::outcome::Outcome;
-use bowline_api::record::Record;
+use bowline_api::record::{Kind, Record};
 
 /// What a host runs, by one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,13 +76,15 @@ pub fn health(record: &Record) -> Says {
     } else {
         !record.after_revert.is_empty()
     };
+    // What was tried out and is over tells of its own deployment, not of what stands.
+    let is_trial = !record.deployment.is_empty() && record.kind != Kind::State;
     match record.standing_probes {
         Some(0) => Says::NoProbe,
         _ if failed => word(false),
         Some(_) => word(true),
         None if is_kept && !record.probes.is_empty() => word(true),
         // A trial asks every probe that there is.
-        None if is_kept && !record.deployment.is_empty() => Says::NoProbe,
+        None if is_kept && is_trial => Says::NoProbe,
         // Agents of before told only who complained afterwards.
         None if !record.probes.is_empty() => Says::NoComplaint,
         None => Says::AsBefore,

@@ -7,8 +7,19 @@ use bowline_api::cycle::Cycle;
 use bowline_api::outcome::Outcome;
 use bowline_api::status::Condition;
 
-/// The conditions after a cycle. `verified`: its revision is the newest that this host verified.
-pub(super) fn after(cycle: &Cycle, verified: bool, before: &[Condition]) -> Vec<Condition> {
+/// What is known of the revision that a cycle ended with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    /// It is the newest that this host verified.
+    Verified,
+    /// It is not.
+    Unverified,
+    /// It is of the branch that is tried out, or none: it says nothing of the source.
+    Aside,
+}
+
+/// The conditions after a cycle.
+pub(super) fn after(cycle: &Cycle, known: Known, before: &[Condition]) -> Vec<Condition> {
     use Outcome::{Held, Refused, Stranded};
     let reason = match cycle.outcome {
         Outcome::Reverted => "RolledBack",
@@ -30,7 +41,7 @@ pub(super) fn after(cycle: &Cycle, verified: bool, before: &[Condition]) -> Vec<
         Some(status) => said("Healthy", status),
         None => as_before("Healthy", if is_good { "True" } else { "Unknown" }),
     };
-    let source = match source(cycle, verified) {
+    let source = match source(cycle, known) {
         Some(status) => said("SourceVerified", status),
         None => as_before("SourceVerified", "Unknown"),
     };
@@ -56,13 +67,10 @@ fn health(cycle: &Cycle) -> Option<&'static str> {
 }
 
 /// Whether what the source offers was verified, if the cycle asked.
-fn source(cycle: &Cycle, verified: bool) -> Option<&'static str> {
-    // What a host tries out on a branch of its own says nothing of the branch.
-    if cycle.code.starts_with("testing") {
-        return None;
-    }
+fn source(cycle: &Cycle, known: Known) -> Option<&'static str> {
     match cycle.outcome {
-        Outcome::Refused | Outcome::Pending => Some(word(verified)),
+        _ if known == Known::Aside => None,
+        Outcome::Refused | Outcome::Pending => Some(word(known == Known::Verified)),
         Outcome::Stranded if cycle.reason == "Tampered" => Some("False"),
         Outcome::Stranded | Outcome::Failed => None,
         Outcome::Committed | Outcome::Unchanged | Outcome::Held | Outcome::Reverted => Some("True"),
@@ -90,23 +98,24 @@ mod tests {
 
     #[test]
     fn a_condition_is_false_only_for_what_was_seen() {
+        use Known::{Aside, Unverified, Verified};
         use Outcome::{Committed, Failed, Held, Pending, Refused, Reverted, Stranded, Unchanged};
-        for (outcome, reason, code, verified, first, later) in [
-            (Committed, "ReconciliationSucceeded", "", true, "TFTT", "TFTT"),
-            (Unchanged, "ReconciliationSucceeded", "", true, "TFTT", "TFFT"),
-            (Unchanged, "Paused", "drift-detected", true, "TFTT", "TFFT"),
-            (Unchanged, "Testing", "testing", true, "TFTU", "TFFF"),
-            (Reverted, "HealthCheckFailed", "probe-failed", true, "FFTT", "FFTT"),
-            (Held, "Quarantined", "quarantined", true, "FTUT", "FTFT"),
-            (Held, "Paused", "paused", true, "FTUT", "FTFT"),
-            (Refused, "Refused", "unsigned", false, "FTUF", "FTFF"),
-            (Refused, "Refused", "invalid", true, "FTUT", "FTFT"),
-            (Refused, "Refused", "testing-unbound", false, "FTUU", "FTFF"),
-            (Pending, "PendingEvidence", "missing", false, "FFUF", "FFFF"),
-            (Failed, "Failed", "fetch", false, "FFUU", "FFFF"),
-            (Failed, "BaselineFailed", "baseline-failed", true, "FFFU", "FFFF"),
-            (Stranded, "Stranded", "stranded", true, "FTFU", "FTFF"),
-            (Stranded, "Tampered", "rewound", false, "FTFF", "FTFF"),
+        for (outcome, reason, code, known, first, later) in [
+            (Committed, "ReconciliationSucceeded", "", Verified, "TFTT", "TFTT"),
+            (Unchanged, "ReconciliationSucceeded", "", Verified, "TFTT", "TFFT"),
+            (Unchanged, "Paused", "drift-detected", Verified, "TFTT", "TFFT"),
+            (Unchanged, "Testing", "testing", Aside, "TFTU", "TFFF"),
+            (Reverted, "HealthCheckFailed", "probe-failed", Verified, "FFTT", "FFTT"),
+            (Held, "Quarantined", "quarantined", Verified, "FTUT", "FTFT"),
+            (Held, "Paused", "paused", Verified, "FTUT", "FTFT"),
+            (Refused, "Refused", "unsigned", Unverified, "FTUF", "FTFF"),
+            (Refused, "Refused", "invalid", Verified, "FTUT", "FTFT"),
+            (Refused, "Refused", "unsigned", Aside, "FTUU", "FTFF"),
+            (Pending, "PendingEvidence", "missing", Unverified, "FFUF", "FFFF"),
+            (Failed, "Failed", "fetch", Unverified, "FFUU", "FFFF"),
+            (Failed, "BaselineFailed", "baseline-failed", Verified, "FFFU", "FFFF"),
+            (Stranded, "Stranded", "stranded", Verified, "FTFU", "FTFF"),
+            (Stranded, "Tampered", "rewound", Unverified, "FTFF", "FTFF"),
         ] {
             let cycle = of(outcome, reason, code);
             let unwell = Cycle {
@@ -114,10 +123,10 @@ mod tests {
                 ..of(Committed, "ReconciliationSucceeded", "")
             };
             let unverified = of(Refused, "Refused", "unsigned");
-            let before = after(&unverified, false, &after(&unwell, true, &[]));
+            let before = after(&unverified, Unverified, &after(&unwell, Verified, &[]));
             assert_eq!(told(&before), "FTFF");
-            assert_eq!(told(&after(&cycle, verified, &[])), first, "{outcome} {code}");
-            assert_eq!(told(&after(&cycle, verified, &before)), later, "{outcome} {code}");
+            assert_eq!(told(&after(&cycle, known, &[])), first, "{outcome} {code}");
+            assert_eq!(told(&after(&cycle, known, &before)), later, "{outcome} {code}");
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** the loop ends here and nowhere else, unless something is broken.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ impl Host {
         let stranded = ending.as_ref().is_some_and(|it| it.cycle.outcome == Outcome::Stranded);
         let again = ending.as_ref().is_some_and(|it| it.again);
         // Nothing was asked of the remote and nothing found: what was told before still holds.
-        let hinted = std::mem::take(&mut self.agenda.hinted);
+        let hinted = mem::take(&mut self.agenda.hinted);
         let ending = ending.filter(|it| !hinted || self.is_news(it));
         // Before anybody hears that it is over: who asks then is told what stands.
         self.tell_standing();
@@ -176,7 +177,12 @@ impl Host {
     /// Whether the only cycle repaired what it could, and put off what waits for an archive. The engine puts that
     /// off once.
     fn is_to_go_on(&mut self) -> bool {
-        let is_half = |it: &Ending| it.again && it.cycle.outcome == Outcome::Committed;
+        // A repair may stand behind what is told of a newer revision; what has a deployment and went back is no repair.
+        let is_kept = |it: &Ending| {
+            let committed = it.cycle.outcome == Outcome::Committed;
+            committed || (it.cycle.deployment.is_none() && !it.cycle.steps.is_empty())
+        };
+        let is_half = |it: &Ending| it.again && is_kept(it);
         self.agenda.begun = self.ending.take_if(|it| is_half(it));
         self.agenda.begun.is_some()
     }
@@ -262,14 +268,24 @@ fn sooner(time: Option<Duration>, until: Option<i64>) -> Option<Duration> {
     time.into_iter().chain(left).min()
 }
 
-/// Two cycles as one: what both did, and how the later ended.
+/// Two cycles as one: what both did, and how the later ended. Nothing follows on it: it goes on once.
 fn joined(mut begun: Box<Ending>, mut ending: Box<Ending>) -> Box<Ending> {
-    if ending.cycle.outcome == Outcome::Unchanged {
-        begun.cycle.warnings = ending.cycle.warnings;
+    (begun.again, ending.again) = (false, false);
+    let (first, last) = (&mut begun.cycle, &mut ending.cycle);
+    first.steps.append(&mut last.steps);
+    first.conflicts.append(&mut last.conflicts);
+    for (all, more) in [(&mut first.warnings, &last.warnings), (&mut first.failing, &last.failing)]
+    {
+        let new: Vec<_> = more.iter().filter(|it| !all.contains(it)).cloned().collect();
+        all.extend(new);
+    }
+    if last.outcome == Outcome::Unchanged {
         return begun;
     }
-    begun.cycle.steps.append(&mut ending.cycle.steps);
-    ending.cycle.steps = begun.cycle.steps;
+    last.steps = mem::take(&mut first.steps);
+    last.conflicts = mem::take(&mut first.conflicts);
+    last.warnings = mem::take(&mut first.warnings);
+    last.failing = mem::take(&mut first.failing);
     ending
 }
 

@@ -10,12 +10,12 @@ use bowline_api::hint;
 use bowline_api::outcome::Outcome;
 use bowline_api::status::{Committed, Condition, Last, Quarantined, WaitingFor};
 use bowline_engine::ending::Ending;
-use bowline_engine::testing::Untried;
+use bowline_engine::testing::{Untried, branch_of};
 use bowline_host::door::clock;
 use bowline_host::pause::Pause;
-use bowline_model::object_id::ObjectId;
 use jiff::Timestamp;
 
+use super::conditions::Known;
 use super::{Host, conditions};
 
 /// Orders that were turned down before anything was looked at.
@@ -51,8 +51,7 @@ impl Host {
     /// Tells figures and status how a cycle ended.
     fn note(&self, cycle: &Cycle) {
         self.board.meters().end(cycle.outcome, clock::wall());
-        let head = self.state.high_water().ok().flatten().map(|it| it.head);
-        let verified = head.is_some_and(|it| is_of(cycle.revision.as_deref(), &it));
+        let known = self.known(cycle);
         self.board.tell(|status| {
             status.last = Some(Last {
                 deployment: cycle.deployment.clone().unwrap_or_default(),
@@ -65,7 +64,7 @@ impl Host {
             });
             status.last_attempted_revision.clone_from(&cycle.revision);
             status.warnings.clone_from(&cycle.warnings);
-            status.conditions = conditions::after(cycle, verified, &status.conditions);
+            status.conditions = conditions::after(cycle, known, &status.conditions);
             status.conditions.extend(self.testing(cycle));
         });
     }
@@ -96,6 +95,20 @@ impl Host {
             Some(it) => Some(condition("False", &it.reason, &it.detail)),
             None if is_own => Some(condition("False", &cycle.reason, &cycle.detail)),
             None => None,
+        }
+    }
+
+    /// What is known of a cycle's revision.
+    fn known(&self, cycle: &Cycle) -> Known {
+        let revision = cycle.revision.as_deref().unwrap_or_default();
+        let own = format!("{}@", branch_of(&self.name));
+        let head = self.state.high_water().ok().flatten().map(|it| format!(":{}", it.head));
+        if revision.starts_with(&own) {
+            Known::Aside
+        } else if head.is_some_and(|it| revision.ends_with(&it)) {
+            Known::Verified
+        } else {
+            Known::Unverified
         }
     }
 
@@ -160,11 +173,6 @@ impl Host {
 /// Whether a cycle was only an order that cannot be carried out.
 fn did_nothing(cycle: &Cycle) -> bool {
     cycle.outcome == Outcome::Refused && TURNED_DOWN.contains(&cycle.code.as_str())
-}
-
-/// Whether a revision, as it is shown, is of this commit.
-fn is_of(revision: Option<&str>, commit: &ObjectId) -> bool {
-    revision.is_some_and(|it| it.ends_with(&format!(":{commit}")))
 }
 
 /// A pause on the wire.

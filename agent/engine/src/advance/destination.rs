@@ -11,6 +11,7 @@ use bowline_model::revision::Revision;
 use bowline_model::survey::Depth;
 use bowline_model::tree::Tree;
 
+use super::prepare::ARTIFACT_AWAY;
 use super::{finish, testing, turn};
 use crate::compile::artifact::Supply;
 use crate::compile::{self, CompileFailure, Material, Step};
@@ -41,7 +42,9 @@ pub(super) fn parked<'m>(
     memory.parked.as_ref().filter(|it| {
         let is_held = it.pause.is_none() || it.pause == quest.wish.paused;
         let is_it = it.revision == *revision;
-        is_it && is_held && quest.now < it.until && !quest.wish.thorough
+        // As soon as its archive may be asked for it is planned anew.
+        let is_free = it.ending.cycle.code == ARTIFACT_AWAY && memory.may_supply(quest.now);
+        is_it && !is_free && is_held && quest.now < it.until && !quest.wish.thorough
     })
 }
 

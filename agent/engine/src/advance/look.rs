@@ -64,7 +64,11 @@ pub(super) fn planned(mut memory: Memory, mut quest: Quest, looked: Looked) -> T
                     let verified = compiled.cleared.verified().clone();
                     return destination::stay(memory, quest, &verified);
                 }
-                _ => (Outcome::Held, "ArtifactAway", ARTIFACT_AWAY),
+                _ => {
+                    let archive = compiled.archive_of(*resource).map(|it| it.archive);
+                    memory.wait.archives.extend(archive);
+                    (Outcome::Held, "ArtifactAway", ARTIFACT_AWAY)
+                }
             }
         }
     };

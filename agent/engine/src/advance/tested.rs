@@ -12,6 +12,7 @@ use bowline_model::bundle::Bundle;
 use bowline_model::mark::{Blame, Why};
 use bowline_model::object_id::ObjectId;
 use bowline_model::revision::Revision;
+use bowline_model::step::Step;
 use bowline_model::survey::{Depth, Sight, Survey};
 use bowline_trust::commit::Commit;
 
@@ -203,11 +204,14 @@ fn drift_of(tested: &Tested, survey: &Survey, sight: &Sight) -> Option<String> {
     let given = Given { compiled, generation, ledger, survey, sight, ordered: false };
     match plan::plan(&given) {
         Ok(plan) => {
-            let steps = plan.steps();
-            let first = steps.first()?;
-            let what =
-                first.target().map_or_else(|| first.resource.to_string(), ToString::to_string);
-            Some(match steps.len() {
+            let of_step = |it: &Step| {
+                it.target().map_or_else(|| it.resource.to_string(), ToString::to_string)
+            };
+            // What its manifest leaves alone, or no archive is here for, is not as it is tried out either.
+            let mut differ: Vec<_> = plan.steps().iter().map(of_step).collect();
+            differ.extend(plan.drifted().iter().cloned());
+            let what = differ.first()?;
+            Some(match differ.len() {
                 1 => format!("{what} is not as it is tried out"),
                 some => format!("{what} and {} more are not as they are tried out", some - 1),
             })

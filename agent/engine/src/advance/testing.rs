@@ -138,14 +138,16 @@ pub(super) fn tell_untried(memory: &mut Memory, ending: &mut Ending) {
     let Some(untried) = &mut memory.untried else { return };
     let cycle = &mut ending.cycle;
     if untried.reason == WAITING {
-        if cycle.code.is_empty() {
-            // Nothing is in its way any more: the next look chooses it.
+        if cycle.code.is_empty() && ending.again {
+            // Nothing is in its way any more: the next look, at once, chooses it.
             memory.untried = None;
             return;
         }
-        untried.reason.clone_from(&cycle.reason);
-        let why = format!(", and that is {} ({})", cycle.outcome, cycle.code);
-        untried.detail.push_str(&why);
+        if !cycle.code.is_empty() {
+            untried.reason.clone_from(&cycle.reason);
+            let why = format!(", and that is {} ({})", cycle.outcome, cycle.code);
+            untried.detail.push_str(&why);
+        }
     }
     if !cycle.warnings.contains(&untried.detail) {
         cycle.warnings.push(untried.detail.clone());
@@ -160,8 +162,11 @@ pub(super) fn begin(
 ) -> Result<Turn, Box<(Memory, Quest)>> {
     let is_well = plan.steps().is_empty() && plan.short().is_empty();
     if !is_well || plan.cause() != Cause::Corrective {
+        let tip = quest.candidate.as_ref().map(|it| it.testing.revision.commit);
         put_off(&mut memory, &mut quest);
-        quest.is_unfinished |= memory.untried.is_some();
+        // What drifts at every look is repaired as often as without a test.
+        quest.is_unfinished |= memory.untried.is_some() && memory.preceded != tip;
+        memory.preceded = tip;
         return Err(Box::new((memory, quest)));
     }
     let Some(Candidate { testing, verified }) = quest.candidate.take() else {
@@ -173,6 +178,7 @@ pub(super) fn begin(
         memory.warnings.push(format!("{drifted} paths drifted and are left alone: {first}"));
     }
     quest.testing = Some(testing);
+    memory.preceded = None;
     Ok(destination::target(memory, quest, verified))
 }
 

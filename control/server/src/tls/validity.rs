@@ -106,7 +106,8 @@ fn date(from: &[u8]) -> Option<(i64, &[u8])> {
     }
     let [month, day, hour, minute, second] = fields;
     let moment = DateTime::new(year, month, day, hour, minute, second, 0).ok()?;
-    let moment = moment.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second();
+    // The last hours of the year 9999, which stand for no end at all, are behind what a timestamp holds.
+    let moment = moment.to_zoned(TimeZone::UTC).map_or(i64::MAX, |it| it.timestamp().as_second());
     text.is_empty().then_some((moment, rest))
 }
 
@@ -135,6 +136,16 @@ mod tests {
             let expected = Validity { from: of(from), until: of(until) };
             assert_eq!(Validity::of(&certificate(from, until)), Some(expected), "{from} {until}");
         }
+    }
+
+    #[test]
+    fn the_date_that_means_no_end_is_one() {
+        let text = b"99991231235959Z";
+        let date = [&[GENERALIZED_TIME, 15], &text[..]].concat();
+        assert_eq!(super::date(&date), Some((i64::MAX, &b""[..])));
+        let validity = Validity { from: 0, until: i64::MAX };
+        assert!(validity.counts_at(i64::MAX - 1));
+        assert_eq!(validity.fault(i64::MAX - 1, 604_800), None);
     }
 
     #[test]
