@@ -23,6 +23,16 @@ fn kept(site: &Site) -> u64 {
     folder.map(|it| it.unwrap().metadata().unwrap().len()).sum()
 }
 
+/// A control service that is away, and a host that keeps up to 8 MiB for it.
+fn apart() -> (Service, Site) {
+    let mut service = Service::new();
+    let site = Site::told(&service, "spool = \"8MiB\"\n");
+    site.give(&service.token("web-1", &[]));
+    service.stay();
+    service.stop();
+    (service, site)
+}
+
 /// How much of the newest segment is left.
 pub(crate) fn room(site: &Site) -> u64 {
     let folder = fs::read_dir(site.shop.state().join("records")).unwrap();
@@ -44,11 +54,7 @@ fn below_the_limit_nothing_is_lost_however_long_control_was_away() {
 
 #[test]
 fn people_hear_of_a_spool_that_is_nearly_full_while_nothing_is_lost_yet() {
-    let mut service = Service::new();
-    let site = Site::told(&service, "spool = \"8MiB\"\n");
-    site.give(&service.token("web-1", &[]));
-    service.stay();
-    service.stop();
+    let (mut service, site) = apart();
     // Three quarters of it: two thirds of a mebibyte each.
     site.age(9, &"x".repeat(500 << 10));
     let told = site.shop.once();
@@ -82,11 +88,7 @@ fn people_hear_of_a_spool_that_is_nearly_full_while_nothing_is_lost_yet() {
 
 #[test]
 fn beyond_the_limit_the_oldest_go_and_log_status_and_control_tell_it() {
-    let mut service = Service::new();
-    let site = Site::told(&service, "spool = \"8MiB\"\n");
-    site.give(&service.token("web-1", &[]));
-    service.stay();
-    service.stop();
+    let (mut service, site) = apart();
     site.age(10, &"x".repeat(500 << 10));
     // The next record does not fit the segment any more: a new one is begun, and the oldest goes.
     let before = room(&site);
@@ -131,11 +133,7 @@ fn beyond_the_limit_the_oldest_go_and_log_status_and_control_tell_it() {
 
 #[test]
 fn what_a_host_was_thought_to_have_lost_is_taken_when_it_turns_up() {
-    let mut service = Service::new();
-    let site = Site::told(&service, "spool = \"8MiB\"\n");
-    site.give(&service.token("web-1", &[]));
-    service.stay();
-    service.stop();
+    let (mut service, site) = apart();
     site.age(10, &"x".repeat(500 << 10));
     // Somebody has a copy of the records, a backup, say, before the oldest go.
     let copy = site.shop.folder().join("copy");

@@ -59,7 +59,7 @@ pub struct Memory {
     /// What a person should know.
     pub warnings: Vec<String>,
     /// What the end of a test left to tell: warnings, and probes that fail since. The cycle after it tells them.
-    pub carried: [Vec<String>; 2],
+    pub(crate) carried: Carried,
     /// Why what is offered to be tried out is not.
     pub untried: Option<Untried>,
     /// The last test that its branch ended.
@@ -100,7 +100,7 @@ impl Memory {
             next_deployment: 1,
             alarmed: None,
             warnings: Vec::new(),
-            carried: [Vec::new(), Vec::new()],
+            carried: Carried::default(),
             untried: None,
             retired: None,
             preceded: None,
@@ -123,6 +123,15 @@ impl Memory {
             _ => self,
         }
     }
+}
+
+/// What one cycle found out and the next one tells.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Carried {
+    /// What a person should know.
+    pub(crate) warnings: Vec<String>,
+    /// Probes that fail, by name.
+    pub(crate) failing: Vec<String>,
 }
 
 /// Archives that members of what stands wait for.

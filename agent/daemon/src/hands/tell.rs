@@ -88,22 +88,25 @@ impl Host {
             reason: reason.to_owned(),
             message: message.to_owned(),
         };
-        let own = format!("testing-{}@", self.name);
-        let is_own = cycle.revision.as_ref().is_some_and(|it| it.starts_with(&own));
         match &self.untried {
             _ if self.is_testing => Some(condition("True", &cycle.reason, &cycle.detail)),
             Some(it) => Some(condition("False", &it.reason, &it.detail)),
-            None if is_own => Some(condition("False", &cycle.reason, &cycle.detail)),
+            None if self.is_aside(cycle) => Some(condition("False", &cycle.reason, &cycle.detail)),
             None => None,
         }
+    }
+
+    /// Whether a cycle ended with the branch of this host's own.
+    fn is_aside(&self, cycle: &Cycle) -> bool {
+        let own = format!("{}@", branch_of(&self.name));
+        cycle.revision.as_ref().is_some_and(|it| it.starts_with(&own))
     }
 
     /// What is known of a cycle's revision.
     fn known(&self, cycle: &Cycle) -> Known {
         let revision = cycle.revision.as_deref().unwrap_or_default();
-        let own = format!("{}@", branch_of(&self.name));
         let head = self.state.high_water().ok().flatten().map(|it| format!(":{}", it.head));
-        if revision.starts_with(&own) {
+        if self.is_aside(cycle) {
             Known::Aside
         } else if head.is_some_and(|it| revision.ends_with(&it)) {
             Known::Verified

@@ -299,8 +299,7 @@ pub(super) fn rest(mut memory: Memory, mut ending: Ending) -> Turn {
     if !ending.again {
         memory.failures = 0;
     }
-    let [_, failing] = &mut memory.carried;
-    ending.cycle.failing.append(failing);
+    ending.cycle.failing.append(&mut memory.carried.failing);
     testing::tell_untried(&mut memory, &mut ending);
     for warning in &memory.warnings {
         if !ending.cycle.warnings.contains(warning) {

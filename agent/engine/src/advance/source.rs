@@ -21,8 +21,7 @@ use crate::verify::{self, Judged, Verified};
 use crate::wish::Order;
 
 pub(super) fn begin(mut memory: Memory, mut quest: Quest) -> Turn {
-    let [carried, _] = &mut memory.carried;
-    memory.warnings = mem::take(carried);
+    memory.warnings = mem::take(&mut memory.carried.warnings);
     memory.shortage.begin(quest.now);
     if quest.wish.is_revert() {
         match order::leave(&memory, &quest) {

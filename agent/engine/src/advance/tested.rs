@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use bowline_api::cycle::Cycle;
 use bowline_api::outcome::Outcome;
 use bowline_api::record::{Kind, Record};
 use bowline_model::bundle::Bundle;
@@ -18,7 +19,7 @@ use bowline_trust::commit::Commit;
 
 use super::{OutOfTurn, backward, turn};
 use crate::ending::Ending;
-use crate::memory::{LOOK_EVERY, Memory};
+use crate::memory::{Carried, LOOK_EVERY, Memory};
 use crate::phase::{Ear, Effect, Event, Failure, Means, Phase, Quest, State, Turn};
 use crate::plan::{self, Given};
 use crate::report::{cycle_of, plain_cycle, record_of};
@@ -277,7 +278,8 @@ pub(super) fn end(memory: &Memory, tx: &Transaction) -> (Box<Record>, Box<Ending
 /// The end of a test is no answer to anybody: the next cycle begins at once, as after a start, and goes on with
 /// what waits.
 pub(super) fn leave(mut memory: Memory, ending: Ending) -> Turn {
-    memory.carried = [ending.cycle.warnings, ending.cycle.failing];
+    let Cycle { warnings, failing, .. } = ending.cycle;
+    memory.carried = Carried { warnings, failing };
     memory.failures = 0;
     let effect = Effect::Rest { ending: None, wait: Duration::ZERO, ear: Ear::Open };
     turn(memory, Phase::Resting, effect)
