@@ -13,3 +13,4 @@ mod arrows;
 mod files;
 mod examples;
 mod codes;
+mod seldom;
