@@ -79,10 +79,10 @@ pub(super) fn append(db: &Connection, batch: &Batch, now: i64) -> Result<Appende
         };
         let seq = entry.record.seq;
         sound(db, &owner, how, entry, now)?;
-        finish(db, &owner, taken, now)?;
+        finish(db, &owner, taken)?;
         return Ok(Appended::Broken { how, seq, tip: owner.tip, taken });
     }
-    finish(db, &owner, taken, now)?;
+    finish(db, &owner, taken)?;
     Ok(Appended::Kept { tip: owner.tip, taken })
 }
 
@@ -162,12 +162,15 @@ fn keep(
     };
     match arrival {
         Arrival::InTurn => {
-            newest_word(db, owner, entry)?;
+            newest_word(db, owner, entry, now)?;
             runs(db, owner, record, said, now)?;
         }
         // How its host stands, later records said.
         Arrival::Late => {
             db.execute("INSERT INTO late (record) VALUES (?1)", [id]).map_err(&fail)?;
+            let sql = "UPDATE host SET seen = ?2, spoke = ?3 WHERE id = ?1";
+            let mut statement = db.prepare_cached(sql).map_err(&fail)?;
+            statement.execute([owner.host, now, owner.key]).map_err(&fail)?;
         }
     }
     if let (Some(said), Kind::Deployment | Kind::Drift | Kind::Alarm) = (said, record.kind) {
@@ -200,13 +203,18 @@ fn runs(
     statement.execute(params![owner.host, revision, wording, at]).map(drop).map_err(fail)
 }
 
-/// Keeps how the host stands by its newest record; what that does not say stays as it was, but for a health that
-/// only came from not knowing how the host stood.
-fn newest_word(db: &Connection, owner: &Owner, entry: &Entry) -> Result<(), StoreFailure> {
+/// Keeps how the host stands by its newest record, and that it was heard; what that does not say stays as it was, but
+/// for a health that only came from not knowing how the host stood.
+fn newest_word(
+    db: &Connection,
+    owner: &Owner,
+    entry: &Entry,
+    now: i64,
+) -> Result<(), StoreFailure> {
     let fail = doing("keep how a host stands");
     let record = &entry.record;
     let environment = record.environment.as_deref().map(|it| one_line(it, WORDS_MAX));
-    let sql = "UPDATE host SET outcome = ?2, at = ?3, reason = ?4,
+    let sql = "UPDATE host SET outcome = ?2, at = ?3, reason = ?4, seen = ?7, spoke = ?8,
                  since = CASE WHEN outcome IS ?2 THEN since ELSE ?3 END,
                  environment = coalesce(?5, environment),
                  health = CASE WHEN ?6 IS NULL THEN iif(outcome = 'stranded', NULL, health)
@@ -223,7 +231,7 @@ fn newest_word(db: &Connection, owner: &Owner, entry: &Entry) -> Result<(), Stor
         Says::AsBefore => None,
     };
     let [at, reason] = [&record.at, &record.reason].map(|it| one_line(it, WORDS_MAX));
-    let values = params![owner.host, outcome, at, reason, environment, health];
+    let values = params![owner.host, outcome, at, reason, environment, health, now, owner.key];
     statement.execute(values).map(drop).map_err(fail)
 }
 
@@ -273,7 +281,7 @@ fn index(
 }
 
 /// Moves the chain's end to where it is now.
-fn finish(db: &Connection, owner: &Owner, taken: u64, now: i64) -> Result<(), StoreFailure> {
+fn finish(db: &Connection, owner: &Owner, taken: u64) -> Result<(), StoreFailure> {
     let fail = doing("keep where a chain ends");
     // What was known needs no room: a replay is answered on a full disk, too.
     if taken == 0 {
@@ -283,8 +291,5 @@ fn finish(db: &Connection, owner: &Owner, taken: u64, now: i64) -> Result<(), St
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
     let Tip { seq, digest, resume } = owner.tip;
     let values = params![owner.key, signed(seq), digest.as_bytes(), resume.map(signed)];
-    statement.execute(values).map_err(&fail)?;
-    let sql = "UPDATE host SET seen = ?2, spoke = ?3 WHERE id = ?1";
-    let mut statement = db.prepare_cached(sql).map_err(&fail)?;
-    statement.execute([owner.host, now, owner.key]).map(drop).map_err(fail)
+    statement.execute(values).map(drop).map_err(fail)
 }

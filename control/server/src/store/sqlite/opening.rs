@@ -93,7 +93,9 @@ fn connect(path: &Path) -> Result<Connection, StoreFailure> {
     let fail = doing("open the database");
     db.busy_timeout(LOCK_TIME).map_err(&fail)?;
     // Whoever closes it last would fold the log into the file, whosever that is.
-    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(fail)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(&fail)?;
+    // A statement is planned once, not anew for each value that a partial index may ask about.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(fail)?;
     Ok(db)
 }
 

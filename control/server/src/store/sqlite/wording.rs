@@ -46,7 +46,8 @@ pub(super) fn said(
         return Ok(Said { revision, wording });
     }
     let sql = "INSERT INTO wording (revision, name, subject) VALUES (?1, ?2, ?3)";
-    db.execute(sql, params![revision, name, subject]).map_err(&fail)?;
+    let mut statement = db.prepare_cached(sql).map_err(&fail)?;
+    statement.execute(params![revision, name, subject]).map_err(&fail)?;
     Ok(Said { revision, wording: db.last_insert_rowid() })
 }
 
@@ -72,10 +73,11 @@ fn revision(db: &Connection, sha: &str, now: i64) -> Result<i64, StoreFailure> {
     if let Some(id) = statement.query_row([sha], |row| row.get(0)).optional().map_err(&fail)? {
         return Ok(id);
     }
-    db.execute("INSERT INTO revision (sha, first) VALUES (?1, ?2)", params![sha, now])
-        .map_err(&fail)?;
+    let sql = "INSERT INTO revision (sha, first) VALUES (?1, ?2)";
+    db.prepare_cached(sql).and_then(|mut it| it.execute(params![sha, now])).map_err(&fail)?;
     let id = db.last_insert_rowid();
-    db.execute("UPDATE revision SET place = ?1 WHERE id = ?1", [id]).map_err(fail)?;
+    let sql = "UPDATE revision SET place = ?1 WHERE id = ?1";
+    db.prepare_cached(sql).and_then(|mut it| it.execute([id])).map_err(fail)?;
     Ok(id)
 }
 
