@@ -2,10 +2,15 @@
 //!
 //! **Invariant:** 12 of the design: not in its revision, not in a descendant that still carries it.
 
-use bowline_api::outcome::Outcome;
-use tests::history::live;
+use std::time::Duration;
 
-use crate::world::{QUICK, files, first, merged, probe, second, settled, third};
+use bowline_api::outcome::Outcome;
+use bowline_engine::ending::Ending;
+use bowline_engine::wish::Wish;
+use tests::history::live;
+use tests::sim_host::{Moment, SimHost};
+
+use crate::world::{QUICK, file, files, first, merged, probe, second, settled, third};
 
 #[test]
 fn a_later_merge_that_carries_the_change_is_held() {
@@ -110,4 +115,60 @@ fn an_object_of_somebody_else_is_not_overwritten() {
     assert_eq!(host.endings[0].cycle.code, "not-ours");
     assert_eq!(host.forms(), old);
     assert_ne!(old, merged());
+}
+
+/// Looks at what is held, then a hand that gives no hint, and polls for ten minutes.
+fn polled(host: &mut SimHost) -> Vec<Ending> {
+    let cycles = host.endings.len();
+    let poll = |touched: &[&str]| Moment {
+        nap: Duration::from_secs(60),
+        wish: Wish::default(),
+        touched: touched.iter().map(|it| (*it).to_owned()).collect(),
+    };
+    host.moments = [poll(&[]), poll(&["/etc/a"])].into();
+    host.moments.extend((0..10).map(|_| poll(&[])));
+    let polls = u32::try_from(host.moments.len()).unwrap();
+    live(host, polls);
+    host.endings.split_off(cycles)
+}
+
+#[test]
+fn what_stands_is_looked_after_as_often_while_a_newer_revision_is_held() {
+    let cases: [(&str, &dyn Fn(&mut SimHost)); 2] = [
+        ("prune-brake", &|host| host.village.merge(&files(&[probe(QUICK)]), 1)),
+        ("quarantined", &|host| {
+            host.village.merge(&second(), 1);
+            host.probes = vec![false];
+            live(host, 1);
+            host.probes = vec![true];
+        }),
+    ];
+    for (code, act) in cases {
+        let mut host = settled();
+        act(&mut host);
+        let old = host.forms();
+        let endings = polled(&mut host);
+        assert_eq!(host.forms(), old, "{code}: {endings:#?}");
+        assert!(endings.iter().all(|it| it.cycle.code == code), "{code}: {endings:#?}");
+        let repairs = endings.iter().filter(|it| !it.cycle.steps.is_empty());
+        assert_eq!(repairs.count(), 1, "{code}: {endings:#?}");
+    }
+}
+
+#[test]
+fn what_stands_is_looked_after_while_a_newer_one_waits_for_a_baseline() {
+    let watched = |text: &str| {
+        let spec = format!("baseline: true, {QUICK}");
+        files(&[file("a", "/etc/a", text), file("b", "/etc/b", "b1"), probe(&spec)])
+    };
+    let mut host = settled();
+    host.village.merge(&watched("a1"), 1);
+    live(&mut host, 1);
+    host.village.merge(&watched("a2"), 1);
+    host.probes = vec![false];
+    let endings = polled(&mut host);
+    // The probe fails all the time: what was repaired is taken back, but it was tried.
+    let tried = endings.iter().filter(|it| !it.cycle.steps.is_empty());
+    assert!(tried.count() > 0, "{endings:#?}");
+    assert!(endings.iter().any(|it| it.cycle.code == "baseline-failed"), "{endings:#?}");
 }

@@ -154,3 +154,21 @@ fn an_archive_that_cannot_be_had_is_not_asked_for_at_each_poll_nor_for_a_hint() 
         told(&host)
     );
 }
+
+#[test]
+fn a_merge_that_waits_for_an_archive_is_not_looked_at_at_every_poll_of_a_pause() {
+    let mut host = settled();
+    host.put_file(&format!("{}/readme", folder(2)), "by hand");
+    host.disk.archives.clear();
+    host.village.merge(&files(&[file("a", "/opt/a", "a4"), release(2), probe(QUICK)]), 1);
+    let paused = || {
+        let wish = Wish { paused: Some("uid 0: upgrade".to_owned()), ..Wish::default() };
+        Moment { wish, ..poll(60, &[]) }
+    };
+    host.moments = (0..5).map(|_| paused()).collect();
+    let begun = host.log.len();
+    live(&mut host, 5);
+    let looks = host.log[begun..].iter().filter(|it| it.ends_with("Observe")).count();
+    assert!(looks <= 2, "{looks} looks: {}", host.log[begun..].join("\n"));
+    assert!(host.asked.is_empty(), "{}", told(&host));
+}

@@ -7,7 +7,7 @@ use bowline_api::record::Kind;
 use bowline_engine::wish::Wish;
 use tests::history::live;
 use tests::invariants;
-use tests::sim_host::{Fault, SimHost};
+use tests::sim_host::{Fault, Moment, SimHost};
 
 use crate::world::{first, second, settled, third};
 
@@ -95,6 +95,18 @@ fn drift_is_repaired_before_a_test_begins_so_that_its_end_puts_none_back() {
         live(&mut host, 1);
         assert_eq!(host.forms(), settled().forms(), "{path}: {}", told(&host));
     }
+}
+
+#[test]
+fn a_rehearsal_keeps_no_test_waiting() {
+    let mut host = settled();
+    host.put_file("/etc/b", "by hand");
+    host.village.offer(&second(), 1);
+    let wishes = [Wish { thorough: true, dry: true, ..Wish::default() }, Wish::default()];
+    host.moments = wishes.map(|wish| Moment { wish, ..Moment::default() }).into();
+    live(&mut host, 2);
+    assert_eq!(host.endings[1].cycle.steps.len(), 1, "{}", told(&host));
+    assert!(host.endings[1].again, "the test need not wait for the next poll: {}", told(&host));
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod failures;
 mod source;
 mod change;
 mod conditions;
+mod joined;
 mod rest;
 mod refresh;
 mod tell;

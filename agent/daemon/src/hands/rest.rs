@@ -14,6 +14,7 @@ use bowline_host::door::clock;
 use bowline_host::facts;
 use bowline_host::failure::chain;
 
+use super::joined::joined;
 use super::{Host, Run};
 use crate::cannot_start::opening;
 use crate::driver::Halt;
@@ -71,7 +72,8 @@ impl Host {
         }
         self.board.ready();
         let is_single = matches!(self.run, Run::Once { recovering: false });
-        let goes_on = is_end && is_single && self.is_to_go_on();
+        // What could not be recorded is recorded first, and nothing else.
+        let goes_on = is_end && is_single && ear == Ear::Open && self.is_to_go_on();
         match self.run {
             Run::Once { recovering: true } if !stranded => {
                 self.run = Run::Once { recovering: false };
@@ -266,27 +268,6 @@ fn sooner(time: Option<Duration>, until: Option<i64>) -> Option<Duration> {
     let left =
         until.map(|it| Duration::from_secs(it.saturating_sub(clock::wall()).max(0).unsigned_abs()));
     time.into_iter().chain(left).min()
-}
-
-/// Two cycles as one: what both did, and how the later ended. Nothing follows on it: it goes on once.
-fn joined(mut begun: Box<Ending>, mut ending: Box<Ending>) -> Box<Ending> {
-    (begun.again, ending.again) = (false, false);
-    let (first, last) = (&mut begun.cycle, &mut ending.cycle);
-    first.steps.append(&mut last.steps);
-    first.conflicts.append(&mut last.conflicts);
-    for (all, more) in [(&mut first.warnings, &last.warnings), (&mut first.failing, &last.failing)]
-    {
-        let new: Vec<_> = more.iter().filter(|it| !all.contains(it)).cloned().collect();
-        all.extend(new);
-    }
-    if last.outcome == Outcome::Unchanged {
-        return begun;
-    }
-    last.steps = mem::take(&mut first.steps);
-    last.conflicts = mem::take(&mut first.conflicts);
-    last.warnings = mem::take(&mut first.warnings);
-    last.failing = mem::take(&mut first.failing);
-    ending
 }
 
 #[cfg(test)]

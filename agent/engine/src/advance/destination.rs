@@ -42,10 +42,14 @@ pub(super) fn parked<'m>(
     memory.parked.as_ref().filter(|it| {
         let is_held = it.pause.is_none() || it.pause == quest.wish.paused;
         let is_it = it.revision == *revision;
-        // As soon as its archive may be asked for it is planned anew.
-        let is_free = it.ending.cycle.code == ARTIFACT_AWAY && memory.may_supply(quest.now);
+        // As soon as its archive may be asked for it is planned anew; nothing is asked for in a pause.
+        let is_free = it.ending.cycle.code == ARTIFACT_AWAY && may_supply(memory, quest);
         is_it && !is_free && is_held && quest.now < it.until && !quest.wish.thorough
     })
+}
+
+fn may_supply(memory: &Memory, quest: &Quest) -> bool {
+    quest.wish.paused.is_none() && memory.may_supply(quest.now)
 }
 
 pub(super) fn target(memory: Memory, mut quest: Quest, mut verified: Box<Verified>) -> Turn {
@@ -207,14 +211,14 @@ fn observe(mut memory: Memory, quest: Quest, compiled: Arc<compile::Compiled>) -
     let due = |last: Option<Duration>, every| last.is_none_or(|it| quest.now >= it + every);
     let full = quest.wish.thorough || !stands || due(memory.last_full, READ_EVERY);
     let asked = quest.wish.hint || quest.candidate.is_some();
-    let may_supply = quest.wish.paused.is_none() && memory.may_supply(quest.now);
-    let is_due = due(memory.last_look, LOOK_EVERY) || may_supply;
+    let is_due = due(memory.last_look, LOOK_EVERY) || may_supply(&memory, &quest);
     if stands && !full && !asked && !is_due {
         return conclude(memory, quest);
     }
-    memory.last_look = Some(quest.now);
-    if full {
-        memory.last_full = Some(quest.now);
+    // A look at what is not kept says nothing of what stands.
+    if stands {
+        memory.last_look = Some(quest.now);
+        memory.last_full = if full { Some(quest.now) } else { memory.last_full };
     }
     let depth = if full { Depth::Full } else { Depth::Stat };
     let survey = Box::new(plan::survey(&compiled, memory.generation.as_deref(), depth));

@@ -164,9 +164,11 @@ pub(super) fn begin(
     if !is_well || plan.cause() != Cause::Corrective {
         let tip = quest.candidate.as_ref().map(|it| it.testing.revision.commit);
         put_off(&mut memory, &mut quest);
-        // What drifts at every look is repaired as often as without a test.
-        quest.is_unfinished |= memory.untried.is_some() && memory.preceded != tip;
-        memory.preceded = tip;
+        // What drifts at every look is repaired as often as without a test. A rehearsal repairs nothing.
+        if !quest.wish.dry && !plan.steps().is_empty() {
+            quest.is_unfinished |= memory.untried.is_some() && memory.preceded != tip;
+            memory.preceded = tip;
+        }
         return Err(Box::new((memory, quest)));
     }
     let Some(Candidate { testing, verified }) = quest.candidate.take() else {
