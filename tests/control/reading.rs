@@ -1,6 +1,7 @@
 //! What people and programs read, and who may.
 
 use bowline_api::outcome::Outcome;
+use bowline_api::record::Record;
 use bowline_model::digest::Sha256;
 use serde_json::{Value, json};
 
@@ -187,4 +188,32 @@ fn figures_have_few_labels_and_no_names_of_hosts() {
         let (name, value) = line.rsplit_once(' ').unwrap();
         assert!(name.starts_with("bowline_control_") && value.parse::<u64>().is_ok(), "{line}");
     }
+}
+
+#[test]
+fn a_host_that_went_back_is_shown_so_until_something_else_becomes_of_it() {
+    let service = Service::new();
+    let mut host = Host::enrolled(&service, "web-1");
+    let [old, new] = ["0a", "1b"].map(commit);
+    let quarantined = |it: &mut Record| {
+        (it.outcome, it.reason) = (Outcome::Held, "Quarantined".to_owned());
+    };
+    let mut told = |change: &dyn Fn(&mut Host)| {
+        let first = host.told();
+        change(&mut host);
+        let lines: Vec<_> = host.all().into_iter().skip(usize::try_from(first).unwrap()).collect();
+        assert_eq!(service.send(&lines).status, 200);
+        let found = service.get("/api/v1/hosts/web-1").json();
+        let cell = service.get(&format!("/api/v1/where?commit={new}")).json();
+        let word = |it: &Value| it.as_str().unwrap_or_default().to_owned();
+        [word(&found["outcome"]), word(&cell["hosts"][0]["outcome"])]
+    };
+    told(&|it| it.tell(&old, None, Outcome::Committed));
+    let reverted = told(&|it| it.tell(&new, Some(&old), Outcome::Reverted));
+    assert_eq!(reverted, ["reverted", "reverted"]);
+    assert_eq!(told(&|it| it.tell_as(&new, quarantined)), reverted);
+    // Held for another reason is news.
+    assert_eq!(told(&|it| it.tell(&new, Some(&old), Outcome::Held)), ["held", "held"]);
+    assert_eq!(told(&|it| it.tell(&new, None, Outcome::Committed)), ["committed", "committed"]);
+    assert_eq!(told(&|it| it.tell_as(&new, quarantined)), ["held", "held"]);
 }

@@ -58,6 +58,11 @@ impl Says {
     }
 }
 
+/// Whether the record only says that what was taken back is not tried again: it tells nothing new of the host.
+pub fn repeats_a_revert(record: &Record) -> bool {
+    record.outcome == Outcome::Held && record.reason == "Quarantined"
+}
+
 /// What the record says of how the host is now.
 pub fn health(record: &Record) -> Says {
     let word = |is_well| Says::Health(if is_well { Health::Well } else { Health::Unwell });

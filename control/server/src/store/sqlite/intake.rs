@@ -7,7 +7,7 @@
 use bowline_api::enrolment::KeyState;
 use bowline_api::record::{Kind, Record, SEQ_MAX};
 use bowline_fleet::chain::{Link, Taken, Tip};
-use bowline_fleet::landing::{Says, Stands, health, stands};
+use bowline_fleet::landing::{Says, Stands, health, repeats_a_revert, stands};
 use bowline_model::digest::Sha256;
 use bowline_model::shown::one_line;
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -214,8 +214,10 @@ fn newest_word(
     let fail = doing("keep how a host stands");
     let record = &entry.record;
     let environment = record.environment.as_deref().map(|it| one_line(it, WORDS_MAX));
-    let sql = "UPDATE host SET outcome = ?2, at = ?3, reason = ?4, seen = ?7, spoke = ?8,
-                 since = CASE WHEN outcome IS ?2 THEN since ELSE ?3 END,
+    // A host that went back stays one that went back, with the reason, until something else becomes of it.
+    let sql = "UPDATE host SET outcome = iif(?9 AND outcome = 'reverted', outcome, ?2), at = ?3,
+                 reason = iif(?9 AND outcome = 'reverted', reason, ?4), seen = ?7, spoke = ?8,
+                 since = iif(outcome IS ?2 OR ?9 AND outcome = 'reverted', since, ?3),
                  environment = coalesce(?5, environment),
                  health = CASE WHEN ?6 IS NULL THEN iif(outcome = 'stranded', NULL, health)
                    WHEN ?6 = 'none' THEN NULL
@@ -231,7 +233,9 @@ fn newest_word(
         Says::AsBefore => None,
     };
     let [at, reason] = [&record.at, &record.reason].map(|it| one_line(it, WORDS_MAX));
-    let values = params![owner.host, outcome, at, reason, environment, health, now, owner.key];
+    let again = repeats_a_revert(record);
+    let values =
+        params![owner.host, outcome, at, reason, environment, health, now, owner.key, again];
     statement.execute(values).map(drop).map_err(fail)
 }
 
@@ -262,14 +266,17 @@ fn index(
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
     let values = params![id, owner.host, revision, wording, kind, name, outcome, reason, at];
     statement.execute(values).map_err(&fail)?;
-    let sql = "UPDATE landing SET outcome = ?3, seq = ?4, at = ?5, wording = ?6, host_key = ?7
+    let sql = "UPDATE landing SET outcome = iif(?8 AND outcome = 'reverted', outcome, ?3),
+                 seq = ?4, at = ?5, wording = ?6, host_key = ?7
                WHERE revision = ?1 AND host = ?2 AND NOT (host_key IS ?7 AND seq > ?4)";
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
     let seq = signed(record.seq);
-    let values = params![revision, owner.host, outcome, seq, at, wording, owner.key];
+    let again = repeats_a_revert(record);
+    let values = params![revision, owner.host, outcome, seq, at, wording, owner.key, again];
     if statement.execute(values).map_err(&fail)? > 0 {
         return Ok(());
     }
+    let values = params![revision, owner.host, outcome, seq, at, wording, owner.key];
     let sql = "INSERT INTO landing (revision, host, outcome, seq, at, wording, host_key)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING";
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
