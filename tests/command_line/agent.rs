@@ -110,7 +110,7 @@ fn what_is_taken_back_held_or_invalid_says_so_as_well() {
         "held main@sha1:OID the change of File/more, Probe/never was taken back",
     );
     let expected = "  code: quarantined\n  hint: merge a change to one of these resources, or take the \
-                    change out: either is tried at once\n";
+                    change out; or order `bowline retry`\n";
     assert_eq!(found, expected);
     sealed.write("fleet/apps/more.yaml", file.replace("kind: File", "kind: Fil"));
     sealed.merge("alice", "not valid");

@@ -86,7 +86,7 @@ fn what_is_quarantined_is_shown_with_what_to_do_about_it() {
     let rest = "\x20 revision   main@sha1:OID
   since      2026-11-01T00:00:00Z
   why        HealthCheckFailed: Probe/web was not ready within 5m
-  retry      merge a change to one of these resources, or take the change out: either is tried at once
+  retry      merge a change to one of these resources, or take the change out; or order `bowline retry`
 ";
     let stdout = format!(
         "host  web-1 (bowline )\nquarantined  File/web, Probe/web\n{rest}\

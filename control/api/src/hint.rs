@@ -49,7 +49,7 @@ pub const HINTS: &[(&str, &str)] = &[
     ),
     (
         "policy-expired",
-        "merge a root-signed policy with a later date, in a commit that changes nothing else",
+        "merge a root-signed policy with a later date, in a commit that changes nothing else; or correct this host's clock",
     ),
     ("policy-malformed", "check the files with `bowline validate`"),
     ("future-dated", "correct the clock of whoever committed, or of this host"),
@@ -113,7 +113,7 @@ pub const HINTS: &[(&str, &str)] = &[
     ("plan-too-large", "split the change into smaller merges"),
     (
         "quarantined",
-        "merge a change to one of these resources, or take the change out: either is tried at once",
+        "merge a change to one of these resources, or take the change out; or order `bowline retry`",
     ),
     (
         "state-taken",
@@ -125,7 +125,10 @@ pub const HINTS: &[(&str, &str)] = &[
         "merge a revert of the change instead: this host kept no earlier generation that differs",
     ),
     ("agent-too-old", "upgrade the agent, or lower minimumAgent in bowline.yaml"),
-    ("invalid-manifest", "correct the manifests: `bowline validate` names every fault"),
+    (
+        "invalid-manifest",
+        "correct the manifests: `bowline validate` names faults of their form, `bowline plan` what this host lacks",
+    ),
     (
         "unresolved-reference",
         "add what the manifest names, on the host or in the repository, or name another",

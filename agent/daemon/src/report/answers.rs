@@ -153,6 +153,11 @@ impl Reporter {
             return Next::Later(None);
         }
         self.is_known = false;
+        let file = self.control.token_file.as_deref();
+        let why = match file.map(|it| secret_file::read(it, TOKEN_BYTES_MAX)) {
+            Some(Err(missing @ BadSecret::Missing { .. })) => format!("{why}; {missing}"),
+            _ => why,
+        };
         self.standing.tell(Reporting::Unenrolled, Some(why));
         Next::Later(None)
     }

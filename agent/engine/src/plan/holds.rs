@@ -39,11 +39,14 @@ pub(super) fn check_holds(
     }
     match quarantine::blocks(given.ledger, delta) {
         Some(entry) if cause == Cause::Intentional => {
+            // What was committed without a step has no deployment.
+            let by = match entry.deployment.as_str() {
+                "" => String::new(),
+                it => format!("; deployment {it}"),
+            };
+            let (names, reason) = (names(&entry.delta), &entry.reason);
             let detail = format!(
-                "the change of {} was taken back ({}; deployment {}) and is not tried again by itself",
-                names(&entry.delta),
-                entry.reason,
-                entry.deployment
+                "the change of {names} was taken back ({reason}{by}) and is not tried again by itself"
             );
             held("Quarantined", "quarantined", detail)
         }

@@ -125,7 +125,11 @@ impl StoreFailure {
             }
             Self::Damaged { .. } => "keep a copy, and restore a backup; hosts keep their records",
             Self::NoSuchPlace { .. } => "look at what wrote that record: no chain is so long",
-            Self::Closed | Self::Open { .. } | Self::Other { .. } => "",
+            Self::Open { .. } => {
+                "let [store] file name a file in a folder that the service's account owns; what another account \
+                 made there, by starting the service once, is to be given to it: chown"
+            }
+            Self::Closed | Self::Other { .. } => "",
         }
     }
 }
