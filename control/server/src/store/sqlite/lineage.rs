@@ -122,8 +122,8 @@ pub(super) struct Log {
     pages: Arc<AtomicU32>,
     /// How many it may have before it is folded.
     next: u32,
-    /// Whether all of it was folded, so that the next commit begins it anew.
-    is_folded: bool,
+    /// The mark under which all of it was folded, while nothing was written since: the next commit may begin it anew.
+    folded: Option<Vec<u8>>,
 }
 
 impl Log {
@@ -135,7 +135,7 @@ impl Log {
             count.store(u32::try_from(number).unwrap_or_default(), Ordering::Relaxed);
             Ok(())
         };
-        let log = Self { file: file_of(db), pages, next: LOG_PAGES_MAX, is_folded: false };
+        let log = Self { file: file_of(db), pages, next: LOG_PAGES_MAX, folded: None };
         // Whoever closes it last folds a log that nobody counts.
         if let Err(error) = db.wal_hook(Some(hook)) {
             tracing::warn!(%error, "the log is not folded before the service ends");
@@ -152,35 +152,48 @@ impl Log {
         let Some(file) = &self.file else {
             return Ok(());
         };
-        if !self.is_folded && (self.pages() > 0 || door::size_of(file) > 0) {
+        if self.folded.is_none() && (self.pages() > 0 || door::size_of(file) > 0) {
             return Ok(());
         }
+        // Where another program, a command, folded it meanwhile, the file has another mark, and that one names it.
         let sql = "UPDATE lineage SET base = mark, mark = randomblob(16),
-                     cookie = (SELECT schema_version FROM pragma_schema_version)";
-        db.execute(sql, []).map(drop).map_err(doing("begin a log"))
+                     cookie = (SELECT schema_version FROM pragma_schema_version)
+                   WHERE mark = coalesce(?1, mark)";
+        db.execute(sql, [&self.folded]).map(drop).map_err(doing("begin a log"))
     }
 
     /// Says that what was begun is durable.
     pub(super) fn committed(&mut self) {
-        self.is_folded = false;
+        self.folded = None;
+        if self.pages() < LOG_PAGES_MAX {
+            self.next = LOG_PAGES_MAX;
+        }
     }
 
-    /// Folds a log that grew long into the file, unless somebody reads it just now. Only a failed sync is a failure:
-    /// all else is tried again later, and what is in the log is durable.
+    /// Folds a log that grew long into the file, unless somebody reads what was before. Only a failed sync is a
+    /// failure: all else is tried again later, and what is in the log is durable.
     pub(super) fn fold(&mut self, db: &Connection) -> Result<(), StoreFailure> {
         if self.pages() < self.next {
             return Ok(());
         }
-        self.is_folded = match fold(db) {
+        // A log that somebody still reads goes on where it ends.
+        self.next = self.pages().saturating_add(LOG_PAGES_MORE);
+        match self.turn(db) {
             Err(failure @ StoreFailure::SyncFailed) => return Err(failure),
-            Err(failure) => {
-                tracing::warn!(%failure, "the log is not folded into the database yet");
-                false
-            }
-            Ok(is_done) => is_done,
-        };
-        let more = self.pages().saturating_add(LOG_PAGES_MORE);
-        self.next = if self.is_folded { LOG_PAGES_MAX } else { more };
+            Err(failure) => tracing::warn!(%failure, "the log is not folded into the database yet"),
+            Ok(()) => {}
+        }
+        Ok(())
+    }
+
+    /// Folds it, and names the file in what comes next at once: whoever writes first begins the log anew, and a
+    /// command knows nothing of what was folded here.
+    fn turn(&mut self, db: &Connection) -> Result<(), StoreFailure> {
+        self.folded = fold(db)?;
+        if self.folded.is_some() {
+            self.begin(db)?;
+            self.committed();
+        }
         Ok(())
     }
 }
@@ -191,16 +204,21 @@ fn file_of(db: &Connection) -> Option<PathBuf> {
     Some(PathBuf::from(format!("{file}-wal")))
 }
 
-/// Whether all of the log is in the file now, and the next commit begins it anew.
-fn fold(db: &Connection) -> Result<bool, StoreFailure> {
+/// Gives the log's mark when all of the log is in the file now, durably: what comes next may name the file by it,
+/// whether that begins the log anew or goes on behind somebody who reads its end.
+fn fold(db: &Connection) -> Result<Option<Vec<u8>>, StoreFailure> {
     let fail = doing("fold the log into the database");
+    let mark = db.query_row("SELECT randomblob(16)", [], |row| row.get::<_, Vec<u8>>(0));
+    let mark = mark.map_err(&fail)?;
     // A copy that was made before is told from the file as the next log finds it.
-    db.execute("UPDATE lineage SET mark = randomblob(16)", []).map_err(&fail)?;
+    db.execute("UPDATE lineage SET mark = ?1", [&mark]).map_err(&fail)?;
     // Hosts wait meanwhile: readers are not waited for.
     db.busy_timeout(Duration::ZERO).map_err(&fail)?;
-    let is_busy = db.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| row.get::<_, bool>(0));
+    // RESTART is busy also for one who reads the end, though the log begins anew once they are gone. And where a
+    // command writes just now, as many pages may be in the file as are told, and yet not be synced.
+    let is_busy = db.query_row("PRAGMA wal_checkpoint(FULL)", [], |row| row.get::<_, bool>(0));
     db.busy_timeout(LOCK_TIME).map_err(&fail)?;
-    is_busy.map(|it| !it).map_err(fail)
+    is_busy.map(|it| (!it).then_some(mark)).map_err(fail)
 }
 
 #[cfg(test)]

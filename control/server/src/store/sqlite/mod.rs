@@ -17,6 +17,8 @@ mod reread;
 mod reading;
 mod matrix;
 mod proof;
+#[cfg(test)]
+mod neighbours;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

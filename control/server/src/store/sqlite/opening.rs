@@ -87,7 +87,7 @@ fn not_opened(
     StoreFailure::Open { path: path.to_owned(), source: source.into() }
 }
 
-fn connect(path: &Path) -> Result<Connection, StoreFailure> {
+pub(super) fn connect(path: &Path) -> Result<Connection, StoreFailure> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags).map_err(|it| not_opened(path, it))?;
     let fail = doing("open the database");
