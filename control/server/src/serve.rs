@@ -68,6 +68,7 @@ pub fn exit_code(failure: &StoreFailure) -> u8 {
         StoreFailure::SyncFailed | StoreFailure::Damaged { .. } => 3,
         StoreFailure::NotOurs { .. }
         | StoreFailure::Mixed { .. }
+        | StoreFailure::Doubtful { .. }
         | StoreFailure::Newer { .. }
         | StoreFailure::Older { .. }
         | StoreFailure::Absent { .. } => 2,

@@ -116,6 +116,7 @@ pub(super) fn failed(service: &Service, failure: &StoreFailure) -> Refusal {
         StoreFailure::NoSuchPlace { .. } => (StatusCode::BAD_REQUEST, "no such record"),
         StoreFailure::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too much is asked at once"),
         StoreFailure::Mixed { .. }
+        | StoreFailure::Doubtful { .. }
         | StoreFailure::Newer { .. }
         | StoreFailure::Older { .. }
         | StoreFailure::Absent { .. }

@@ -79,6 +79,12 @@ pub enum StoreFailure {
         /// The database.
         path: PathBuf,
     },
+    /// A log lies beside it that may belong to another, and it is too large for a command to check.
+    #[error("the log beside {} may not be its own", path.display())]
+    Doubtful {
+        /// The database.
+        path: PathBuf,
+    },
     /// What is kept does not fit together.
     #[error("the database is damaged: {what}")]
     Damaged {
@@ -122,6 +128,10 @@ impl StoreFailure {
             Self::Mixed { .. } => {
                 "it is of another database, or of another time of this one, which was replaced by a copy: move \
                  the files beside it that end in -wal and -shm away, and start again; nothing was written"
+            }
+            Self::Doubtful { .. } => {
+                "start the service, which checks the database, and try again beside it; it is too large to be \
+                 checked for a command; nothing was written"
             }
             Self::Damaged { .. } => "keep a copy, and restore a backup; hosts keep their records",
             Self::NoSuchPlace { .. } => "look at what wrote that record: no chain is so long",

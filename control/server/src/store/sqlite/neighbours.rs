@@ -154,3 +154,48 @@ fn a_log_that_two_programs_fold_at_once_is_the_files_own() {
     write(&mut db, &mut log, MUCH);
     assert_eq!(judge(&folder.kill(&file, "killed.db")).unwrap(), Kinship::Sure);
 }
+
+/// Makes a file and a log of which only both together can tell that they do not belong together.
+fn mix(file: &Path) {
+    let (mut db, mut log) = made(file);
+    write(&mut db, &mut log, LITTLE);
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    let copy = fs::read(file).unwrap();
+    let hosts = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+                 INSERT INTO host (name) SELECT 'host-' || i FROM n";
+    db.execute_batch(hosts).unwrap();
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    // A log that nobody named.
+    db.execute_batch("UPDATE host SET name = 'web-' || id WHERE id % 100 = 7").unwrap();
+    drop(db);
+    fs::write(file, copy).unwrap();
+}
+
+#[test]
+fn a_command_writes_into_nothing_that_does_not_fit_together() {
+    let folder = Folder::new("command");
+    let file = folder.file("control.db");
+    mix(&file);
+    assert_eq!(judge(&file).unwrap(), Kinship::Likely);
+    let before = fs::read(&file).unwrap();
+    let found = Sqlite::open_existing(&file).map(drop);
+    assert!(matches!(found, Err(StoreFailure::Damaged { .. })), "{found:?}");
+    assert!(fs::read(&file).unwrap() == before, "it was written");
+}
+
+#[test]
+fn what_is_too_large_for_a_command_to_check_is_left_to_the_service() {
+    let folder = Folder::new("large");
+    let file = folder.file("control.db");
+    mix(&file);
+    let ascertain = || opening::ascertain(opening::connect(&file).unwrap(), &file, 4096).map(drop);
+    let found = ascertain();
+    assert!(matches!(found, Err(StoreFailure::Doubtful { .. })), "{found:?}");
+    assert!(fs::metadata(log_of(&file)).unwrap().len() > 0, "the log was folded");
+    // Beside a service that has it open, and checked it.
+    let service = opening::connect(&file).unwrap();
+    service.execute_batch("SELECT count(*) FROM sqlite_schema").unwrap();
+    ascertain().unwrap();
+    drop(service);
+    assert!(ascertain().is_err());
+}

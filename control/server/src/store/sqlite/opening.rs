@@ -55,7 +55,7 @@ impl Sqlite {
             return Err(StoreFailure::Absent { path: path.to_owned() });
         }
         let db = connect(path)?;
-        lineage::judge(&db, path)?;
+        let kinship = lineage::judge(&db, path)?;
         let stand = schema::stand(&db, path).map_err(|failure| not_ours(failure, path))?;
         match stand {
             Stand::New => return Err(StoreFailure::Absent { path: path.to_owned() }),
@@ -63,8 +63,13 @@ impl Sqlite {
                 let path = path.to_owned();
                 return Err(StoreFailure::Older { path, found, known: schema::SCHEMA });
             }
-            Stand::Newest => prepare(&db)?,
+            Stand::Newest => {}
         }
+        let db = match kinship {
+            Kinship::Sure => db,
+            Kinship::Likely => ascertain(db, path, CHECK_BYTES_MAX)?,
+        };
+        prepare(&db)?;
         fold_at_the_end(&db)?;
         Self::over(db, None, path)
     }
@@ -133,12 +138,52 @@ fn prepare(db: &Connection) -> Result<(), StoreFailure> {
     Ok(())
 }
 
+/// What a command does where only the file and the log together can tell whose the log is. So it stands beside a
+/// service, too, while a reader keeps it from folding the rest.
+pub(super) fn ascertain(
+    db: Connection,
+    path: &Path,
+    bytes_max: i64,
+) -> Result<Connection, StoreFailure> {
+    if size(&db)? <= bytes_max {
+        // It only reads: a service goes on meanwhile.
+        check(&db, Kinship::Likely)?;
+        return Ok(db);
+    }
+    drop(db);
+    // A person is not kept waiting for minutes. A service that runs has checked it at its start.
+    if is_alone(path)? {
+        return Err(StoreFailure::Doubtful { path: path.to_owned() });
+    }
+    connect(path)
+}
+
+/// Whether no other program has the database open; to be asked without a connection of one's own.
+fn is_alone(path: &Path) -> Result<bool, StoreFailure> {
+    let db = connect(path)?;
+    let fail = doing("look whether the service runs");
+    db.busy_timeout(Duration::ZERO).map_err(&fail)?;
+    // Whoever asks for it so before reading gets a lock that nobody else's connection leaves free.
+    db.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(&fail)?;
+    match db.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).map_err(fail) {
+        Ok(_version) => Ok(true),
+        Err(StoreFailure::Locked { .. }) => Ok(false),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// How many bytes the database has, with what is in its log.
+fn size(db: &Connection) -> Result<i64, StoreFailure> {
+    let number = |pragma: &str| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    let fail = doing("look how large the database is");
+    let pages = number("page_count").map_err(&fail)?;
+    Ok(pages.saturating_mul(number("page_size").map_err(fail)?))
+}
+
 /// Looks whether the file is whole.
 fn check(db: &Connection, kinship: Kinship) -> Result<(), StoreFailure> {
     let fail = doing("check the database");
-    let number = |pragma: &str| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
-    let pages = number("page_count").map_err(&fail)?;
-    let bytes = pages.saturating_mul(number("page_size").map_err(&fail)?);
+    let bytes = size(db)?;
     let doubtful = kinship == Kinship::Likely;
     if bytes > CHECK_BYTES_MAX && !doubtful {
         tracing::info!(bytes, "the database is too large to be checked at each start");
