@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::process::{Child, Command, Stdio};
 
+use rusqlite::Connection;
 use serde_json::json;
 use tests::agent::until;
 
@@ -93,6 +94,40 @@ fn a_full_disk_is_told_loses_nothing_and_is_over_when_there_is_room() {
     std::fs::remove_file(&ballast).unwrap();
     let answer = service.send(&host.after(acked, 100));
     assert_eq!(answer.json(), json!({"acked": acked + 100}));
+}
+
+#[test]
+fn an_upgrade_without_room_for_its_copy_changes_nothing_and_is_done_when_there_is_room() {
+    let folder = Folder::new();
+    let Some(small) = Small::at(&folder) else { return };
+    let id = small.id();
+    let mut service = Service::under(folder, &["nsenter", "--mount", "--target", &id], "");
+    service.stop();
+    let store = format!("/proc/{id}/root{}/store", service.folder.path().display());
+    // SQLite would not follow the way into the other namespace.
+    let older = service.folder.path().join("older.db");
+    let db = Connection::open(&older).unwrap();
+    db.execute_batch(include_str!("../../control/server/src/store/sqlite/0001.sql")).unwrap();
+    db.execute_batch("CREATE TABLE large AS SELECT zeroblob(17 << 17) AS it").unwrap();
+    db.pragma_update(None, "application_id", 0x4257_4c43).unwrap();
+    db.pragma_update(None, "user_version", 1).unwrap();
+    drop(db);
+    std::fs::copy(&older, format!("{store}/control.db")).unwrap();
+    // What an earlier try left.
+    std::fs::write(format!("{store}/control.db.schema-1.part"), "torn").unwrap();
+    for _ in 0..2 {
+        let told = service.verb(&[]);
+        let said = String::from_utf8_lossy(&told.stderr).into_owned();
+        assert_eq!(told.status.code(), Some(1), "{said}");
+        assert!(said.contains(" bytes, and ") && said.contains(" are free"), "{said}");
+        assert!(said.contains("free space on its filesystem, or move it"), "{said}");
+        let left = std::fs::read_dir(&store).unwrap().map(|it| it.unwrap().file_name());
+        let left: Vec<_> = left.filter(|it| it.to_string_lossy().contains("schema")).collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+    small.grow(&service.folder);
+    service.start();
+    assert!(std::fs::exists(format!("{store}/control.db.schema-1")).unwrap());
 }
 
 /// What takes nothing.

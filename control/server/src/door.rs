@@ -14,7 +14,7 @@ use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use ring::rand::{SecureRandom as _, SystemRandom};
-use rustix::fs::OFlags;
+use rustix::fs::{OFlags, statvfs};
 use rustix::process::{Resource, Rlimit, getrlimit, getuid, setrlimit};
 
 /// The wall clock, in seconds since 1970.
@@ -144,11 +144,24 @@ pub fn is_there(path: &Path) -> bool {
 
 /// Makes an empty file that only its owner may read, in place of one that an earlier try left.
 pub fn begin_anew(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    take_away(path)?;
     OpenOptions::new().create_new(true).write(true).mode(0o600).open(path).map(drop)
+}
+
+/// Takes a file away, if there is one.
+pub fn take_away(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// How many bytes this account can still write beside a file.
+pub fn room_beside(path: &Path) -> io::Result<u64> {
+    let found = statvfs(path)?;
+    // Some filesystems do not say how large they are.
+    let room = found.f_bavail.saturating_mul(found.f_frsize);
+    Ok(if found.f_blocks == 0 { u64::MAX } else { room })
 }
 
 /// Gives a file that was written its name, durably.

@@ -73,6 +73,7 @@ pub fn exit_code(failure: &StoreFailure) -> u8 {
         | StoreFailure::Older { .. }
         | StoreFailure::Absent { .. } => 2,
         StoreFailure::Full { .. }
+        | StoreFailure::NoRoom { .. }
         | StoreFailure::Locked { .. }
         | StoreFailure::Closed
         | StoreFailure::Busy

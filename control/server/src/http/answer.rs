@@ -117,6 +117,7 @@ pub(super) fn failed(service: &Service, failure: &StoreFailure) -> Refusal {
         StoreFailure::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too much is asked at once"),
         StoreFailure::Mixed { .. }
         | StoreFailure::Doubtful { .. }
+        | StoreFailure::NoRoom { .. }
         | StoreFailure::Newer { .. }
         | StoreFailure::Older { .. }
         | StoreFailure::Absent { .. }

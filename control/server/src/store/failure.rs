@@ -17,6 +17,16 @@ pub enum StoreFailure {
         /// What was being done.
         doing: &'static str,
     },
+    /// A copy that comes before a change of its schema does not fit beside it.
+    #[error("a copy of {} needs {needed} bytes, and {free} are free", path.display())]
+    NoRoom {
+        /// The database.
+        path: PathBuf,
+        /// How large a copy may become.
+        needed: u64,
+        /// How much room is there.
+        free: u64,
+    },
     /// Somebody else holds it.
     #[error("the database is locked by another program: {doing}")]
     Locked {
@@ -113,6 +123,10 @@ impl StoreFailure {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Full { .. } => "free space on its filesystem; hosts send their records again",
+            Self::NoRoom { .. } => {
+                "free space on its filesystem, or move it to a larger one: a copy is kept beside it before it is \
+                 brought to a newer schema; nothing was changed"
+            }
             Self::Locked { .. } => "end the other program, a backup or a shell of SQLite, say",
             Self::SyncFailed => "look after the disk, then start the service again",
             Self::Newer { .. } => "start the newer version; a schema is never taken back",

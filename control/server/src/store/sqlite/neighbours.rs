@@ -199,3 +199,19 @@ fn what_is_too_large_for_a_command_to_check_is_left_to_the_service() {
     drop(service);
     assert!(ascertain().is_err());
 }
+
+#[test]
+fn a_copy_that_fails_leaves_nothing() {
+    let folder = Folder::new("copy");
+    let file = folder.file("control.db");
+    let (db, _log) = made(&file);
+    let [copy, part, journal] = ["it", "it.part", "it.part-journal"].map(|it| folder.file(it));
+    fs::write(&journal, "of an earlier try").unwrap();
+    // Nothing is copied so inside of a transaction.
+    db.execute_batch("BEGIN").unwrap();
+    assert!(opening::keep_copy(&db, &file, &copy).is_err());
+    assert!(!part.exists() && !journal.exists() && !copy.exists());
+    db.execute_batch("COMMIT").unwrap();
+    opening::keep_copy(&db, &file, &copy).unwrap();
+    assert!(!part.exists() && !journal.exists() && copy.exists());
+}

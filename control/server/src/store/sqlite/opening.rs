@@ -37,7 +37,7 @@ impl Sqlite {
         fold_at_the_end(&db)?;
         if let Stand::Older(found) = stand {
             let copy = beside(path, found);
-            keep_copy(&db, &copy)?;
+            keep_copy(&db, path, &copy)?;
             tracing::info!("the database has schema {found}; a copy of it is {}", copy.display());
         }
         schema::migrate(&mut db, path)?;
@@ -215,14 +215,35 @@ fn beside(path: &Path, schema: i64) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Copies the database as it stands. What an earlier try left is replaced: the database is still as old.
-fn keep_copy(db: &Connection, copy: &Path) -> Result<(), StoreFailure> {
-    let mut part = copy.as_os_str().to_owned();
-    part.push(".part");
-    let part = PathBuf::from(part);
+/// Copies the database as it stands, or leaves nothing but what was there. What an earlier try left is replaced: the
+/// database is still as old.
+pub(super) fn keep_copy(db: &Connection, path: &Path, copy: &Path) -> Result<(), StoreFailure> {
     let fail = |it| not_opened(copy, it);
-    door::begin_anew(&part).map_err(fail)?;
+    let [part, journal] = [".part", ".part-journal"].map(|more| {
+        let mut name = copy.as_os_str().to_owned();
+        name.push(more);
+        PathBuf::from(name)
+    });
+    let clear = || door::take_away(&part).and_then(|()| door::take_away(&journal));
+    clear().map_err(fail)?;
+    // It may become smaller; but the schema's change takes room as well.
+    let needed = u64::try_from(size(db)?).unwrap_or_default();
+    let free = door::room_beside(path).map_err(fail)?;
+    if free < needed {
+        return Err(StoreFailure::NoRoom { path: path.to_owned(), needed, free });
+    }
+    let ended = copy_by(db, &part, copy);
+    if ended.is_err() {
+        // Why there is no copy says more than why a part of it stays.
+        drop(clear());
+    }
+    ended
+}
+
+fn copy_by(db: &Connection, part: &Path, copy: &Path) -> Result<(), StoreFailure> {
+    let fail = |it| not_opened(copy, it);
+    door::begin_anew(part).map_err(fail)?;
     let shown = part.to_string_lossy();
     db.execute("VACUUM INTO ?1", [&shown]).map_err(doing("copy the database beside it"))?;
-    door::settle(&part, copy).map_err(fail)
+    door::settle(part, copy).map_err(fail)
 }
