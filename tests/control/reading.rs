@@ -1,7 +1,7 @@
 //! What people and programs read, and who may.
 
 use bowline_api::outcome::Outcome;
-use bowline_api::record::Record;
+use bowline_api::record::{Kind, Record};
 use bowline_model::digest::Sha256;
 use serde_json::{Value, json};
 
@@ -211,6 +211,10 @@ fn a_host_that_went_back_is_shown_so_until_something_else_becomes_of_it() {
     told(&|it| it.tell(&old, None, Outcome::Committed));
     let reverted = told(&|it| it.tell(&new, Some(&old), Outcome::Reverted));
     assert_eq!(reverted, ["reverted", "reverted"]);
+    assert_eq!(told(&|it| it.tell_as(&new, quarantined)), reverted);
+    // What stands is repaired meanwhile, and the alarm comes anew.
+    let repair = |it: &mut Record| (it.outcome, it.kind) = (Outcome::Committed, Kind::Drift);
+    assert_eq!(told(&|it| it.tell_as(&old, repair)), ["committed", "reverted"]);
     assert_eq!(told(&|it| it.tell_as(&new, quarantined)), reverted);
     // Held for another reason is news.
     assert_eq!(told(&|it| it.tell(&new, Some(&old), Outcome::Held)), ["held", "held"]);

@@ -5,6 +5,7 @@
 //! **Invariant:** what is shown of a host is that host's own word; no host speaks for another.
 
 use bowline_api::enrolment::KeyState;
+use bowline_api::outcome::Outcome;
 use bowline_api::record::{Kind, Record, SEQ_MAX};
 use bowline_fleet::chain::{Link, Taken, Tip};
 use bowline_fleet::landing::{Says, Stands, health, repeats_a_revert, stands};
@@ -162,7 +163,7 @@ fn keep(
     };
     match arrival {
         Arrival::InTurn => {
-            newest_word(db, owner, entry, now)?;
+            newest_word(db, owner, entry, said, now)?;
             runs(db, owner, record, said, now)?;
         }
         // How its host stands, later records said.
@@ -209,15 +210,14 @@ fn newest_word(
     db: &Connection,
     owner: &Owner,
     entry: &Entry,
+    said: Option<Said>,
     now: i64,
 ) -> Result<(), StoreFailure> {
     let fail = doing("keep how a host stands");
     let record = &entry.record;
     let environment = record.environment.as_deref().map(|it| one_line(it, WORDS_MAX));
-    // A host that went back stays one that went back, with the reason, until something else becomes of it.
-    let sql = "UPDATE host SET outcome = iif(?9 AND outcome = 'reverted', outcome, ?2), at = ?3,
-                 reason = iif(?9 AND outcome = 'reverted', reason, ?4), seen = ?7, spoke = ?8,
-                 since = iif(outcome IS ?2 OR ?9 AND outcome = 'reverted', since, ?3),
+    let sql = "UPDATE host SET outcome = ?2, at = ?3, reason = ?4, seen = ?7, spoke = ?8,
+                 since = CASE WHEN outcome IS ?2 THEN since ELSE ?3 END,
                  environment = coalesce(?5, environment),
                  health = CASE WHEN ?6 IS NULL THEN iif(outcome = 'stranded', NULL, health)
                    WHEN ?6 = 'none' THEN NULL
@@ -233,10 +233,20 @@ fn newest_word(
         Says::AsBefore => None,
     };
     let [at, reason] = [&record.at, &record.reason].map(|it| one_line(it, WORDS_MAX));
-    let again = repeats_a_revert(record);
-    let values =
-        params![owner.host, outcome, at, reason, environment, health, now, owner.key, again];
+    // A host that went back from a commit stays one that went back, until something else becomes of that.
+    let again = repeats_a_revert(record) && went_back(db, owner.host, said)?;
+    let outcome = if again { Outcome::Reverted.word() } else { outcome };
+    let values = params![owner.host, outcome, at, reason, environment, health, now, owner.key];
     statement.execute(values).map(drop).map_err(fail)
+}
+
+/// Whether a host's last word on a revision is that it went back from it.
+fn went_back(db: &Connection, host: i64, said: Option<Said>) -> Result<bool, StoreFailure> {
+    let fail = doing("look for what became of a commit");
+    let sql = "SELECT outcome = 'reverted' FROM landing WHERE revision = ?1 AND host = ?2";
+    let mut statement = db.prepare_cached(sql).map_err(&fail)?;
+    let found = statement.query_row(params![said.map(|it| it.revision), host], |row| row.get(0));
+    Ok(found.optional().map_err(fail)?.unwrap_or_default())
 }
 
 /// Keeps what lists and the matrix are made of.

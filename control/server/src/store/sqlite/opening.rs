@@ -228,7 +228,9 @@ pub(super) fn keep_copy(db: &Connection, path: &Path, copy: &Path) -> Result<(),
     clear().map_err(fail)?;
     // It may become smaller; but the schema's change takes room as well.
     let needed = u64::try_from(size(db)?).unwrap_or_default();
-    let free = door::room_beside(path).map_err(fail)?;
+    // The copy lies beside the path's own name, wherever a link leads.
+    let folder = copy.parent().filter(|it| !it.as_os_str().is_empty());
+    let free = door::room_beside(folder.unwrap_or(Path::new("."))).map_err(fail)?;
     if free < needed {
         return Err(StoreFailure::NoRoom { path: path.to_owned(), needed, free });
     }
