@@ -10,13 +10,16 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use bowline_model::byte_size::ByteSize;
 use bowline_model::envelope::{Envelope, EnvelopeSignature};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::json;
 
 /// As many as a policy may have root keys.
 const MOST_SIGNATURES: usize = 64;
+
+/// What a Sigstore bundle says it is; what follows tells smaller versions apart.
+const BUNDLE_TYPE: &str = "application/vnd.dev.sigstore.bundle";
 
 /// An envelope that cannot be read.
 #[derive(Debug, Error)]
@@ -30,6 +33,9 @@ pub enum BadEnvelope {
     /// It is not JSON of the right shape.
     #[error("the envelope is not strict JSON of the right shape")]
     Json(#[source] serde_json::Error),
+    /// It is a bundle of another kind.
+    #[error("the bundle is not a Sigstore bundle v0.3 with an envelope and a public key")]
+    Bundle,
     /// A part is not base64.
     #[error("{0} of the envelope is not base64")]
     Base64(&'static str),
@@ -58,7 +64,30 @@ pub fn read(bytes: &[u8], largest: ByteSize) -> Result<Envelope, BadEnvelope> {
     if bytes.len() > largest.as_len() {
         return Err(BadEnvelope::TooLarge(largest));
     }
-    let value = json::read(bytes).map_err(BadEnvelope::Json)?;
+    from_value(json::read(bytes).map_err(BadEnvelope::Json)?)
+}
+
+/// Reads an envelope, bare or in a Sigstore bundle whose key is named by a hint.
+///
+/// # Errors
+/// As [`read`]; a bundle with a certificate is none that can be read here.
+pub(crate) fn read_any(bytes: &[u8], largest: ByteSize) -> Result<Envelope, BadEnvelope> {
+    if bytes.len() > largest.as_len() {
+        return Err(BadEnvelope::TooLarge(largest));
+    }
+    let mut value = json::read(bytes).map_err(BadEnvelope::Json)?;
+    if value.get("mediaType").is_none() {
+        return from_value(value);
+    }
+    let kind = value.get("mediaType").and_then(Value::as_str).unwrap_or_default();
+    let by_key = value.pointer("/verificationMaterial/publicKey").is_some();
+    if !(kind.starts_with(BUNDLE_TYPE) && by_key) {
+        return Err(BadEnvelope::Bundle);
+    }
+    from_value(value.get_mut("dsseEnvelope").map(Value::take).ok_or(BadEnvelope::Bundle)?)
+}
+
+fn from_value(value: Value) -> Result<Envelope, BadEnvelope> {
     let text: EnvelopeText = serde_json::from_value(value).map_err(BadEnvelope::Json)?;
     if text.signatures.len() > MOST_SIGNATURES {
         return Err(BadEnvelope::TooMany(text.signatures.len()));
@@ -96,7 +125,7 @@ pub fn write(envelope: &Envelope) -> Vec<u8> {
     line
 }
 
-fn signature_value(signature: &EnvelopeSignature) -> serde_json::Value {
+fn signature_value(signature: &EnvelopeSignature) -> Value {
     let sig = STANDARD.encode(&signature.sig);
     match &signature.key_id {
         Some(id) => json!({"keyid": id, "sig": sig}),

@@ -19,7 +19,10 @@ pub mod commit;
 pub mod key_file;
 pub mod inspect;
 pub mod dsse;
+pub mod spki;
+pub mod statement;
 mod roll;
+pub mod attested;
 mod root_keys;
 mod policy_change;
 pub mod policy_sign;
@@ -37,6 +40,7 @@ mod vectors;
 #[cfg(test)]
 mod attacks;
 
+pub use attested::{APPROVAL_NAMESPACE, STATEMENT_TYPE};
 pub use header::MalformedCommit;
 pub use inspect::{Inspection, Worth, inspect};
 pub use policy_change::POLICY_TYPE;

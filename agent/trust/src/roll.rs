@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use bowline_model::policy::{Fingerprint, KeyEntry, KeyMaterial, Kind, Policy};
 use jiff::Timestamp;
 
+use crate::spki::SpkiKey;
 use crate::ssh_key::{BadKey, SshKey};
 
 /// Who holds a key, and when it counts.
@@ -28,6 +29,8 @@ impl Holder {
 #[derive(Debug, Default)]
 pub(crate) struct Roll {
     holders: BTreeMap<Vec<u8>, Holder>,
+    /// Bare keys, which sign attestations and never commits.
+    bare: BTreeMap<SpkiKey, Holder>,
     /// Keys that the policy names and nobody here can use.
     pub(crate) warnings: Vec<String>,
 }
@@ -45,27 +48,44 @@ impl Roll {
     }
 
     fn add(&mut self, name: &str, kind: Kind, entry: &KeyEntry) -> Result<(), String> {
-        // OpenPGP and bare keys sign evidence, not the commits that are judged by this roll.
-        let KeyMaterial::Ssh { line } = &entry.material else {
-            return Ok(());
-        };
-        let key = match SshKey::from_line(line) {
-            Ok(key) => key,
-            Err(BadKey::Unsupported(what)) => {
-                self.warnings.push(format!(
-                    "a key of principal {name:?} is of no use: {what} is not supported"
-                ));
-                return Ok(());
-            }
-            Err(bad) => return Err(format!("principal {name:?}: {bad}")),
-        };
         let holder = Holder { principal: name.to_owned(), kind, entry: entry.clone() };
-        match self.holders.insert(key.as_wire().to_vec(), holder) {
+        let known = match &entry.material {
+            KeyMaterial::Ssh { line } => match self.usable(name, SshKey::from_line(line))? {
+                Some(key) => self.holders.insert(key.as_wire().to_vec(), holder),
+                None => None,
+            },
+            KeyMaterial::Spki { pem } => match self.usable(name, SpkiKey::from_pem(pem))? {
+                Some(key) => self.bare.insert(key, holder),
+                None => None,
+            },
+            // They sign commits, which this roll cannot judge yet.
+            KeyMaterial::OpenPgp { .. } => None,
+        };
+        match known {
             Some(other) => {
                 Err(format!("one key stands twice, with {:?} and with {name:?}", other.principal))
             }
             None => Ok(()),
         }
+    }
+
+    /// A key that was read; one of a kind that is not verified here is of no use, and said to be.
+    fn usable<K>(&mut self, name: &str, key: Result<K, BadKey>) -> Result<Option<K>, String> {
+        match key {
+            Ok(key) => Ok(Some(key)),
+            Err(BadKey::Unsupported(what)) => {
+                let warning =
+                    format!("a key of principal {name:?} is of no use: {what} is not supported");
+                self.warnings.push(warning);
+                Ok(None)
+            }
+            Err(bad) => Err(format!("principal {name:?}: {bad}")),
+        }
+    }
+
+    /// All bare keys and who holds them.
+    pub(crate) fn bare_keys(&self) -> impl Iterator<Item = (&SpkiKey, &Holder)> {
+        self.bare.iter()
     }
 
     /// Who holds a key.

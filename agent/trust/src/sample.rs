@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** the same call makes the same bytes, so a failure can be repeated.
 
+mod robot;
 mod signer;
 mod law;
 
@@ -19,6 +20,7 @@ use crate::verdict::Verdict;
 use crate::verify::verify;
 
 pub(crate) use law::{Law, blob, sign_policy};
+pub(crate) use robot::{Robot, person_attests};
 pub(crate) use signer::{Signer, Twist};
 
 /// 2026-11-01T00:00:00Z, when the anchor was committed.

@@ -7,14 +7,19 @@ use std::path::PathBuf;
 use bowline_model::byte_size::ByteSize;
 use bowline_model::envelope::EnvelopeSignature;
 use bowline_model::object_id::ObjectFormat;
+use bowline_model::policy::Policy;
+use jiff::Timestamp;
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde_json::Value;
 
 use crate::armor;
+use crate::attested::{self, Bench};
 use crate::commit::{Commit, object_id};
 use crate::dsse;
 use crate::inspect::{Worth, inspect};
 use crate::key_file::{self, ListedKey};
+use crate::roll::Roll;
+use crate::sample::{BEGINNING, Law};
 use crate::signature::BadSignature;
 use crate::ssh_key::SshKey;
 use crate::sshsig::verify_armored;
@@ -209,5 +214,36 @@ fn envelopes_made_by_other_tools_are_read() {
         let envelope = dsse::read(&bytes, ByteSize::from_mib(1)).unwrap();
         assert_eq!(envelope.signatures.len(), 1, "{name}");
         assert_eq!(dsse::read(&dsse::write(&envelope), ByteSize::from_mib(1)).unwrap(), envelope);
+    }
+}
+
+#[test]
+fn attestations_made_by_other_tools_are_known_by_their_bare_keys() {
+    let Some(folder) = folder() else { return };
+    let attestation = |name: &str| read(&folder, &format!("attestations/{name}"));
+    let pem = |name: &str| read_text(&folder, &format!("attestations/{name}")).replace('\n', "\\n");
+    let [cosign, witness] = [pem("cosign.pub"), pem("witness.pub")];
+    let yaml = Law::default().yaml().replace(
+        "principals:\n",
+        &format!(
+            "principals:\n  cosign: {{kind: robot, keys: [{{type: spki, key: \"{cosign}\"}}]}}\n  \
+             witness: {{kind: robot, keys: [{{type: spki, key: \"{witness}\"}}]}}\n"
+        ),
+    );
+    let policy = Policy::parse("policy.yaml", yaml.as_bytes()).unwrap();
+    let (roll, at) = (Roll::of(&policy).unwrap(), Timestamp::from_second(BEGINNING).unwrap());
+    let bench = Bench { policy: &policy, roll: &roll, at, largest: ByteSize::from_mib(1) };
+    for (name, expected) in [
+        ("cosign2.5-dsse.json", "cosign"),
+        ("cosign2.5-bundle.json", "cosign"),
+        ("cosign3-statement-bundle.json", "cosign"),
+        ("witness-0.11-ed25519.json", "witness"),
+    ] {
+        let found = attested::read(&attestation(name), &bench).expect(name);
+        assert_eq!(found.signers.keys().collect::<Vec<_>>(), [expected], "{name}");
+    }
+    let by_certificate = attestation("slsa-source-tool-note-cfe06d63.jsonl");
+    for line in by_certificate.split(|it| *it == b'\n') {
+        assert!(attested::read(line, &bench).is_none());
     }
 }

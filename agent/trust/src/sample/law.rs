@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bowline_model::bundle::PathEvidence;
 use bowline_model::object_id::ObjectFormat;
 
-use super::Signer;
+use super::{Robot, Signer};
 use crate::commit::object_id;
 use crate::policy_sign;
 
@@ -20,6 +20,8 @@ pub(crate) struct Law {
     pub(crate) branch: &'static str,
     /// Name, kind, seed of the key, further fields of the key.
     pub(crate) principals: Vec<(&'static str, &'static str, u8, &'static str)>,
+    /// Name and seed of robots with a bare key.
+    pub(crate) robots: Vec<(&'static str, u8)>,
     pub(crate) mergers: &'static str,
     pub(crate) revoked: String,
     /// Further lines.
@@ -38,6 +40,7 @@ impl Default for Law {
                 ("bob", "human", 2, ""),
                 ("carol", "human", 3, ""),
             ],
+            robots: Vec::new(),
             mergers: "[alice, bob]",
             revoked: "[]".to_owned(),
             more: "",
@@ -55,7 +58,11 @@ impl Law {
             let key = Signer::new(*seed).line();
             format!("  {name}: {{kind: {kind}, keys: [{{type: ssh, key: \"{key}\"{more}}}]}}\n")
         });
-        let principals = lines.collect::<Vec<_>>().concat();
+        let robots = self.robots.iter().map(|(name, seed)| {
+            let pem = Robot::new(*seed).pem().replace('\n', "\\n");
+            format!("  {name}: {{kind: robot, keys: [{{type: spki, key: \"{pem}\"}}]}}\n")
+        });
+        let principals = lines.chain(robots).collect::<Vec<_>>().concat();
         let Self { version, expires, uri, branch, mergers, revoked, more, .. } = self;
         format!(
             "version: {version}\nexpires: {expires}\nrepoUri: {uri}\nref: {branch}\n\
