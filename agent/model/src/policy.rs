@@ -4,6 +4,7 @@
 //! **Invariant:** the list of what is revoked is always written out; a missing list is no policy.
 
 mod gate;
+pub mod predicate;
 mod principal;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ use crate::object_id::ObjectId;
 use crate::read::{self, Faults};
 use crate::trust_root::{RefName, RepoUri};
 
-pub use gate::{Gate, Percent, Rule};
+pub use gate::{Allowed, Gate, HostQuorum, Percent, Rule};
 pub use principal::{Fingerprint, KeyEntry, KeyMaterial, Kind, Principal};
 
 /// Where the policy stands in every tree.

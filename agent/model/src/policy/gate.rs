@@ -2,21 +2,17 @@
 //!
 //! **Invariant:** a gate has exactly the fields its predicate uses, so none is written in vain.
 
-use std::fmt;
-use std::str::FromStr;
+mod allowed;
+mod percent;
+mod text;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Serialize};
 
 use crate::duration::Span;
+use text::GateText;
 
-/// in-toto's test result.
-const TEST_RESULT: &str = "https://in-toto.io/attestation/test-result/v0.1";
-/// in-toto's supply-chain attribute report; carries coverage.
-const ATTRIBUTE: &str = "https://in-toto.io/attestation/scai/v0.3";
-/// in-toto's vulnerability scan.
-const VULNERABILITIES: &str = "https://in-toto.io/attestation/vulns/v0.2";
-/// This project's own change approval.
-const CHANGE_APPROVAL: &str = "bowline change-approval/v1";
+pub use allowed::Allowed;
+pub use percent::Percent;
 
 /// Something that a revision must pass.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,7 +47,7 @@ pub enum Rule {
         /// How many tests must have passed at least.
         min_passed: u64,
     },
-    /// A measured attribute reaches a value.
+    /// A measured attribute keeps within bounds, of which there is one at least.
     Attribute {
         /// in-toto's name for such statements.
         predicate: &'static str,
@@ -60,18 +56,39 @@ pub enum Rule {
         /// The field that holds the number.
         field: String,
         /// The least value.
-        min: f64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        min: Option<f64>,
+        /// The greatest value, for what is counted rather than covered.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        max: Option<f64>,
     },
     /// A scan found nothing worse than a score.
     Vulnerabilities {
-        /// in-toto's name for such statements.
+        /// The name for such statements: in-toto's, or cosign's.
         predicate: &'static str,
         /// The highest score let through.
         max_score: f64,
         /// Findings let through by name.
-        allow: Vec<String>,
+        allow: Vec<Allowed>,
         /// How old the scanner's database may be.
+        #[serde(skip_serializing_if = "Option::is_none")]
         max_db_age: Option<Span>,
+    },
+    /// Every artifact that the revision names was built by one of these.
+    Provenance {
+        /// SLSA's name for such statements.
+        predicate: &'static str,
+        /// Ids of builders, as they call themselves.
+        builders: Vec<String>,
+    },
+    /// Somebody else verified the source and vouches for it.
+    Summary {
+        /// SLSA's name for such statements.
+        predicate: &'static str,
+        /// Ids of verifiers, as they call themselves.
+        verifiers: Vec<String>,
+        /// Levels that must have been verified, all of them.
+        levels: Vec<String>,
     },
     /// People approved the change.
     ChangeApproval {
@@ -87,6 +104,21 @@ pub enum Rule {
     },
 }
 
+impl Rule {
+    /// The kind of statement it takes; `None` where hosts' receipts are asked for.
+    pub fn predicate(&self) -> Option<&'static str> {
+        match self {
+            Self::TestResult { predicate, .. }
+            | Self::Attribute { predicate, .. }
+            | Self::Vulnerabilities { predicate, .. }
+            | Self::Provenance { predicate, .. }
+            | Self::Summary { predicate, .. }
+            | Self::ChangeApproval { predicate, .. } => Some(predicate),
+            Self::Hosts { .. } => None,
+        }
+    }
+}
+
 /// What is asked of the hosts of an earlier environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -98,155 +130,4 @@ pub struct HostQuorum {
     /// For how long.
     #[serde(rename = "for")]
     pub lasting: Span,
-}
-
-/// A share in whole per cent, written `"60%"`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Percent(u8);
-
-impl Percent {
-    /// The number before the sign.
-    pub const fn as_number(self) -> u8 {
-        self.0
-    }
-}
-
-impl FromStr for Percent {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let number =
-            text.strip_suffix('%').filter(|it| it.bytes().all(|byte| byte.is_ascii_digit()));
-        match number.and_then(|digits| digits.parse().ok()) {
-            Some(share @ 1..=100) => Ok(Self(share)),
-            _ => Err(format!("{text:?} is not a share, write \"1%\" to \"100%\"")),
-        }
-    }
-}
-
-impl fmt::Display for Percent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}%", self.0)
-    }
-}
-
-impl Serialize for Percent {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Percent {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(de::Error::custom)
-    }
-}
-
-/// Every field any gate may have; which of them this gate may have, its predicate tells.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct GateText {
-    id: String,
-    #[serde(default)]
-    environments: Vec<String>,
-    predicate: Option<String>,
-    #[serde(default)]
-    signers: Vec<String>,
-    threshold: Option<u32>,
-    max_age: Option<Span>,
-    result: Option<Vec<String>>,
-    min_passed: Option<u64>,
-    attribute: Option<String>,
-    field: Option<String>,
-    min: Option<f64>,
-    max_score: Option<f64>,
-    allow: Option<Vec<String>>,
-    max_db_age: Option<Span>,
-    ticket_required: Option<bool>,
-    hosts: Option<HostQuorum>,
-}
-
-impl TryFrom<GateText> for Gate {
-    type Error = String;
-
-    fn try_from(mut text: GateText) -> Result<Self, String> {
-        let id = text.id.clone();
-        let wrong = |what: String| format!("gate {id:?}: {what}");
-        let rule = text.take_rule().map_err(wrong)?;
-        if let Some(field) = text.left_over() {
-            return Err(wrong(format!("{field} has no meaning for this gate")));
-        }
-        if text.signers.is_empty() != matches!(rule, Rule::Hosts { .. }) {
-            return Err(wrong("signers are needed, except for hosts' receipts".to_owned()));
-        }
-        Ok(Self {
-            id: text.id,
-            environments: text.environments,
-            signers: text.signers,
-            threshold: text.threshold.unwrap_or(1),
-            max_age: text.max_age,
-            rule,
-        })
-    }
-}
-
-impl GateText {
-    fn take_rule(&mut self) -> Result<Rule, String> {
-        let missing = |field: &str| format!("{field} is missing");
-        let Some(predicate) = self.predicate.take() else {
-            let hosts = self.hosts.take().ok_or_else(|| missing("predicate"))?;
-            return Ok(Rule::Hosts { hosts });
-        };
-        match predicate.as_str() {
-            TEST_RESULT => Ok(Rule::TestResult {
-                predicate: TEST_RESULT,
-                result: self.result.take().unwrap_or_else(|| vec!["PASSED".to_owned()]),
-                min_passed: self.min_passed.take().unwrap_or(0),
-            }),
-            ATTRIBUTE => Ok(Rule::Attribute {
-                predicate: ATTRIBUTE,
-                attribute: self.attribute.take().ok_or_else(|| missing("attribute"))?,
-                field: self.field.take().ok_or_else(|| missing("field"))?,
-                min: finite("min", self.min.take())?,
-            }),
-            VULNERABILITIES => Ok(Rule::Vulnerabilities {
-                predicate: VULNERABILITIES,
-                max_score: finite("maxScore", self.max_score.take())?,
-                allow: self.allow.take().unwrap_or_default(),
-                max_db_age: self.max_db_age.take(),
-            }),
-            CHANGE_APPROVAL => Ok(Rule::ChangeApproval {
-                predicate: CHANGE_APPROVAL,
-                ticket_required: self.ticket_required.take().unwrap_or(false),
-            }),
-            other => Err(format!("predicate {other:?} is not supported")),
-        }
-    }
-
-    /// A field that the rule did not take.
-    fn left_over(&self) -> Option<&'static str> {
-        let given = [
-            ("result", self.result.is_some()),
-            ("minPassed", self.min_passed.is_some()),
-            ("attribute", self.attribute.is_some()),
-            ("field", self.field.is_some()),
-            ("min", self.min.is_some()),
-            ("maxScore", self.max_score.is_some()),
-            ("allow", self.allow.is_some()),
-            ("maxDbAge", self.max_db_age.is_some()),
-            ("ticketRequired", self.ticket_required.is_some()),
-            ("hosts", self.hosts.is_some()),
-        ];
-        given.iter().find(|(_, is_given)| *is_given).map(|(name, _)| *name)
-    }
-}
-
-/// A comparison with "not a number" is always false, and so would be a gate that asks for it.
-fn finite(field: &str, value: Option<f64>) -> Result<f64, String> {
-    match value {
-        Some(number) if number.is_finite() => Ok(number),
-        Some(_) => Err(format!("{field} is not a finite number")),
-        None => Err(format!("{field} is missing")),
-    }
 }

@@ -21,7 +21,10 @@ merge: {mergers: [alice, bob, github], approvals: {principals: 2, from: [alice, 
 gates:
   - {id: tests, predicate: "https://in-toto.io/attestation/test-result/v0.1", signers: [ci], result: [PASSED], minPassed: 100, maxAge: 72h}
   - {id: coverage, predicate: "https://in-toto.io/attestation/scai/v0.3", signers: [ci], attribute: LINE_COVERAGE, field: percent, min: 80}
-  - {id: vulns, predicate: "https://in-toto.io/attestation/vulns/v0.2", signers: [ci], maxScore: 6.9, allow: [], maxAge: 24h, maxDbAge: 48h}
+  - {id: lint, predicate: "https://in-toto.io/attestation/scai/v0.3", signers: [ci], attribute: LINT_FINDINGS, field: count, max: 12}
+  - {id: vulns, predicate: "https://in-toto.io/attestation/vulns/v0.2", signers: [ci], maxScore: 6.9, allow: [CVE-2026-1, {id: CVE-2026-2, until: 2027-01-01}], maxAge: 24h, maxDbAge: 48h}
+  - {id: built, predicate: "https://slsa.dev/provenance/v1", signers: [ci], builders: ["https://ci.example/builder"]}
+  - {id: source, predicate: "https://slsa.dev/verification_summary/v1", signers: [ci], verifiers: ["https://ci.example/verifier"], levels: [SLSA_SOURCE_LEVEL_3], maxAge: 24h}
   - {id: change, predicate: bowline change-approval/v1, signers: [alice, bob], threshold: 2, ticketRequired: true}
   - {id: staging, environments: [production], hosts: {environment: staging, healthy: "60%", for: 1h}}
 freshness: {signer: ci, maxAge: 6h}
@@ -39,18 +42,31 @@ fn the_whole_form_is_read() {
     assert_eq!((policy.version, policy.labels), (8, LabelSource::Local));
     assert_eq!(policy.merge.approvals.on, ApprovalBinding::Tree);
     assert_eq!(policy.principals["github"].kind, Kind::Forge);
-    let [tests, coverage, vulns, change, staging] = policy.gates.as_slice() else {
-        panic!("five gates");
+}
+
+fn rule(id: &str) -> Rule {
+    let gates = parse(FULL).unwrap().gates;
+    gates.into_iter().find(|gate| gate.id == id).unwrap().rule
+}
+
+#[test]
+fn each_gate_has_the_fields_of_its_predicate() {
+    assert!(matches!(rule("tests"), Rule::TestResult { min_passed: 100, .. }));
+    assert!(matches!(rule("coverage"), Rule::Attribute { min: Some(_), max: None, .. }));
+    assert!(matches!(rule("lint"), Rule::Attribute { min: None, max: Some(_), .. }));
+    assert!(matches!(rule("built"), Rule::Provenance { builders, .. } if builders.len() == 1));
+    assert!(matches!(rule("source"), Rule::Summary { levels, .. } if levels.len() == 1));
+    assert!(matches!(rule("change"), Rule::ChangeApproval { ticket_required: true, .. }));
+    let Rule::Vulnerabilities { allow, .. } = rule("vulns") else {
+        panic!("a scan");
     };
-    assert!(matches!(&tests.rule, Rule::TestResult { min_passed: 100, .. }));
-    assert!(matches!(&coverage.rule, Rule::Attribute { field, .. } if field == "percent"));
-    assert!(matches!(&vulns.rule, Rule::Vulnerabilities { allow, .. } if allow.is_empty()));
-    assert!(matches!(&change.rule, Rule::ChangeApproval { ticket_required: true, .. }));
-    assert_eq!((change.threshold, tests.threshold), (2, 1));
-    let Rule::Hosts { hosts } = &staging.rule else {
+    assert_eq!(allow.iter().map(|it| it.until.is_some()).collect::<Vec<_>>(), [false, true]);
+    let Rule::Hosts { hosts } = rule("staging") else {
         panic!("receipts of hosts");
     };
     assert_eq!((hosts.healthy.as_number(), hosts.lasting.as_secs()), (60, 3600));
+    let thresholds: Vec<_> = parse(FULL).unwrap().gates.iter().map(|it| it.threshold).collect();
+    assert_eq!(thresholds, [1, 1, 1, 1, 1, 1, 2, 1]);
 }
 
 #[test]
@@ -91,6 +107,22 @@ const SLIPS: &[(&str, &str)] = &[
     ("scai/v0.3", "scai/v9"),
     ("min: 80", "min: .nan"),
     (", min: 80", ""),
+    ("min: 80", "min: 80, max: 79"),
+    ("max: 12", "max: .inf"),
+    ("result: [PASSED]", "result: [passed]"),
+    ("result: [PASSED]", "result: [PASSED, FAILED]"),
+    ("result: [PASSED]", "result: []"),
+    ("maxScore: 6.9", "maxScore: -1"),
+    ("maxScore: 6.9", "maxScore: 10"),
+    ("maxScore: 6.9", "maxScore: .nan"),
+    ("until: 2027-01-01}", "until: later}"),
+    ("vulns/v0.2", "vulns/v0.3"),
+    (", builders: [\"https://ci.example/builder\"]", ""),
+    ("builders: [\"https://ci.example/builder\"]", "builders: []"),
+    ("verifiers: [\"https://ci.example/verifier\"], ", ""),
+    ("levels: [SLSA_SOURCE_LEVEL_3]", "builders: [x]"),
+    ("healthy: \"60%\", for: 1h}", "healthy: \"60%\", for: 1h}, maxAge: 1h"),
+    ("healthy: \"60%\", for: 1h}", "healthy: \"60%\", for: 1h}, threshold: 2"),
     ("minPassed: 100", "min: 100"),
     ("signers: [ci], attribute", "signers: [], attribute"),
     ("signers: [ci], attribute", "signers: [cy], attribute"),
