@@ -1,4 +1,5 @@
-//! The attacks of the design, by number, each through the public entry.
+//! The attacks of the design, by number, each through the public entry; those on
+//! gates through the one that the walk uses.
 //!
 //! **Invariant:** beside every attack stands the honest case that it imitates, and that one passes.
 
@@ -6,6 +7,7 @@ mod object;
 mod chain;
 mod keys;
 mod law;
+mod gates;
 mod expiry;
 mod state;
 mod testing;

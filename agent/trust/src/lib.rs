@@ -27,6 +27,8 @@ mod root_keys;
 mod policy_change;
 pub mod policy_sign;
 mod demands;
+#[cfg_attr(not(test), allow(dead_code, reason = "the walk asks it as soon as evidence reaches it"))]
+mod gates;
 mod purpose;
 pub mod verdict;
 mod start;
@@ -41,6 +43,7 @@ mod vectors;
 mod attacks;
 
 pub use attested::{APPROVAL_NAMESPACE, STATEMENT_TYPE};
+pub use gates::GateVerdict;
 pub use header::MalformedCommit;
 pub use inspect::{Inspection, Worth, inspect};
 pub use policy_change::POLICY_TYPE;

@@ -189,6 +189,11 @@ codes! {
     StateOlder "state-older" "The host's marks are older than this host can be.";
     ObjectMismatch "object-mismatch" "An object's content does not have the name it is kept under.";
     GateUnsupported "gate-unsupported" "The policy asks for evidence that this version cannot judge.";
+    EvidenceMissing "evidence-missing" "No statement that a gate takes came with the revision.";
+    EvidenceMalformed "evidence-malformed" "A statement for a gate is not of the form that its predicate demands.";
+    EvidenceFailed "evidence-failed" "A statement for a gate says that the revision failed.";
+    EvidenceBelow "evidence-below" "A statement for a gate says less than the policy asks for.";
+    EvidenceStale "evidence-stale" "A statement for a gate is too old, does not say when, or lies in the future.";
     ApprovalMissing "approval-missing" "A forge or robot made the merge, and nobody approved it in a way that counts.";
     RevisionRevoked "revision-revoked" "The policy revokes the tip or its tree.";
     WalkTooLong "walk-too-long" "More commits lie above the last verified one than the limit allows.";

@@ -72,6 +72,26 @@ pub const HINTS: &[(&str, &str)] = &[
         "fetch again; if it stays, the object store is damaged or was tampered with",
     ),
     ("gate-unsupported", "upgrade the agent, or drop the demand by a root-signed policy"),
+    (
+        "evidence-missing",
+        "let CI attest the merged tree with the gate's key and push refs/notes/attestations: bowline attest --note --push",
+    ),
+    (
+        "evidence-malformed",
+        "attest again with `bowline attest`, or with the tool that the gate's predicate belongs to",
+    ),
+    (
+        "evidence-failed",
+        "mend what failed and merge it; a newer statement of the same signer replaces this one",
+    ),
+    (
+        "evidence-below",
+        "mend what is below the limit and merge it, or change the limit by a root-signed policy",
+    ),
+    (
+        "evidence-stale",
+        "run the check again on the same revision and attest it; the statement must say when",
+    ),
     ("approval-missing", "let a person among merge.mergers sign the merge"),
     ("revision-revoked", "merge a commit with another tree on top"),
     ("walk-too-long", "raise limits.commitsPerWalk in trust.yaml, or move the anchor forward"),
