@@ -172,7 +172,7 @@ impl SimHost {
     ) -> Result<Event, Halt> {
         Ok(match effect {
             Effect::Rest { ending, ear, .. } => return self.rest(ending, ear),
-            Effect::Fetch { from, means } => self.fetch(from, means),
+            Effect::Fetch { from, means, .. } => self.fetch(from, means),
             Effect::Mark(marks) => {
                 self.disk.high_water = Some(*marks);
                 Event::Marked

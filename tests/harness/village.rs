@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bowline_model::bundle::{Bundle, CommitEvidence, PathEvidence};
+use bowline_model::bundle::{Beside, Bundle, CommitEvidence, PathEvidence};
 use bowline_model::digest::Sha256;
 use bowline_model::object_id::{ObjectFormat, ObjectId};
 use bowline_model::tree::{Contents, Entry, Tree};
@@ -107,7 +107,14 @@ impl Village {
         let own = self.offered.as_ref()?;
         let start = self.commits.last().cloned();
         let commits = vec![own.clone()];
-        Some(Bundle { format: ObjectFormat::Sha1, tip: own.id, start, commits, cut_short: false })
+        Some(Bundle {
+            format: ObjectFormat::Sha1,
+            tip: own.id,
+            start,
+            commits,
+            cut_short: false,
+            waiting: Vec::new(),
+        })
     }
 
     /// A policy from the next merge on that revokes a commit.
@@ -134,6 +141,7 @@ impl Village {
             start: at.map(|at| self.commits[at].clone()),
             commits: self.commits[at.map_or(0, |at| at + 1)..].to_vec(),
             cut_short: false,
+            waiting: Vec::new(),
         }
     }
 
@@ -221,6 +229,7 @@ fn commit(
         policy,
         policy_envelope,
         outside_policy_unchanged: false,
+        beside: Beside::default(),
     };
     (evidence, tree)
 }

@@ -5,8 +5,9 @@
 use std::path::Path;
 
 use bowline_host::door::clock;
+use bowline_host::repository::evidence::Gathering;
 use bowline_host::repository::fetch::FetchFailure;
-use bowline_host::repository::{Repository, view};
+use bowline_host::repository::{NOTES, Repository, view};
 use bowline_host::state::State;
 use bowline_model::bundle::Bundle;
 use bowline_model::digest::Sha256;
@@ -14,8 +15,8 @@ use bowline_model::high_water::HighWater;
 use bowline_model::object_id::{ObjectFormat, ObjectId};
 use bowline_model::revision::Revision;
 use bowline_model::trust_root::TrustRoot;
-use bowline_trust::marks_apply;
 use bowline_trust::verdict::{Code, Verdict};
+use bowline_trust::{ApprovalSeen, marks_apply};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -44,8 +45,8 @@ pub struct Report {
     pub deployable: Option<String>,
     /// What each gate measured: no gates are judged by this version.
     pub gates: Vec<serde_json::Value>,
-    /// Approvals that counted: none are judged by this version.
-    pub approvals: Vec<serde_json::Value>,
+    /// Approvals that were looked at, and whether they count.
+    pub approvals: Vec<ApprovalSeen>,
     /// What people should hear of although it stopped nothing.
     pub warnings: Vec<String>,
 }
@@ -104,20 +105,27 @@ pub(crate) fn bring(
     marks: Option<&HighWater>,
 ) -> Result<Bundle, Failure> {
     let tip = view::tip_of(url, trusted.root.repo.ref_name.as_str()).map_err(unreachable)?;
-    history(&Repository::view(url).map_err(unreachable)?, &tip, trusted, marks)
+    let marks = marks.filter(|it| marks_apply(it, trusted.sha256));
+    history(url, &Repository::view(url).map_err(unreachable)?, &tip, (&trusted.root, marks))
 }
 
-/// First-parent history from where this host stands to a commit.
+/// First-parent history from where this host stands to a commit, with what it can show for itself. `marks`
+/// are those that apply.
 pub(crate) fn history(
+    url: &str,
     repository: &Repository,
     tip: &ObjectId,
-    trusted: &Trusted,
-    marks: Option<&HighWater>,
+    (root, marks): (&TrustRoot, Option<&HighWater>),
 ) -> Result<Bundle, Failure> {
-    let marks = marks.filter(|it| marks_apply(it, trusted.sha256));
-    let from = marks.map_or(trusted.root.anchor.commit, |it| it.head);
-    let most = usize::try_from(trusted.root.limits.commits_per_walk).unwrap_or(usize::MAX);
-    repository.history(tip, &from, most).map_err(Failure::failed)
+    let from = marks.map_or(root.anchor.commit, |it| it.head);
+    let most = usize::try_from(root.limits.commits_per_walk).unwrap_or(usize::MAX);
+    let mut bundle = repository.history(tip, &from, most).map_err(Failure::failed)?;
+    // Most repositories have no notes.
+    let notes = view::tip_of(url, NOTES).ok();
+    let waiting = marks.map_or_else(|| vec![from], HighWater::in_question);
+    let gathering = Gathering { notes: notes.as_ref(), waiting: &waiting, limits: &root.limits };
+    repository.gather(&mut bundle, &gathering).map_err(Failure::failed)?;
+    Ok(bundle)
 }
 
 /// A repository that cannot be read: a mistake in its name, or in what it holds.
@@ -152,6 +160,10 @@ impl Report {
     /// Puts a verdict into words.
     pub fn of(verdict: &Verdict, trust: &TrustRoot, tip: &ObjectId) -> Self {
         let branch = Revision::branch_of(trust.repo.ref_name.as_str());
+        let walked = match verdict {
+            Verdict::Accepted { walked, .. } | Verdict::Pending { walked, .. } => Some(walked),
+            Verdict::Refused(_) | Verdict::Tampered(_) => None,
+        };
         let (deployable, warnings, commit, detail) = match verdict {
             Verdict::Accepted { walked, deployable } => {
                 (Some(deployable.commit), &walked.warnings[..], None, "")
@@ -171,7 +183,7 @@ impl Report {
             commit: commit.map(|it| it.to_string()),
             deployable: deployable.map(|it| shown(branch, &it)),
             gates: Vec::new(),
-            approvals: Vec::new(),
+            approvals: walked.map(|it| it.approvals.clone()).unwrap_or_default(),
             warnings: warnings.to_vec(),
         }
     }
@@ -185,6 +197,10 @@ impl Report {
             ("revision", self.revision.clone()),
             ("deployable", self.deployable.clone().unwrap_or_default()),
         ])?;
+        for it in &self.approvals {
+            let worth = if it.counts { "counts" } else { it.reason.as_str() };
+            screen.line(format_args!("approval by {}: {worth}", it.principal))?;
+        }
         for warning in &self.warnings {
             screen.note(format_args!("warning: {warning}"))?;
         }

@@ -173,6 +173,8 @@ pub enum Effect {
     Fetch {
         /// From here on.
         from: ObjectId,
+        /// Commits that were verified and wait for their gates.
+        waiting: Vec<ObjectId>,
         /// Ask the remote, or only what is here.
         means: Means,
     },

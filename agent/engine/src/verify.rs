@@ -221,6 +221,7 @@ fn policy_at_head(
         start: Some(start),
         commits: Vec::new(),
         cut_short: false,
+        waiting: Vec::new(),
     };
     Some(verify(settings, Some(marks), &standing, wall).walked?.policy)
 }

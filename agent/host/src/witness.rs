@@ -141,6 +141,9 @@ mod tests {
             policy_version: 1,
             policy_sha256: Sha256::default(),
             highest_time: time,
+            cleared: None,
+            waiting: Vec::new(),
+            spent: Vec::new(),
         });
         Said { generation, high_water }
     }

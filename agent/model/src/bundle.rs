@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::digest::Sha256;
 use crate::object_id::{ObjectFormat, ObjectId};
 
 /// The first-parent history that a fetch brought, from the commit this host last verified (or its
@@ -23,6 +24,8 @@ pub struct Bundle {
     pub commits: Vec<CommitEvidence>,
     /// The walk stopped at its limit before it met `start`.
     pub cut_short: bool,
+    /// Commits that were verified and wait for their gates, oldest first, as the marks name them.
+    pub waiting: Vec<CommitEvidence>,
 }
 
 /// One commit, as it came.
@@ -40,6 +43,30 @@ pub struct CommitEvidence {
     /// nothing else through; whoever compared the trees answers for it, and `false` is the safe
     /// answer.
     pub outside_policy_unchanged: bool,
+    /// What was found besides.
+    pub beside: Beside,
+}
+
+/// What was found besides a commit, as far as the policies on the walk ask for any of it.
+#[derive(Debug, Clone, Default)]
+pub struct Beside {
+    /// Envelopes from notes: on the commit, on its tree, on its change, on the commits it merged.
+    pub attestations: Vec<Arc<[u8]>>,
+    /// What it changes after its first parent; `None` when nobody asked, or it could not be listed.
+    pub change: Option<Change>,
+    /// Commits that it brought in besides its first parent's, raw, newest first.
+    pub side: Vec<Arc<[u8]>>,
+    /// There are more of those than are looked at, or one could not be read.
+    pub side_cut_short: bool,
+}
+
+/// The name of a change: digests of its list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// SHA-256 of the list.
+    pub sha256: Sha256,
+    /// The list's id as a Git blob: what notes on the change hang on.
+    pub blob: ObjectId,
 }
 
 /// What a tree holds at one path.

@@ -1,6 +1,7 @@
 //! How far this host has verified: the marks below which it never goes.
 //!
 //! **Invariant:** marks only rise; a repository that offers less is refused.
+//! **Invariant:** lists in it are bounded by whoever writes it, for it is written at each step.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,4 +25,46 @@ pub struct HighWater {
     /// The latest committer time of a verified commit, in seconds since 1970: the clock may not be
     /// behind it.
     pub highest_time: i64,
+    /// The newest commit whose gates were met. They are not asked for again when evidence ages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cleared: Option<ObjectId>,
+    /// Commits above it that wait for their gates, oldest first; `head` is the last of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<Waiting>,
+    /// Approvals that were used and have not expired.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spent: Vec<Spent>,
+}
+
+impl HighWater {
+    /// Commits whose gates are still to be looked at, oldest first.
+    pub fn in_question(&self) -> Vec<ObjectId> {
+        let mut ids: Vec<_> = self.waiting.iter().map(|it| it.commit).collect();
+        if self.cleared != Some(self.head) && !ids.contains(&self.head) {
+            ids.push(self.head);
+        }
+        ids
+    }
+}
+
+/// A verified commit that waits for its gates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Waiting {
+    /// The commit.
+    pub commit: ObjectId,
+    /// SHA-256 of its raw bytes.
+    pub commit_sha256: Sha256,
+}
+
+/// An approval that was used: it approves nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Spent {
+    /// SHA-256 of what was signed.
+    pub sha256: Sha256,
+    /// The commit that it was used for.
+    pub commit: ObjectId,
+    /// When it expires, in seconds since 1970.
+    pub until: i64,
 }

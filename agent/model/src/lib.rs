@@ -22,6 +22,7 @@ pub mod envelope;
 pub mod trust_root;
 pub mod policy;
 pub mod bundle;
+pub mod change_set;
 pub mod high_water;
 pub mod revision;
 pub mod form;

@@ -63,6 +63,17 @@ pub struct Policy {
     pub revoked: Revoked,
 }
 
+/// What a policy wants to be shown besides a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Asks {
+    /// Approvals, of some merges at least.
+    pub approvals: bool,
+    /// Who made what was merged.
+    pub authors: bool,
+    /// Attestations for gates.
+    pub gates: bool,
+}
+
 /// Whose labels decide which manifests a host takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -101,6 +112,9 @@ pub struct Approvals {
     /// An author's own approval does not count.
     #[serde(default)]
     pub exclude_authors: bool,
+    /// The approval of whoever merges does not count.
+    #[serde(default)]
+    pub exclude_mergers: bool,
 }
 
 /// What an approval is bound to.
@@ -198,6 +212,20 @@ impl Policy {
     /// When the text is not YAML of this shape, or a rule could never be met.
     pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, Faults> {
         read::one(file, bytes)
+    }
+
+    /// What it wants to be shown besides a commit.
+    pub fn asks(&self) -> Asks {
+        let approvals = &self.merge.approvals;
+        // Whoever is no person approves nothing by merging.
+        let by_person =
+            |name: &String| self.principals.get(name).is_some_and(|it| it.kind == Kind::Human);
+        let asked = approvals.principals > 0 || !self.merge.mergers.iter().all(by_person);
+        Asks {
+            approvals: asked,
+            authors: asked && approvals.exclude_authors,
+            gates: !self.gates.is_empty(),
+        }
     }
 
     fn check_sizes(&self) -> Result<(), String> {

@@ -8,6 +8,7 @@ mod chain;
 mod keys;
 mod law;
 mod gates;
+mod approvals;
 mod expiry;
 mod state;
 mod testing;

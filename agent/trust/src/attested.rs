@@ -47,8 +47,8 @@ pub(crate) struct Bench<'a> {
     pub(crate) policy: &'a Policy,
     /// Its keys.
     pub(crate) roll: &'a Roll,
-    /// When their keys must count.
-    pub(crate) at: Timestamp,
+    /// When their keys must count; `None` when that is asked later.
+    pub(crate) at: Option<Timestamp>,
     /// No envelope is larger.
     pub(crate) largest: ByteSize,
 }
@@ -61,7 +61,7 @@ pub(crate) fn read(line: &[u8], bench: &Bench<'_>) -> Option<Attested> {
     }
     let pae = envelope.pae();
     let signers: BTreeMap<_, _> =
-        envelope.signatures.iter().flat_map(|it| signer(it, &pae, bench)).collect();
+        envelope.signatures.iter().filter_map(|it| signer(it, &pae, bench)).collect();
     if signers.is_empty() {
         return None;
     }
@@ -80,7 +80,7 @@ fn is_statement(payload_type: &str) -> bool {
 /// Who made a signature, if anybody known did whose key counts.
 fn signer(it: &EnvelopeSignature, pae: &[u8], bench: &Bench<'_>) -> Option<(String, Signer)> {
     let (holder, fingerprint) = made_by(it, pae, bench.roll)?;
-    if revokes(bench.policy, &fingerprint) || !holder.counts_at(bench.at) {
+    if revokes(bench.policy, &fingerprint) || bench.at.is_some_and(|at| !holder.counts_at(at)) {
         return None;
     }
     Some((holder.principal.clone(), Signer { kind: holder.kind, fingerprint }))
@@ -123,7 +123,8 @@ mod tests {
     fn who(line: &[u8]) -> Option<Vec<String>> {
         let (policy, at) = (law(), Timestamp::from_second(BEGINNING + 3_600).unwrap());
         let roll = Roll::of(&policy).unwrap();
-        let bench = Bench { policy: &policy, roll: &roll, at, largest: ByteSize::from_mib(1) };
+        let bench =
+            Bench { policy: &policy, roll: &roll, at: Some(at), largest: ByteSize::from_mib(1) };
         read(line, &bench).map(|it| it.signers.into_keys().collect())
     }
 

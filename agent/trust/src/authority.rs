@@ -6,10 +6,12 @@
 use std::sync::Arc;
 
 use bowline_model::digest::Sha256;
+use bowline_model::policy::Kind;
 use bowline_model::trust_root::TrustRoot;
 use jiff::Timestamp;
 
-use crate::demands::{Wait, unapproved};
+use crate::approval::ApprovalSeen;
+use crate::demands::Wait;
 use crate::policy_change::{Governing, admit_after};
 use crate::roll::{Holder, revokes};
 use crate::root_keys::RootRing;
@@ -33,14 +35,18 @@ pub(crate) struct Court<'a> {
     pub(crate) now: Timestamp,
 }
 
-/// A commit that the parent's policy lets through, unless it has to wait for more.
+/// A commit that the parent's policy lets through, as far as its signature goes.
 #[derive(Debug)]
 pub(crate) struct Authorised {
     pub(crate) judged: Judged,
     /// The key that signed it; the newest policy is asked about it once more.
     pub(crate) key: SshKey,
+    /// Who made the merge; nobody where a root key renewed an expired policy.
+    pub(crate) merger: Option<(String, Kind)>,
     /// What is missing, if anything is.
     pub(crate) wait: Option<Wait>,
+    /// The approvals that were looked at.
+    pub(crate) approvals: Vec<ApprovalSeen>,
 }
 
 impl Court<'_> {
@@ -58,12 +64,12 @@ impl Court<'_> {
             let detail = format!("key {} is revoked by the parent's policy", key.fingerprint());
             return Err(Refusal::of(Code::KeyRevoked, detail));
         }
-        let (governing, wait) = if law.policy.expires <= committed {
+        let (governing, merger) = if law.policy.expires <= committed {
             (self.demand_renewal(law, link, &key, committed)?, None)
         } else {
             let merger = Self::demand_merger(law, &key, committed)?;
             let governing = admit_after(law, self.root, self.ring, link.evidence)?;
-            (governing, unapproved(&law.policy, merger))
+            (governing, Some((merger.principal.clone(), merger.kind)))
         };
         Ok(Authorised {
             judged: Judged {
@@ -74,7 +80,9 @@ impl Court<'_> {
                 governing,
             },
             key,
-            wait,
+            merger,
+            wait: None,
+            approvals: Vec::new(),
         })
     }
 

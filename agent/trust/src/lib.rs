@@ -23,12 +23,15 @@ pub mod spki;
 pub mod statement;
 mod roll;
 pub mod attested;
+pub mod sieve;
+pub mod approval;
+mod desk;
+mod gates;
+mod queue;
 mod root_keys;
 mod policy_change;
 pub mod policy_sign;
 mod demands;
-#[cfg_attr(not(test), allow(dead_code, reason = "the walk asks it as soon as evidence reaches it"))]
-mod gates;
 mod purpose;
 pub mod verdict;
 mod start;
@@ -42,6 +45,7 @@ mod vectors;
 #[cfg(test)]
 mod attacks;
 
+pub use approval::{APPROVAL_TYPE, ApprovalSeen};
 pub use attested::{APPROVAL_NAMESPACE, STATEMENT_TYPE};
 pub use gates::GateVerdict;
 pub use header::MalformedCommit;

@@ -31,6 +31,8 @@ pub(crate) struct Roll {
     holders: BTreeMap<Vec<u8>, Holder>,
     /// Bare keys, which sign attestations and never commits.
     bare: BTreeMap<SpkiKey, Holder>,
+    /// Every key of either kind, by fingerprint.
+    prints: BTreeMap<String, Holder>,
     /// Keys that the policy names and nobody here can use.
     pub(crate) warnings: Vec<String>,
 }
@@ -51,11 +53,17 @@ impl Roll {
         let holder = Holder { principal: name.to_owned(), kind, entry: entry.clone() };
         let known = match &entry.material {
             KeyMaterial::Ssh { line } => match self.usable(name, SshKey::from_line(line))? {
-                Some(key) => self.holders.insert(key.as_wire().to_vec(), holder),
+                Some(key) => {
+                    self.prints.insert(key.fingerprint(), holder.clone());
+                    self.holders.insert(key.as_wire().to_vec(), holder)
+                }
                 None => None,
             },
             KeyMaterial::Spki { pem } => match self.usable(name, SpkiKey::from_pem(pem))? {
-                Some(key) => self.bare.insert(key, holder),
+                Some(key) => {
+                    self.prints.insert(key.fingerprint(), holder.clone());
+                    self.bare.insert(key, holder)
+                }
                 None => None,
             },
             // They sign commits, which this roll cannot judge yet.
@@ -86,6 +94,11 @@ impl Roll {
     /// All bare keys and who holds them.
     pub(crate) fn bare_keys(&self) -> impl Iterator<Item = (&SpkiKey, &Holder)> {
         self.bare.iter()
+    }
+
+    /// Who holds the key of a fingerprint.
+    pub(crate) fn by_fingerprint(&self, fingerprint: &str) -> Option<&Holder> {
+        self.prints.get(fingerprint)
     }
 
     /// Who holds a key.

@@ -2,13 +2,14 @@
 //!
 //! **Invariant:** the same call makes the same bytes, so a failure can be repeated.
 
+mod approver;
 mod robot;
 mod signer;
 mod law;
 
 use std::sync::Arc;
 
-use bowline_model::bundle::{Bundle, CommitEvidence, PathEvidence};
+use bowline_model::bundle::{Beside, Bundle, CommitEvidence, PathEvidence};
 use bowline_model::digest::Sha256;
 use bowline_model::high_water::HighWater;
 use bowline_model::object_id::{ObjectFormat, ObjectId};
@@ -19,6 +20,7 @@ use crate::commit::object_id;
 use crate::verdict::Verdict;
 use crate::verify::verify;
 
+pub(crate) use approver::{Approver, change};
 pub(crate) use law::{Law, blob, sign_policy};
 pub(crate) use robot::{Robot, person_attests};
 pub(crate) use signer::{Signer, Twist};
@@ -42,6 +44,7 @@ pub(crate) struct Draft {
     pub(crate) signer: Option<u8>,
     pub(crate) law: [PathEvidence; 2],
     pub(crate) policy_only: bool,
+    pub(crate) beside: Beside,
 }
 
 impl Draft {
@@ -55,7 +58,14 @@ impl Draft {
             signer: Some(1),
             law: [parent.policy.clone(), parent.policy_envelope.clone()],
             policy_only: false,
+            beside: Beside::default(),
         }
+    }
+
+    /// What is found besides it.
+    pub(crate) fn beside(mut self, beside: Beside) -> Self {
+        self.beside = beside;
+        self
     }
 
     pub(crate) fn by(mut self, seed: u8) -> Self {
@@ -105,6 +115,7 @@ impl Draft {
             policy,
             policy_envelope,
             outside_policy_unchanged: self.policy_only,
+            beside: self.beside.clone(),
         }
     }
 }
@@ -141,6 +152,7 @@ impl World {
             signer: Some(1),
             law,
             policy_only: false,
+            beside: Beside::default(),
         };
         let anchor = anchor.commit();
         let (alice, bob) = (Signer::new(1).line(), Signer::new(2).line());
@@ -176,6 +188,7 @@ impl World {
             start: Some(start.clone()),
             commits: commits.iter().map(|it| (*it).clone()).collect(),
             cut_short: false,
+            waiting: Vec::new(),
         }
     }
 

@@ -232,7 +232,8 @@ fn attestations_made_by_other_tools_are_known_by_their_bare_keys() {
     );
     let policy = Policy::parse("policy.yaml", yaml.as_bytes()).unwrap();
     let (roll, at) = (Roll::of(&policy).unwrap(), Timestamp::from_second(BEGINNING).unwrap());
-    let bench = Bench { policy: &policy, roll: &roll, at, largest: ByteSize::from_mib(1) };
+    let bench =
+        Bench { policy: &policy, roll: &roll, at: Some(at), largest: ByteSize::from_mib(1) };
     for (name, expected) in [
         ("cosign2.5-dsse.json", "cosign"),
         ("cosign2.5-bundle.json", "cosign"),

@@ -13,6 +13,9 @@ use bowline_model::object_id::ObjectId;
 use bowline_model::policy::Policy;
 use serde::{Serialize, Serializer};
 
+use crate::approval::ApprovalSeen;
+use crate::gates::GateVerdict;
+
 /// What a host may conclude from a bundle.
 ///
 /// In every case the last good revision goes on being reconciled.
@@ -74,6 +77,10 @@ pub struct Walked {
     pub commits: usize,
     /// What people should hear of although it stopped nothing.
     pub warnings: Vec<String>,
+    /// Approvals that were looked at: of the commit that waits for some, else of the newest.
+    pub approvals: Vec<ApprovalSeen>,
+    /// What each gate says of the newest commit.
+    pub gates: Vec<GateVerdict>,
 }
 
 /// A commit that may be deployed.
@@ -194,7 +201,7 @@ codes! {
     EvidenceFailed "evidence-failed" "A statement for a gate says that the revision failed.";
     EvidenceBelow "evidence-below" "A statement for a gate says less than the policy asks for.";
     EvidenceStale "evidence-stale" "A statement for a gate is too old, does not say when, or lies in the future.";
-    ApprovalMissing "approval-missing" "A forge or robot made the merge, and nobody approved it in a way that counts.";
+    ApprovalMissing "approval-missing" "Too few people approved the merge in a way that counts.";
     RevisionRevoked "revision-revoked" "The policy revokes the tip or its tree.";
     WalkTooLong "walk-too-long" "More commits lie above the last verified one than the limit allows.";
     ClockBehind "clock-behind" "The host's clock is behind a time that was verified already.";

@@ -7,19 +7,20 @@ use std::sync::Arc;
 
 use bowline_model::bundle::Bundle;
 use bowline_model::digest::Sha256;
-use bowline_model::high_water::HighWater;
+use bowline_model::high_water::{HighWater, Spent};
 use bowline_model::policy::Policy;
 use bowline_model::trust_root::TrustRoot;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::authority::{Authorised, Court, SKEW_SECONDS};
-use crate::demands::unmet;
+use crate::desk::{Desk, Wanted};
 use crate::purpose::Purpose;
+use crate::queue::{Chosen, Queue};
 use crate::roll::revokes;
 use crate::root_keys::RootRing;
 use crate::start::{Halt, Judged, begin, marks_apply};
-use crate::verdict::{Code, Deployable, Refusal, Verdict, Walked};
-use crate::walk::chain;
+use crate::verdict::{Code, Refusal, Verdict, Walked};
+use crate::walk::{Link, chain};
 
 /// People who hold root keys have holidays.
 const WARN_BEFORE_EXPIRY: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -77,13 +78,14 @@ impl Case<'_> {
             passed.push(next.map_err(|refusal| refusal.at(link.evidence.id))?);
         }
         self.purpose.demand(&links)?;
+        let spent = self.count_approvals(&start, &links, &mut passed, now)?;
         // From here on the walk is judged as a whole, by the policy at its end.
         self.demand_old_head(&start, &passed)?;
         let newest = &passed.last().map_or(&start, |it| &it.judged).governing.policy;
         demand_still_good(&start, &passed, now)?;
         self.demand_in_force(newest, &start, &passed, now)?;
         let warnings = self.warnings(&start, &passed, now);
-        Ok(self.conclude(&start, passed, warnings)?)
+        Ok(self.conclude(&start, passed, (spent, warnings), now)?)
     }
 
     fn applying_marks(&self) -> Option<&HighWater> {
@@ -177,33 +179,71 @@ impl Case<'_> {
         warnings
     }
 
+    /// Counts approvals along the walk; what waits for some ends what is passed. Gives what is used up.
+    fn count_approvals(
+        &self,
+        start: &Judged,
+        links: &[Link<'_>],
+        passed: &mut [Authorised],
+        now: Timestamp,
+    ) -> Result<Vec<Spent>, Refusal> {
+        let known = self.marks.map(|it| it.spent.as_slice()).unwrap_or_default();
+        let largest = self.root.limits.envelope_bytes;
+        let mut desk = Desk::new(&self.root.repo, largest, now, known);
+        let newest = Arc::clone(&passed.last().map_or(start, |it| &it.judged).governing);
+        let (mut law, mut time) = (Arc::clone(&start.governing), start.time);
+        let mut head_time = start.time;
+        for (link, it) in links.iter().zip(passed.iter_mut()) {
+            let dated = it.judged.time.max(time);
+            if let Some((name, kind)) = &it.merger {
+                let wanted = Wanted {
+                    law: &law,
+                    newest: &newest,
+                    evidence: link.evidence,
+                    commit: &link.commit,
+                    merger: (name, *kind),
+                    time: in_range(dated)?,
+                };
+                (it.wait, it.approvals) = desk.count(&wanted);
+            }
+            if it.wait.is_some() {
+                break;
+            }
+            desk.spend(it.judged.id, &it.approvals);
+            (law, time) = (Arc::clone(&it.judged.governing), it.judged.time);
+            head_time = head_time.max(dated);
+        }
+        Ok(desk.spent(head_time))
+    }
+
     /// Draws the conclusion from a walk in which nothing was wrong.
     fn conclude(
         &self,
         start: &Judged,
         mut passed: Vec<Authorised>,
-        warnings: Vec<String>,
+        (spent, warnings): (Vec<Spent>, Vec<String>),
+        now: Timestamp,
     ) -> Result<Verdict, Refusal> {
         let newest = Arc::clone(&passed.last().map_or(start, |it| &it.judged).governing.policy);
-        // Marks stop below the first commit that waits: a later version must judge it in full.
+        // Marks stop below the first commit that waits for approval.
         let reached = passed.iter().position(|it| it.wait.is_some()).unwrap_or(passed.len());
-        let first_wait = passed.get(reached).and_then(|it| it.wait.clone());
+        let unapproved = passed.get(reached).and_then(|it| it.wait.clone());
+        let told = reached.min(passed.len().saturating_sub(1));
+        let approvals = passed.get(told).map(|it| it.approvals.clone()).unwrap_or_default();
         passed.truncate(reached);
         let head = passed.last().map_or(start, |it| &it.judged);
-        let may_deploy =
-            |it: &&Judged| unmet(&it.governing.policy).is_none() && !is_revoked(&newest, it);
-        // Newest first; the start was verified before, or is pinned by the trust file.
-        let mut candidates = passed.iter().rev().map(|it| &it.judged).chain([start]);
-        let deployable = candidates
-            .find(|it| may_deploy(it))
-            .map(|it| Deployable { commit: it.id, tree: it.tree });
+        let queue = Queue::of(self.root, self.marks, self.bundle, (start, &passed))?;
+        let chosen = queue.choose(self.root, &newest, now);
         let walked = Walked {
-            high_water: self.marks_at(start, head, &passed),
+            high_water: self.marks_at(start, head, &passed, (spent, &chosen)),
             policy: Arc::clone(&head.governing.policy),
             commits: passed.len(),
             warnings,
+            approvals,
+            gates: chosen.gates,
         };
-        if let Some(wait) = first_wait.or_else(|| unmet(&head.governing.policy)) {
+        let deployable = chosen.deployable;
+        if let Some(wait) = unapproved.or(chosen.wait) {
             return Ok(Verdict::Pending {
                 walked,
                 deployable,
@@ -222,7 +262,13 @@ impl Case<'_> {
         }
     }
 
-    fn marks_at(&self, start: &Judged, head: &Judged, passed: &[Authorised]) -> HighWater {
+    fn marks_at(
+        &self,
+        start: &Judged,
+        head: &Judged,
+        passed: &[Authorised],
+        (spent, chosen): (Vec<Spent>, &Chosen),
+    ) -> HighWater {
         let times = passed.iter().map(|it| it.judged.time).chain([start.time]);
         let known = self.marks.map(|marks| marks.highest_time);
         HighWater {
@@ -232,6 +278,9 @@ impl Case<'_> {
             policy_version: head.governing.policy.version,
             policy_sha256: head.governing.sha256,
             highest_time: times.chain(known).max().unwrap_or(head.time),
+            cleared: chosen.cleared,
+            waiting: chosen.waiting.clone(),
+            spent,
         }
     }
 }
@@ -260,6 +309,8 @@ fn demand_still_good(start: &Judged, passed: &[Authorised], now: Timestamp) -> R
     Ok(())
 }
 
-fn is_revoked(policy: &Policy, judged: &Judged) -> bool {
-    policy.revoked.commits.contains(&judged.id) || policy.revoked.trees.contains(&judged.tree)
+fn in_range(seconds: i64) -> Result<Timestamp, Refusal> {
+    Timestamp::from_second(seconds).map_err(|_beyond| {
+        Refusal::of(Code::MalformedCommit, "the committer's time is out of range")
+    })
 }

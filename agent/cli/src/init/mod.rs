@@ -10,7 +10,7 @@ mod place;
 mod store;
 
 use bowline_host::door::clock;
-use bowline_model::bundle::{Bundle, CommitEvidence, PathEvidence};
+use bowline_model::bundle::{Beside, Bundle, CommitEvidence, PathEvidence};
 use bowline_model::digest::Sha256;
 use bowline_model::object_id::ObjectFormat;
 use bowline_model::policy::{POLICY_ENVELOPE_PATH, POLICY_PATH};
@@ -99,6 +99,7 @@ impl Plan {
             policy: blob(policy.as_bytes()),
             policy_envelope: blob(&envelope),
             outside_policy_unchanged: false,
+            beside: Beside::default(),
         };
         let trust =
             files::trust(&self.uri, &self.place.ref_name, &commit, &self.keys, self.threshold);
@@ -164,6 +165,7 @@ fn judge(trust: &str, commit: &CommitEvidence, now: i64) -> Result<(), Failure> 
         start: Some(commit.clone()),
         commits: Vec::new(),
         cut_short: false,
+        waiting: Vec::new(),
     };
     let now = Timestamp::from_second(now).map_err(Failure::failed)?;
     match verify(&root, Sha256::of(trust.as_bytes()), None, &bundle, now) {

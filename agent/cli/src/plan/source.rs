@@ -17,7 +17,7 @@ use bowline_trust::marks_apply;
 use super::here::Here;
 use crate::failure::Failure;
 use crate::screen::Screen;
-use crate::verify::unreachable;
+use crate::verify::{history, unreachable};
 
 /// Where the agent keeps what it fetched last.
 const FETCHED: &str = "refs/bowline/candidate";
@@ -25,6 +25,8 @@ const FETCHED: &str = "refs/bowline/candidate";
 /// A repository, and the commit that is meant.
 #[derive(Debug)]
 pub(super) struct Source {
+    /// Where it lies.
+    url: String,
     repository: Repository,
     tip: ObjectId,
     blobs: BlobCache,
@@ -47,7 +49,8 @@ impl Source {
                     };
                     let note = refused.first().map(|why| format!("{why}; planned from {url}"));
                     let blobs = BlobCache::open(&here.settings.state.join("cache/blobs"));
-                    return Ok(Self { repository, tip, blobs, note });
+                    let url = url.clone();
+                    return Ok(Self { url, repository, tip, blobs, note });
                 }
                 // The agent's own repository is only there once something was fetched.
                 Err(FetchFailure::NotARepository { .. }) if *url == fetched => {}
@@ -68,9 +71,8 @@ impl Source {
         let known = &here.known;
         let marks = here.marks.as_ref();
         let applying = marks.filter(|it| marks_apply(it, known.trust_sha256));
-        let from = applying.map_or(known.trust.anchor.commit, |it| it.head);
-        let most = usize::try_from(known.trust.limits.commits_per_walk).unwrap_or(usize::MAX);
-        let bundle = self.repository.history(&self.tip, &from, most).map_err(Failure::failed)?;
+        let root = (&*known.trust, applying);
+        let bundle = history(&self.url, &self.repository, &self.tip, root)?;
         let judged = verify(known, marks, &bundle, clock::wall());
         for warning in judged.walked.iter().flat_map(|it| &it.warnings) {
             screen.note(format_args!("warning: {warning}"))?;

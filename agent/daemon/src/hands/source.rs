@@ -12,7 +12,9 @@ use bowline_host::command::Commands;
 use bowline_host::failure::{OsFailure, chain};
 use bowline_host::observe::Observer;
 use bowline_host::repository::blobs::BlobCache;
+use bowline_host::repository::evidence::Gathering;
 use bowline_host::repository::fetch::{Branches, FetchFailure, FetchLimits, Tips};
+use bowline_host::repository::history::HistoryFailure;
 use bowline_model::host_path::HostPath;
 use bowline_model::object_id::ObjectId;
 use bowline_model::release::{Archive, Wanted};
@@ -53,7 +55,7 @@ impl Host {
     /// Reads from the repository; a copy that is not whole is made anew, to be fetched again.
     pub(super) fn read_source(&mut self, effect: Effect) -> Result<Event, Halt> {
         let event = match effect {
-            Effect::Fetch { from, means } => self.fetch(&from, means),
+            Effect::Fetch { from, waiting, means } => self.fetch(&from, &waiting, means),
             Effect::Export(commit) => self.export(&commit),
             Effect::Read { commit, paths } => self.read(&commit, &paths),
             other => return Ok(super::unasked(&other)),
@@ -99,7 +101,12 @@ impl Host {
         (is_wanted && fits).then(|| format!("refs/heads/testing-{name}"))
     }
 
-    fn fetch(&mut self, from: &ObjectId, means: Means) -> Result<Event, Halt> {
+    fn fetch(
+        &mut self,
+        from: &ObjectId,
+        waiting: &[ObjectId],
+        means: Means,
+    ) -> Result<Event, Halt> {
         if means == Means::Remote {
             let gear = self.gear()?;
             let most = gear.known.trust.limits.pack_bytes.as_bytes();
@@ -137,8 +144,17 @@ impl Host {
                 Tips { branch, testing: None, place: 0 }
             }
         };
-        let bundle = or_tell!(repository.history(&tips.branch, from, most));
-        let above = |tip| repository.history(&tip, &tips.branch, TESTING_COMMITS_MAX);
+        let mut bundle = or_tell!(repository.history(&tips.branch, from, most));
+        // Names that cannot be read are replaced by good ones at the next fetch.
+        let notes = repository.notes().ok().flatten();
+        let limits = &known.trust.limits;
+        let gathering = Gathering { notes: notes.as_ref(), waiting, limits };
+        or_tell!(repository.gather(&mut bundle, &gathering));
+        let above = |tip| {
+            let mut offered = repository.history(&tip, &tips.branch, TESTING_COMMITS_MAX)?;
+            repository.gather(&mut offered, &Gathering { waiting: &[], ..gathering })?;
+            Ok::<_, HistoryFailure>(offered)
+        };
         // What is only tried out holds nobody up.
         let offered = tips.testing.and_then(|tip| match above(tip) {
             Ok(offered) => Some(Box::new(offered)),

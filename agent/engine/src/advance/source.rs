@@ -8,6 +8,7 @@ use std::mem;
 
 use bowline_api::outcome::Outcome;
 use bowline_model::bundle::Bundle;
+use bowline_model::high_water::HighWater;
 use bowline_model::object_id::ObjectId;
 use bowline_model::revision::Revision;
 
@@ -49,7 +50,9 @@ fn fetch(memory: Memory, quest: Quest, means: Means) -> Turn {
         .as_ref()
         .filter(|it| bowline_trust::marks_apply(it, settings.trust_sha256));
     let from = marks.map_or(settings.trust.anchor.commit, |it| it.head);
-    turn(memory, Phase::Fetching(quest), Effect::Fetch { from, means })
+    // A walk that begins at the anchor begins with its gates.
+    let waiting = marks.map_or_else(|| vec![from], HighWater::in_question);
+    turn(memory, Phase::Fetching(quest), Effect::Fetch { from, waiting, means })
 }
 
 /// The remote did not answer: what is here goes on being looked after.

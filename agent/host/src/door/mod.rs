@@ -10,4 +10,6 @@ pub mod notify;
 pub mod guardian;
 pub mod command;
 pub mod dialogue;
+mod tool;
+pub mod git;
 pub mod ssh_keygen;

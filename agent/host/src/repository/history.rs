@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bowline_model::bundle::{Bundle, CommitEvidence, PathEvidence};
+use bowline_model::bundle::{Beside, Bundle, CommitEvidence, PathEvidence};
 use bowline_model::digest::{Sha256, Sha256Stream};
 use bowline_model::object_id::ObjectId;
 use bowline_trust::commit::{Commit, LARGEST_COMMIT};
@@ -121,7 +121,22 @@ impl Repository {
             Err(HistoryFailure::Object { .. } | HistoryFailure::NotACommit { .. }) => None,
             Err(failure) => return Err(failure),
         };
-        Ok(Bundle { format: tip.format(), tip: *tip, start, commits, cut_short })
+        let waiting = Vec::new();
+        Ok(Bundle { format: tip.format(), tip: *tip, start, commits, cut_short, waiting })
+    }
+
+    /// One commit as evidence.
+    pub(super) fn commit_evidence(&self, id: ObjectId) -> Result<CommitEvidence, HistoryFailure> {
+        let mut seen = Trees::of(&self.odb);
+        let raw = seen.commit(id)?;
+        let parsed = Commit::parse(&raw, id.format()).ok();
+        seen.evidence(id, raw, parsed.as_ref())
+    }
+
+    /// The tree of a commit that can be read.
+    pub(super) fn tree_of(&self, commit: &ObjectId) -> Option<Oid> {
+        let raw = Trees::of(&self.odb).commit(*commit).ok()?;
+        oid(&Commit::parse(&raw, commit.format()).ok()?.tree)
     }
 }
 
@@ -194,7 +209,8 @@ impl<'o> Trees<'o> {
             }
             outside_policy_unchanged = self.only_policy_changed(&top, commit);
         }
-        Ok(CommitEvidence { id, raw, policy, policy_envelope, outside_policy_unchanged })
+        let beside = Beside::default();
+        Ok(CommitEvidence { id, raw, policy, policy_envelope, outside_policy_unchanged, beside })
     }
 
     /// A parent that cannot be read may differ in anything.

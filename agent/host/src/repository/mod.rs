@@ -18,6 +18,10 @@ mod line;
 mod fetch_failure;
 pub mod fetch;
 pub mod history;
+mod notes;
+mod side;
+mod difference;
+pub mod evidence;
 pub mod view;
 mod objects;
 mod symlink;
@@ -40,7 +44,7 @@ use crate::stage::Source;
 const CANDIDATE: &str = "refs/bowline/candidate";
 
 /// Where the notes are kept that carry attestations: what the branch's commits can show for themselves.
-const NOTES: &str = "refs/notes/attestations";
+pub const NOTES: &str = "refs/notes/attestations";
 
 /// What a branch that is tried out named last.
 const TESTING: &str = "refs/bowline/testing";
@@ -141,6 +145,11 @@ impl Repository {
     /// The newest commit that a fetch brought; `None` before the first.
     pub fn local_tip(&self) -> Result<Option<ObjectId>, RepositoryFailure> {
         self.named(CANDIDATE)
+    }
+
+    /// The newest notes that a fetch brought.
+    pub fn notes(&self) -> Result<Option<ObjectId>, RepositoryFailure> {
+        self.named(NOTES)
     }
 
     /// The commit that one of the agent's own names leads to.

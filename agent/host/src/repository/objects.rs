@@ -83,6 +83,8 @@ pub(super) struct RawEntry<'t> {
     pub(super) mode: Mode,
     pub(super) name: &'t [u8],
     pub(super) id: Oid,
+    /// The mode as a number, as Git's own programs show it.
+    pub(super) bits: u32,
     /// The whole entry as it stands in the tree.
     pub(super) raw: &'t [u8],
 }
@@ -127,7 +129,11 @@ fn split(tree: &[u8]) -> Option<(RawEntry<'_>, &[u8])> {
     let (id, rest) = after.get(end + 1..)?.split_at_checked(20)?;
     let raw = tree.get(..blank + 1 + end + 1 + 20)?;
     let id = Oid::from_bytes(id).ok()?;
-    Some((RawEntry { mode: mode_of(mode), name, id, raw }, rest))
+    let bits = mode.iter().try_fold(0_u32, |sum, digit| match digit {
+        b'0'..=b'7' => Some(sum * 8 + u32::from(digit - b'0')),
+        _ => None,
+    })?;
+    Some((RawEntry { mode: mode_of(mode), name, id, bits, raw }, rest))
 }
 
 fn mode_of(mode: &[u8]) -> Mode {

@@ -179,19 +179,3 @@ fn what_cannot_be_judged_yet_is_pending_and_named() {
         assert_eq!(deployable.map(|it| it.commit), Some(before.id));
     }
 }
-
-#[test]
-fn asked_approvals_hold_the_next_commit_and_its_marks() {
-    let law = Law {
-        mergers: "[alice, bob], approvals: {principals: 1, from: [carol]}",
-        ..Law::default()
-    };
-    let world = World::under(ObjectFormat::Sha1, law.signed());
-    let commit = Draft::on(&world.anchor, BEGINNING + HOUR).commit();
-    let verdict = world.judge(&world.bundle(&[&commit]));
-    assert_eq!(said(&verdict), "pending gate-unsupported");
-    let Verdict::Pending { walked, deployable, .. } = verdict else {
-        panic!("pending");
-    };
-    assert_eq!((walked.high_water.head, deployable), (world.anchor.id, None));
-}

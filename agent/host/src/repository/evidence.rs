@@ -1,0 +1,200 @@
+//! Gathers what a history can show for itself: notes, what was changed, whose work was merged.
+//!
+//! **Invariant:** nothing is judged: an envelope goes on to be judged when anybody known signed it, about
+//! this commit. Junk is dropped before anything is counted, so it hides nothing.
+//! **Invariant:** what no policy on the walk asks for is not looked for.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use bowline_model::bundle::{Beside, Bundle, Change, CommitEvidence, PathEvidence};
+use bowline_model::digest::Sha256;
+use bowline_model::object_id::ObjectId;
+use bowline_model::policy::{Asks, POLICY_PATH, Policy};
+use bowline_model::trust_root::Limits;
+use bowline_trust::commit::{Commit, object_id};
+use bowline_trust::sieve::{About, Sieve};
+
+use super::history::HistoryFailure;
+use super::notes::Notes;
+use super::{Repository, difference, oid, side};
+
+/// Commits whose gates are looked at: whoever waits for an older one has stopped waiting.
+const CANDIDATES_MAX: usize = 64;
+
+/// Envelopes that known keys signed, for all commits of a walk together.
+const KEPT_BYTES_MAX: usize = 32 << 20;
+
+/// Notes that are read for one walk, junk counted too.
+const READ_BYTES_MAX: usize = 256 << 20;
+
+/// A note with more lines than this is a flood.
+const LINES_MAX: usize = 20_000;
+
+/// Policies that differ, on one walk; each is read once.
+const POLICIES_MAX: usize = 1_024;
+
+/// What is gathered with.
+#[derive(Debug, Clone, Copy)]
+pub struct Gathering<'a> {
+    /// The commit of the notes, if there are any.
+    pub notes: Option<&'a ObjectId>,
+    /// Verified commits that wait for their gates, oldest first.
+    pub waiting: &'a [ObjectId],
+    /// How much is looked at.
+    pub limits: &'a Limits,
+}
+
+impl Repository {
+    /// Adds to a history what it can show for itself.
+    ///
+    /// # Errors
+    /// When a commit that waits cannot be read.
+    pub fn gather(
+        &self,
+        bundle: &mut Bundle,
+        gathering: &Gathering<'_>,
+    ) -> Result<(), HistoryFailure> {
+        let mut gatherer = Gatherer::of(self, gathering);
+        for id in gathering.waiting {
+            bundle.waiting.push(self.commit_evidence(*id)?);
+        }
+        // The law of a commit's parent judges its approvals, its own policy names its gates.
+        let mut parent = bundle.start.as_ref().and_then(|it| gatherer.law(&it.policy));
+        let mut laws = Vec::with_capacity(bundle.commits.len());
+        for commit in &bundle.commits {
+            let own = gatherer.law(&commit.policy);
+            laws.push((parent, own));
+            parent = own;
+        }
+        // The newest first: the limits are for what is oldest.
+        let mut candidates = CANDIDATES_MAX;
+        for (commit, (parent, own)) in bundle.commits.iter_mut().zip(laws).rev() {
+            gatherer.look(commit, parent, own.filter(|_| candidates > 0));
+            candidates = candidates.saturating_sub(1);
+        }
+        for commit in bundle.waiting.iter_mut().rev().take(candidates) {
+            let own = gatherer.law(&commit.policy);
+            gatherer.look(commit, None, own);
+        }
+        Ok(())
+    }
+}
+
+/// What was read so far.
+struct Gatherer<'a> {
+    repository: &'a Repository,
+    notes: Option<Notes<'a>>,
+    limits: &'a Limits,
+    places: HashMap<ObjectId, Option<usize>>,
+    laws: Vec<(Asks, Sieve)>,
+    read: usize,
+    kept: usize,
+}
+
+impl<'a> Gatherer<'a> {
+    fn of(repository: &'a Repository, gathering: &Gathering<'a>) -> Self {
+        let notes = gathering.notes.and_then(|it| Notes::at(&repository.odb, it));
+        let (places, laws) = (HashMap::new(), Vec::new());
+        Self { repository, notes, limits: gathering.limits, places, laws, read: 0, kept: 0 }
+    }
+
+    /// The place of a policy among those that were read. Whether it may be in force is not asked here: one
+    /// that may not has its commit refused.
+    fn law(&mut self, policy: &PathEvidence) -> Option<usize> {
+        let PathEvidence::Blob { id, bytes } = policy else { return None };
+        if let Some(known) = self.places.get(id) {
+            return *known;
+        }
+        let parsed = Policy::parse(POLICY_PATH, bytes).ok();
+        let parsed = parsed.filter(|_| self.laws.len() < POLICIES_MAX);
+        let sieve = parsed.and_then(|it| {
+            let sieve = Sieve::of(&it, self.limits.envelope_bytes)?;
+            Some((it.asks(), sieve))
+        });
+        let place = sieve.map(|it| {
+            self.laws.push(it);
+            self.laws.len() - 1
+        });
+        self.places.insert(*id, place);
+        place
+    }
+
+    fn asks(&self, law: usize) -> Asks {
+        self.laws.get(law).map(|(asks, _)| *asks).unwrap_or_default()
+    }
+
+    /// Looks for what one commit can show: approvals by its parent's law, the rest by its own.
+    fn look(&mut self, commit: &mut CommitEvidence, law: Option<usize>, own: Option<usize>) {
+        let gates = own.filter(|it| self.asks(*it).gates);
+        let asks = law.map(|it| self.asks(it)).unwrap_or_default();
+        if !asks.approvals && gates.is_none() {
+            return;
+        }
+        let Ok(parsed) = Commit::parse(&commit.raw, commit.id.format()) else { return };
+        let mut beside = Beside::default();
+        if asks.approvals {
+            beside.change = self.change(&parsed);
+        }
+        if asks.authors {
+            let found = side::commits(&self.repository.odb, &parsed);
+            (beside.side, beside.side_cut_short) = (found.raw, found.cut_short);
+        }
+        let approvals = law.filter(|_| asks.approvals);
+        let laws: BTreeSet<usize> = approvals.into_iter().chain(gates).collect();
+        self.attestations(commit.id, &parsed, &laws, &mut beside);
+        commit.beside = beside;
+    }
+
+    /// What a commit changes after its first parent; the first one of all changes everything.
+    fn change(&self, commit: &Commit) -> Option<Change> {
+        let before = match commit.parents.first() {
+            Some(parent) => Some(self.repository.tree_of(parent)?),
+            None => None,
+        };
+        let set = difference::between(&self.repository.odb, before, oid(&commit.tree)?)?;
+        Some(change_of(&set.text(), commit.tree))
+    }
+
+    fn attestations(
+        &mut self,
+        id: ObjectId,
+        commit: &Commit,
+        laws: &BTreeSet<usize>,
+        beside: &mut Beside,
+    ) {
+        let Some(notes) = &self.notes else { return };
+        let merged: Vec<_> = commit.parents.iter().skip(1).copied().collect();
+        let change = beside.change.map(|it| it.sha256);
+        let about = About { commit: id, tree: commit.tree, change, merged: &merged };
+        let change = beside.change.iter().map(|it| it.blob);
+        let places = [id, commit.tree].into_iter().chain(change).chain(merged.iter().copied());
+        let most = usize::try_from(self.limits.envelopes).unwrap_or(usize::MAX);
+        let mut seen = BTreeSet::new();
+        for place in places {
+            let note = notes.on(&place).unwrap_or_default();
+            self.read += note.len();
+            if self.read > READ_BYTES_MAX {
+                return;
+            }
+            for line in note.split(|it| *it == b'\n').take(LINES_MAX) {
+                let line = line.trim_ascii();
+                let sieves = laws.iter().filter_map(|it| self.laws.get(*it));
+                let is_new = !line.is_empty() && seen.insert(Sha256::of(line));
+                if !is_new || !sieves.map(|(_, sieve)| sieve).any(|it| it.keeps(line, &about)) {
+                    continue;
+                }
+                self.kept += line.len();
+                if self.kept > KEPT_BYTES_MAX || beside.attestations.len() >= most {
+                    return;
+                }
+                beside.attestations.push(Arc::from(line));
+            }
+        }
+    }
+}
+
+/// The name of a change, by its list; ids are of the same kind as the tree's.
+pub(super) fn change_of(list: &[u8], tree: ObjectId) -> Change {
+    Change { sha256: Sha256::of(list), blob: object_id(tree.format(), "blob", list) }
+}

@@ -1,0 +1,58 @@
+//! Notes: what somebody wrote down about an object, found by the object's id.
+//!
+//! **Invariant:** only trees on the way to one object are read, so what others wrote costs nothing.
+//! **Invariant:** notes are a stranger's word; one that is too large, or no note, is as good as none.
+
+use bowline_model::object_id::ObjectId;
+use bowline_trust::commit::{Commit, LARGEST_COMMIT};
+use git2::{ObjectType, Odb, Oid};
+
+use super::objects::{Mode, entries, read, read_tree};
+use super::oid;
+
+/// Ten thousand envelopes of the usual size.
+const NOTE_BYTES_MAX: u64 = 16 << 20;
+
+/// The notes of a repository at one moment.
+pub(super) struct Notes<'o> {
+    odb: &'o Odb<'o>,
+    tree: Oid,
+}
+
+impl<'o> Notes<'o> {
+    /// The notes that a commit of notes holds; `None` when it is no such commit.
+    pub(super) fn at(odb: &'o Odb<'o>, commit: &ObjectId) -> Option<Self> {
+        let raw = read(odb, oid(commit)?, ObjectType::Commit, LARGEST_COMMIT as u64).ok()?;
+        // A commit of notes is nobody's proof; its form is asked for because everything here has it.
+        let tree = Commit::parse(raw.data(), commit.format()).ok()?.tree;
+        Some(Self { odb, tree: oid(&tree)? })
+    }
+
+    /// The note on an object. Git files it under the object's id, the first digits of which may be
+    /// folders.
+    pub(super) fn on(&self, object: &ObjectId) -> Option<Vec<u8>> {
+        let name = object.to_string();
+        let (mut rest, mut at) = (name.as_bytes(), self.tree);
+        // Each round takes two digits off, so there are no more rounds than digits.
+        while !rest.is_empty() {
+            let tree = read_tree(self.odb, at).ok()?;
+            let mut deeper = None;
+            for entry in entries(tree.data()) {
+                let entry = entry.ok()?;
+                match entry.mode {
+                    Mode::File { .. } if entry.name == rest => {
+                        let note = read(self.odb, entry.id, ObjectType::Blob, NOTE_BYTES_MAX);
+                        return note.ok().map(|it| it.data().to_vec());
+                    }
+                    Mode::Folder if entry.name.len() == 2 && rest.starts_with(entry.name) => {
+                        deeper = Some(entry.id);
+                    }
+                    _ => {}
+                }
+            }
+            at = deeper?;
+            rest = rest.get(2..)?;
+        }
+        None
+    }
+}

@@ -1,0 +1,246 @@
+//! The desk where approvals are counted, commit by commit along a walk.
+//!
+//! **Invariant:** people are counted, not keys and not envelopes; a robot or forge approves nothing.
+//! **Invariant:** whoever may have made a change is never the only one who approved it, where the policy
+//! excludes authors.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bowline_model::bundle::CommitEvidence;
+use bowline_model::byte_size::ByteSize;
+use bowline_model::high_water::Spent;
+use bowline_model::object_id::{ObjectFormat, ObjectId};
+use bowline_model::policy::{Approvals, Kind};
+use bowline_model::trust_root::RepoIdentity;
+use jiff::Timestamp;
+
+use crate::approval::{self, Approval, ApprovalSeen, Merge};
+use crate::attested::{self, Attested, Bench};
+use crate::commit::Commit;
+use crate::demands::Wait;
+use crate::policy_change::Governing;
+use crate::roll::revokes;
+use crate::signature::verify_commit;
+use crate::verdict::Code;
+
+/// Approvals that are remembered as used. More than a hundred a day are no approvals.
+const SPENT_MAX: usize = 16_384;
+
+/// Whose approval is asked for, and for what.
+pub(crate) struct Wanted<'a> {
+    /// The policy at the parent.
+    pub(crate) law: &'a Governing,
+    /// The policy at the end of the walk, which may have revoked a key since.
+    pub(crate) newest: &'a Governing,
+    pub(crate) evidence: &'a CommitEvidence,
+    pub(crate) commit: &'a Commit,
+    /// Who made the merge.
+    pub(crate) merger: (&'a str, Kind),
+    /// The later of the commit's date and its parent's.
+    pub(crate) time: Timestamp,
+}
+
+/// Where approvals are counted.
+pub(crate) struct Desk<'a> {
+    repo: &'a RepoIdentity,
+    largest: ByteSize,
+    now: Timestamp,
+    spent: BTreeMap<[u8; 32], Spent>,
+}
+
+impl<'a> Desk<'a> {
+    pub(crate) fn new(
+        repo: &'a RepoIdentity,
+        largest: ByteSize,
+        now: Timestamp,
+        spent: &[Spent],
+    ) -> Self {
+        let spent = spent.iter().map(|it| (*it.sha256.as_bytes(), *it)).collect();
+        Self { repo, largest, now, spent }
+    }
+
+    /// Counts the approvals of one commit. Gives what it waits for, if for anything, and what was seen.
+    pub(crate) fn count(&mut self, wanted: &Wanted<'_>) -> (Option<Wait>, Vec<ApprovalSeen>) {
+        let asked = &wanted.law.policy.merge.approvals;
+        // A forge's key signs every web edit and every program's commit alike, so it approves nothing.
+        let is_person = wanted.merger.1 == Kind::Human;
+        let needed = asked.principals.max(u32::from(!is_person));
+        let needed = usize::try_from(needed).unwrap_or(usize::MAX);
+        if needed == 0 {
+            return (None, Vec::new());
+        }
+        let authors = if asked.exclude_authors { Authors::of(wanted) } else { Authors::default() };
+        let seen = self.look(wanted, asked, &authors);
+        let counted: BTreeSet<&str> =
+            seen.iter().filter(|it| it.counts).map(|it| it.principal.as_str()).collect();
+        // Whoever nobody knows may be one of those who approved, so it takes one person more.
+        let merger = Some(wanted.merger.0).filter(|_| is_person);
+        let with_merger: BTreeSet<&str> = counted.iter().copied().chain(merger).collect();
+        let is_met =
+            counted.len() >= needed && (authors.unknown == 0 || with_merger.len() > needed);
+        if is_met {
+            return (None, seen);
+        }
+        let wait = Wait {
+            code: Code::ApprovalMissing,
+            detail: shortfall(wanted, needed, counted.len(), &authors, &seen),
+        };
+        (Some(wait), seen)
+    }
+
+    /// Remembers what counted for a commit, which is then used up.
+    pub(crate) fn spend(&mut self, commit: ObjectId, seen: &[ApprovalSeen]) {
+        for it in seen.iter().filter(|it| it.counts) {
+            let until = it.expires.as_second();
+            self.spent.insert(*it.sha256.as_bytes(), Spent { sha256: it.sha256, commit, until });
+        }
+    }
+
+    /// What was used and has not expired at a time below which no commit can come any more.
+    pub(crate) fn spent(self, head_time: i64) -> Vec<Spent> {
+        self.spent.into_values().filter(|it| it.until > head_time).collect()
+    }
+
+    fn look(&self, wanted: &Wanted<'_>, asked: &Approvals, authors: &Authors) -> Vec<ApprovalSeen> {
+        let law = wanted.law;
+        let bench = Bench { policy: &law.policy, roll: &law.roll, at: None, largest: self.largest };
+        let merge = Merge {
+            commit: wanted.evidence.id,
+            tree: wanted.commit.tree,
+            first_parent: wanted.commit.parents.first().copied(),
+            change: wanted.evidence.beside.change,
+            time: wanted.time,
+            repo: self.repo,
+        };
+        let mut seen = Vec::new();
+        for line in &wanted.evidence.beside.attestations {
+            let Some(attested) = attested::read(line, &bench) else { continue };
+            let Some(approval) = approval::read(&attested) else { continue };
+            let objection = self.objection(&approval, &attested, &merge, asked);
+            for (principal, signer) in &attested.signers {
+                let reason = objection.or_else(|| {
+                    whose(wanted, (principal, signer.kind), asked, authors)
+                        .or_else(|| self.key_objection(wanted, &signer.fingerprint))
+                });
+                seen.push(ApprovalSeen {
+                    principal: principal.clone(),
+                    counts: reason.is_none(),
+                    reason: reason.unwrap_or_default().to_owned(),
+                    commit: merge.commit.to_string(),
+                    issued: approval.issued,
+                    expires: approval.expires,
+                    sha256: attested.sha256,
+                });
+            }
+        }
+        seen
+    }
+
+    fn objection(
+        &self,
+        approval: &Approval,
+        attested: &Attested,
+        merge: &Merge<'_>,
+        asked: &Approvals,
+    ) -> Option<&'static str> {
+        let used = self.spent.get(attested.sha256.as_bytes());
+        approval.objection(attested, merge, asked.on, self.now).or(match used {
+            Some(it) if it.commit != merge.commit => Some("was used for an earlier commit"),
+            None if self.spent.len() >= SPENT_MAX => Some("is one of too many at a time"),
+            _ => None,
+        })
+    }
+
+    /// As for the keys of commits: by the newest policy that knows it, and by no means a revoked one.
+    fn key_objection(&self, wanted: &Wanted<'_>, fingerprint: &str) -> Option<&'static str> {
+        let (law, newest) = (wanted.law, wanted.newest);
+        if revokes(&newest.policy, fingerprint) {
+            return Some("was made with a key that is revoked");
+        }
+        let then = law.roll.by_fingerprint(fingerprint);
+        let now = newest.roll.by_fingerprint(fingerprint).or(then);
+        let counts = then.is_some_and(|it| it.counts_at(wanted.time))
+            && now.is_some_and(|it| it.counts_at(self.now));
+        (!counts).then_some("was made with a key that is not valid now, or was not then")
+    }
+}
+
+/// Why a principal's approval does not count, whatever is approved.
+fn whose(
+    wanted: &Wanted<'_>,
+    (principal, kind): (&str, Kind),
+    asked: &Approvals,
+    authors: &Authors,
+) -> Option<&'static str> {
+    if kind != Kind::Human {
+        Some("was not made by a person")
+    } else if !asked.from.is_empty() && !asked.from.iter().any(|it| it == principal) {
+        Some("was made by somebody who is not among merge.approvals.from")
+    } else if asked.exclude_mergers && wanted.merger.0 == principal {
+        Some("was made by whoever merged it")
+    } else if authors.known.contains(principal) {
+        Some("was made by an author of the change")
+    } else {
+        None
+    }
+}
+
+/// Whose work a commit brings in, as far as signatures tell.
+#[derive(Debug, Default)]
+struct Authors {
+    known: BTreeSet<String>,
+    /// Commits without a signature by a person of the policy.
+    unknown: usize,
+}
+
+impl Authors {
+    fn of(wanted: &Wanted<'_>) -> Self {
+        let mut authors = Self::default();
+        if wanted.commit.parents.len() < 2 {
+            // Squashed or made on the spot: whoever signed it is the only one it tells of.
+            match wanted.merger {
+                (name, Kind::Human) => drop(authors.known.insert(name.to_owned())),
+                _ => authors.unknown += 1,
+            }
+            return authors;
+        }
+        let beside = &wanted.evidence.beside;
+        authors.unknown += usize::from(beside.side_cut_short);
+        let format = wanted.evidence.id.format();
+        for raw in &beside.side {
+            match author(raw, format, wanted.law) {
+                Some(name) => drop(authors.known.insert(name)),
+                None => authors.unknown += 1,
+            }
+        }
+        authors
+    }
+}
+
+/// The person who signed a commit; names and addresses in it are nobody's proof.
+fn author(raw: &[u8], format: ObjectFormat, law: &Governing) -> Option<String> {
+    let commit = Commit::parse(raw, format).ok()?;
+    let key = verify_commit(&commit).ok()?;
+    let holder = law.roll.holder(&key).filter(|it| it.kind == Kind::Human)?;
+    Some(holder.principal.clone())
+}
+
+fn shortfall(
+    wanted: &Wanted<'_>,
+    needed: usize,
+    counted: usize,
+    authors: &Authors,
+    seen: &[ApprovalSeen],
+) -> String {
+    let (name, kind) = wanted.merger;
+    let mut detail = format!("merged by {name:?} ({kind}), {counted} of {needed} approvals count");
+    if authors.unknown > 0 && counted >= needed {
+        let unknown = authors.unknown;
+        detail = format!("{detail}; nobody signed {unknown} of its commits, so it takes one more");
+    }
+    // A person who tries again and again is told of once.
+    let reasons: BTreeSet<String> = (seen.iter().filter(|it| !it.counts))
+        .map(|it| format!("; that of {:?} {}", it.principal, it.reason))
+        .collect();
+    reasons.into_iter().take(8).fold(detail, |detail, reason| detail + &reason)
+}

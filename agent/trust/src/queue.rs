@@ -1,0 +1,186 @@
+//! Which commit is deployed: the newest whose own gates are met.
+//!
+//! **Invariant:** nothing older than what met its gates before is chosen, however evidence ages.
+//! **Invariant:** what is waited for is bounded: of many, the newest are remembered.
+
+use std::sync::Arc;
+
+use bowline_model::bundle::{Bundle, CommitEvidence};
+use bowline_model::digest::Sha256;
+use bowline_model::high_water::{HighWater, Waiting};
+use bowline_model::object_id::ObjectId;
+use bowline_model::policy::{Gate, Policy};
+use bowline_model::trust_root::TrustRoot;
+use jiff::Timestamp;
+
+use crate::attested::{self, Attested, Bench};
+use crate::authority::Authorised;
+use crate::commit::Commit;
+use crate::demands::{Wait, unmet};
+use crate::gates::{self, Case, GateVerdict};
+use crate::policy_change::{Governing, admit};
+use crate::root_keys::RootRing;
+use crate::start::Judged;
+use crate::verdict::{Deployable, Refusal};
+
+/// Merges of a busy day; whoever waits for an older one has stopped waiting.
+const WAITING_MAX: usize = 64;
+
+/// A commit that may be deployed once its gates are met.
+struct Candidate<'a> {
+    id: ObjectId,
+    raw_sha256: Sha256,
+    tree: ObjectId,
+    governing: Arc<Governing>,
+    evidence: Option<&'a CommitEvidence>,
+}
+
+/// The commits in question, newest first.
+pub(crate) struct Queue<'a> {
+    candidates: Vec<Candidate<'a>>,
+    /// The one that met its gates before.
+    cleared: Option<ObjectId>,
+}
+
+/// What is chosen, and what goes on waiting.
+#[derive(Debug)]
+pub(crate) struct Chosen {
+    pub(crate) deployable: Option<Deployable>,
+    /// What the newest commit waits for.
+    pub(crate) wait: Option<Wait>,
+    /// What each gate says of the newest commit.
+    pub(crate) gates: Vec<GateVerdict>,
+    pub(crate) cleared: Option<ObjectId>,
+    /// Oldest first.
+    pub(crate) waiting: Vec<Waiting>,
+}
+
+impl<'a> Queue<'a> {
+    /// Lines up what was walked, what waited before, and the start.
+    pub(crate) fn of(
+        root: &TrustRoot,
+        marks: Option<&HighWater>,
+        bundle: &'a Bundle,
+        (start, passed): (&Judged, &[Authorised]),
+    ) -> Result<Self, Refusal> {
+        let found = |id: &ObjectId| {
+            bundle
+                .waiting
+                .iter()
+                .chain(&bundle.commits)
+                .chain(&bundle.start)
+                .find(|it| it.id == *id)
+        };
+        let of = |it: &Judged| Candidate {
+            id: it.id,
+            raw_sha256: it.raw_sha256,
+            tree: it.tree,
+            governing: Arc::clone(&it.governing),
+            evidence: found(&it.id),
+        };
+        let mut candidates: Vec<_> = passed.iter().rev().map(|it| of(&it.judged)).collect();
+        candidates.push(of(start));
+        let ring = RootRing::of(root)?;
+        for it in marks.iter().flat_map(|it| it.waiting.iter().rev()) {
+            let is_known = candidates.iter().any(|known| known.id == it.commit);
+            let evidence = found(&it.commit).filter(|found| {
+                // The marks pin it: what was verified once is not verified again.
+                !is_known && Sha256::of(&found.raw) == it.commit_sha256
+            });
+            let Some(evidence) = evidence else { continue };
+            // A policy in its tree that cannot be in force names no gates to be met.
+            let Ok(commit) = Commit::parse(&evidence.raw, bundle.format) else { continue };
+            let Some(governing) = governing_of(root, &ring, start, evidence) else { continue };
+            candidates.push(Candidate {
+                id: it.commit,
+                raw_sha256: it.commit_sha256,
+                tree: commit.tree,
+                governing,
+                evidence: Some(evidence),
+            });
+        }
+        Ok(Self { candidates, cleared: marks.and_then(|it| it.cleared) })
+    }
+
+    /// Chooses the newest that the newest policy does not revoke and that meets its own gates.
+    pub(crate) fn choose(self, root: &TrustRoot, newest: &Policy, now: Timestamp) -> Chosen {
+        let mut waiting = Vec::new();
+        let (mut wait, mut gates) = (None, Vec::new());
+        let mut deployable = None;
+        for (place, it) in self.candidates.iter().enumerate() {
+            let is_cleared = self.cleared == Some(it.id);
+            let (lacks, verdicts) = if is_cleared {
+                (unmet(&it.governing.policy), Vec::new())
+            } else {
+                it.lacks(root, now)
+            };
+            let is_met = lacks.is_none() && !is_revoked(newest, it);
+            if place == 0 {
+                (wait, gates) = (lacks, verdicts);
+            }
+            if is_met {
+                deployable = Some(Deployable { commit: it.id, tree: it.tree });
+            }
+            if is_met || is_cleared {
+                break;
+            }
+            waiting.push(Waiting { commit: it.id, commit_sha256: it.raw_sha256 });
+        }
+        waiting.truncate(WAITING_MAX);
+        waiting.reverse();
+        let cleared = deployable.map(|it| it.commit).or(self.cleared);
+        Chosen { deployable, wait, gates, cleared, waiting }
+    }
+}
+
+impl Candidate<'_> {
+    /// What its own policy asks for and is not there, and what each gate says.
+    fn lacks(&self, root: &TrustRoot, now: Timestamp) -> (Option<Wait>, Vec<GateVerdict>) {
+        let policy = &self.governing.policy;
+        let evidence = self.attested(root, now);
+        let case = Case {
+            commit: self.id,
+            tree: self.tree,
+            repo_uri: &root.repo.uri,
+            ref_name: &root.repo.ref_name,
+            now,
+            artifacts: None,
+        };
+        let judge = |gate: &Gate| {
+            if gate.environments.is_empty() {
+                gates::judge(gate, &case, &evidence)
+            } else {
+                GateVerdict::unsupported(gate, "gates of single environments cannot be judged yet")
+            }
+        };
+        let verdicts: Vec<_> = policy.gates.iter().map(judge).collect();
+        let failed = verdicts.iter().find_map(|it| {
+            it.code.map(|code| Wait { code, detail: format!("gate {:?}: {}", it.id, it.detail) })
+        });
+        (unmet(policy).or(failed), verdicts)
+    }
+
+    fn attested(&self, root: &TrustRoot, now: Timestamp) -> Vec<Attested> {
+        let Governing { policy, roll, .. } = &*self.governing;
+        let bench = Bench { policy, roll, at: Some(now), largest: root.limits.envelope_bytes };
+        let lines = self.evidence.map(|it| it.beside.attestations.as_slice()).unwrap_or_default();
+        lines.iter().filter_map(|line| attested::read(line, &bench)).collect()
+    }
+}
+
+/// The policy of a commit that waited; mostly it is the same as that of the newest.
+fn governing_of(
+    root: &TrustRoot,
+    ring: &RootRing,
+    start: &Judged,
+    evidence: &CommitEvidence,
+) -> Option<Arc<Governing>> {
+    if start.governing.is_unchanged(evidence) {
+        return Some(Arc::clone(&start.governing));
+    }
+    admit(root, ring, evidence).ok().map(Arc::new)
+}
+
+fn is_revoked(policy: &Policy, it: &Candidate<'_>) -> bool {
+    policy.revoked.commits.contains(&it.id) || policy.revoked.trees.contains(&it.tree)
+}
