@@ -9,6 +9,7 @@ mod keys;
 mod law;
 mod gates;
 mod approvals;
+mod waiting;
 mod expiry;
 mod state;
 mod testing;

@@ -1,0 +1,170 @@
+//! Attack 23 and its kin: evidence that is withheld, comes late or grows old.
+//!
+//! **Invariant:** what is missing holds a commit up and nothing else: not the marks, not a revocation.
+
+use std::sync::Arc;
+
+use bowline_model::bundle::{Beside, Bundle, CommitEvidence};
+use bowline_model::object_id::ObjectFormat;
+
+use crate::commit::Commit;
+use crate::sample::{BEGINNING, DAY, Draft, HOUR, Law, NOW, Robot, World, said};
+use crate::verdict::{Verdict, Walked};
+
+const GATE: &str = "gates: [{id: coverage, predicate: \"https://in-toto.io/attestation/scai/v0.3\", \
+    signers: [ci], attribute: LINE_COVERAGE, field: percent, min: 80, maxAge: 72h}]\n";
+
+fn law(version: u64) -> Law {
+    Law { version, more: GATE, robots: vec![("ci", 7)], ..Law::default() }
+}
+
+fn world() -> World {
+    World::under(ObjectFormat::Sha1, law(1).signed())
+}
+
+/// A line that says how much of a commit's tree is covered, measured at a time.
+fn coverage(commit: &CommitEvidence, percent: f64, at: i64) -> Arc<[u8]> {
+    let tree = Commit::parse(&commit.raw, ObjectFormat::Sha1).unwrap().tree;
+    let time = jiff::Timestamp::from_second(at).unwrap();
+    let statement = format!(
+        r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"digest":{{"gitTree":"{tree}"}},"annotations":{{"timeCreated":"{time}"}}}}],"predicateType":"https://in-toto.io/attestation/scai/v0.3","predicate":{{"attributes":[{{"attribute":"LINE_COVERAGE","conditions":{{"percent":{percent}}}}}]}}}}"#
+    );
+    Arc::from(Robot::new(7).attest(&statement))
+}
+
+fn with(commit: &CommitEvidence, lines: &[Arc<[u8]>]) -> CommitEvidence {
+    let beside = Beside { attestations: lines.to_vec(), ..Beside::default() };
+    CommitEvidence { beside, ..commit.clone() }
+}
+
+/// A commit on another, and the same with a good line.
+fn commit(on: &CommitEvidence, name: &str, time: i64) -> (CommitEvidence, CommitEvidence) {
+    let bare = Draft { message: name.to_owned(), ..Draft::on(on, time) }.commit();
+    let good = with(&bare, &[coverage(&bare, 90.0, NOW - HOUR)]);
+    (bare, good)
+}
+
+fn walked(world: &World, bundle: &Bundle) -> (Walked, Option<String>) {
+    match world.judge(bundle) {
+        Verdict::Accepted { walked, deployable } => {
+            (walked, Some(deployable.commit.short().to_string()))
+        }
+        Verdict::Pending { walked, deployable, .. } => {
+            (walked, deployable.map(|it| it.commit.short().to_string()))
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn name(commit: &CommitEvidence) -> Option<String> {
+    Some(commit.id.short().to_string())
+}
+
+#[test]
+fn the_newest_commit_whose_gates_are_met_is_deployed() {
+    let world = world();
+    let (_, one) = commit(&world.anchor, "one", BEGINNING + HOUR);
+    let (two, _) = commit(&one, "two", BEGINNING + 2 * HOUR);
+    let (three, _) = commit(&two, "three", BEGINNING + 3 * HOUR);
+    let low = with(&three, &[coverage(&three, 79.9, NOW - HOUR)]);
+    let bundle = world.bundle(&[&one, &two, &low]);
+    assert_eq!(said(&world.judge(&bundle)), "pending evidence-below");
+    let (walked, deployable) = walked(&world, &bundle);
+    assert_eq!(deployable, name(&one));
+    assert_eq!(walked.gates[0].measured.as_deref(), Some("LINE_COVERAGE percent 79.9"));
+    let marks = walked.high_water;
+    assert_eq!((marks.head, marks.cleared), (low.id, Some(one.id)));
+    let waiting: Vec<_> = marks.waiting.iter().map(|it| it.commit).collect();
+    assert_eq!((waiting, marks.in_question()), (vec![two.id, low.id], vec![two.id, low.id]));
+}
+
+#[test]
+fn attack_23_evidence_that_comes_late_still_counts() {
+    let mut world = world();
+    let (one, good_one) = commit(&world.anchor, "one", BEGINNING + HOUR);
+    let (two, good_two) = commit(&one, "two", BEGINNING + 2 * HOUR);
+    world.remember(&[&one, &two]);
+    assert_eq!(world.marks.as_ref().unwrap().head, two.id, "the walk passed");
+    let later = |waiting: &[&CommitEvidence]| Bundle {
+        waiting: waiting.iter().map(|it| (*it).clone()).collect(),
+        ..world.bundle_from(&two, &[])
+    };
+    assert_eq!(said(&world.judge(&later(&[&one, &two]))), "pending evidence-missing");
+    assert_eq!(walked(&world, &later(&[&good_one, &two])).1, name(&one));
+    assert_eq!(said(&world.judge(&later(&[&one, &good_two]))), "accepted");
+    assert_eq!(said(&world.judge(&later(&[&good_two]))), "accepted");
+    // Nothing but what the marks pin is taken for what was verified.
+    let stranger = Draft::on(&world.anchor, BEGINNING + HOUR).by(9).commit();
+    let stranger = with(&stranger, &[coverage(&stranger, 90.0, NOW - HOUR)]);
+    let forged = CommitEvidence { id: one.id, ..stranger.clone() };
+    assert_eq!(walked(&world, &later(&[&stranger, &forged, &two])).1, None);
+}
+
+#[test]
+fn what_met_its_gates_is_not_asked_again_and_nothing_older_takes_its_place() {
+    let mut world = world();
+    let (one, _) = commit(&world.anchor, "one", BEGINNING + HOUR);
+    let (two, good_two) = commit(&one, "two", BEGINNING + 2 * HOUR);
+    world.remember(&[&one, &good_two]);
+    let marks = world.marks.clone().unwrap();
+    assert_eq!((marks.cleared, marks.waiting.len()), (Some(two.id), 0));
+    assert!(marks.in_question().is_empty(), "a host at rest looks for nothing");
+    world.now += 30 * DAY;
+    assert_eq!(said(&world.judge(&world.bundle_from(&two, &[]))), "accepted");
+    // The older one has fresh evidence now; going back to it is no progress.
+    let fresh = with(&one, &[coverage(&one, 99.0, world.now - HOUR)]);
+    let (three, _) = commit(&two, "three", BEGINNING + 3 * HOUR);
+    let bundle = Bundle { waiting: vec![fresh], ..world.bundle_from(&two, &[&three]) };
+    assert_eq!(said(&world.judge(&bundle)), "pending evidence-missing");
+    assert_eq!(walked(&world, &bundle).1, name(&two));
+}
+
+#[test]
+fn attack_22_an_old_green_measurement_opens_nothing() {
+    let world = world();
+    let (bare, _) = commit(&world.anchor, "one", BEGINNING + HOUR);
+    let old = with(&bare, &[coverage(&bare, 90.0, NOW - 73 * HOUR)]);
+    let fresh = with(&bare, &[coverage(&bare, 90.0, NOW - 71 * HOUR)]);
+    assert_eq!(world.says(&[&old]), "pending evidence-stale");
+    assert_eq!(world.says(&[&fresh]), "accepted");
+}
+
+#[test]
+fn attack_23_a_revoking_policy_binds_while_its_evidence_is_withheld() {
+    let mut world = world();
+    let (_, one) = commit(&world.anchor, "one", BEGINNING + HOUR);
+    let mut next = law(2);
+    next.revoked = format!("[\"{}\"]", crate::sample::Signer::new(2).key().fingerprint());
+    let revoking = Draft::on(&one, BEGINNING + 2 * HOUR).with(next.signed()).commit();
+    world.remember(&[&one, &revoking]);
+    let marks = world.marks.clone().unwrap();
+    assert_eq!((marks.head, marks.policy_version), (revoking.id, 2), "in force though it waits");
+    let by_bob = Draft::on(&revoking, BEGINNING + 3 * HOUR).by(2).commit();
+    let by_bob = with(&by_bob, &[coverage(&by_bob, 90.0, NOW - HOUR)]);
+    let bundle = world.bundle_from(&revoking, &[&by_bob]);
+    assert_eq!(said(&world.judge(&bundle)), "refused key-revoked");
+}
+
+#[test]
+fn of_many_that_wait_the_newest_are_remembered() {
+    let mut world = world();
+    let mut commits = Vec::new();
+    let mut last = world.anchor.clone();
+    for hour in 1..=80 {
+        last = commit(&last, &hour.to_string(), BEGINNING + hour * HOUR).0;
+        commits.push(last.clone());
+    }
+    world.remember(&commits.iter().collect::<Vec<_>>());
+    let waiting = world.marks.unwrap().waiting;
+    assert_eq!((waiting.len(), waiting[63].commit), (64, last.id));
+}
+
+#[test]
+fn a_gate_of_one_environment_is_never_passed_over() {
+    let mut limited = law(1);
+    let more = GATE.replace("id: coverage", "id: coverage, environments: [production]");
+    limited.more = Box::leak(more.into_boxed_str());
+    let world = World::under(ObjectFormat::Sha1, limited.signed());
+    let (_, good) = commit(&world.anchor, "one", BEGINNING + HOUR);
+    assert_eq!(world.says(&[&good]), "pending gate-unsupported");
+}
