@@ -18,6 +18,7 @@ mod init;
 mod verify;
 mod inspect;
 mod sign;
+mod attest;
 mod plan;
 mod local;
 mod agent;

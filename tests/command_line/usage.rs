@@ -14,6 +14,7 @@ Commands:
   verify       Says whether a host with this trust file would accept a repository
   plan         Shows what the agent would do on this host; touches nothing
   trust        Looks at signatures, and signs policies
+  attest       Signs what CI found out about a revision, so that gates on hosts can count it
   status       Shows how the agent on this host stands
   history      Lists what happened on this host, newest first
   show         Shows one deployment's record

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use jiff::Timestamp;
 
+pub use crate::attest::arguments::Attest;
 pub use crate::local::arguments::{Change, Follow, History, Local, Pause, Revert, Show};
 
 /// Keeps hosts as their signed repository says.
@@ -40,6 +41,9 @@ pub enum Verb {
     /// Looks at signatures, and signs policies
     #[command(subcommand)]
     Trust(Trust),
+    /// Signs what CI found out about a revision, so that gates on hosts can count it
+    #[command(subcommand)]
+    Attest(Attest),
     /// Shows how the agent on this host stands
     Status(Local),
     /// Lists what happened on this host, newest first

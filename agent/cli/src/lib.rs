@@ -15,6 +15,7 @@ pub mod verify;
 pub mod plan;
 pub mod inspect;
 pub mod sign;
+pub mod attest;
 pub mod local;
 
 use std::ffi::OsString;
@@ -59,6 +60,7 @@ fn dispatch(verb: &Verb, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         Verb::Plan(given) => plan::plan(given, screen),
         Verb::Trust(Trust::Inspect(given)) => inspect::inspect(given, screen),
         Verb::Trust(Trust::SignPolicy(given)) => sign::sign(given, screen),
+        Verb::Attest(verb) => attest::attest(verb, screen),
         Verb::Status(given) => local::status(given, screen),
         Verb::History(given) => local::history(given, screen),
         Verb::Show(given) => local::show(given, screen),

@@ -1,0 +1,131 @@
+//! The arguments of `bowline attest`.
+//!
+//! **Invariant:** a limit comes from a gate or from the command line, never from both.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+/// What is attested.
+#[derive(Debug, Subcommand)]
+pub enum Attest {
+    /// What tests came to.
+    #[command(about = "What tests came to, from JUnit XML")]
+    Tests(Tests),
+    /// How much of the code the tests reach, from Cobertura XML or LCOV
+    Coverage(Coverage),
+    /// How many findings linters came to, from SARIF
+    Lint(Lint),
+}
+
+/// What every kind of evidence needs.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// The repository
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub repo: String,
+    /// What was looked at: a branch, a tag or an id
+    #[arg(long, value_name = "REV", default_value = "HEAD")]
+    pub rev: String,
+    /// The private key that signs, Ed25519 or P-256, as `openssl genpkey` writes it
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// The policy whose gate sets the limit [default: .bowline/policy.yaml of that revision]
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// The gate [default: the one gate of this kind whose signers hold the key]
+    #[arg(long, value_name = "ID")]
+    pub gate: Option<String>,
+    /// Where the evidence goes; `-` is stdout
+    #[arg(long, value_name = "FILE", required = true)]
+    pub out: Option<PathBuf>,
+    /// What is written: a bare envelope, or a Sigstore bundle
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Dsse)]
+    pub format: Format,
+    /// Says in JSON what was measured
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A DSSE envelope, one line of JSON
+    Dsse,
+    /// A Sigstore bundle v0.3 around it, one line of JSON
+    Bundle,
+}
+
+/// Arguments of `attest tests`.
+#[derive(Debug, Args)]
+pub struct Tests {
+    /// What every kind needs.
+    #[command(flatten)]
+    pub common: Common,
+    /// How many tests must have passed [default: the gate's]
+    #[arg(long, value_name = "N", conflicts_with = "gate")]
+    pub min_passed: Option<u64>,
+    /// Where the run can be looked at
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Reports.
+    #[arg(value_name = "REPORT", required = true, help = "Reports in JUnit XML")]
+    pub reports: Vec<PathBuf>,
+}
+
+/// Arguments of `attest coverage`.
+#[derive(Debug, Args)]
+pub struct Coverage {
+    /// What every kind needs.
+    #[command(flatten)]
+    pub common: Common,
+    /// The least share in per cent [default: the gate's]
+    #[arg(long, value_name = "PERCENT", conflicts_with = "gate")]
+    pub min: Option<f64>,
+    /// What is counted
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Counted::Lines)]
+    pub of: Counted,
+    /// Reports in Cobertura XML or LCOV; their counts are added
+    #[arg(value_name = "REPORT", required = true)]
+    pub reports: Vec<PathBuf>,
+}
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Counted {
+    /// Lines: `LINE_COVERAGE`
+    Lines,
+    /// Branches: `BRANCH_COVERAGE`
+    Branches,
+}
+
+/// Arguments of `attest lint`.
+#[derive(Debug, Args)]
+pub struct Lint {
+    /// What every kind needs.
+    #[command(flatten)]
+    pub common: Common,
+    /// How many findings are let through
+    #[arg(long, value_name = "N")]
+    pub max: Option<u64>,
+    /// The mildest findings that count against it
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Mildest::Warnings)]
+    pub mildest: Mildest,
+    /// What the number is called in evidence
+    #[arg(long, value_name = "NAME", default_value = "LINT_FINDINGS")]
+    pub attribute: String,
+    /// Reports in SARIF 2.1.0; their findings are added
+    #[arg(value_name = "REPORT", required = true)]
+    pub reports: Vec<PathBuf>,
+}
+
+/// The mildest findings that count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Mildest {
+    /// Errors alone
+    Errors,
+    /// Errors and warnings
+    Warnings,
+    /// All of them
+    Notes,
+}
