@@ -16,7 +16,7 @@ const COBERTURA: &str = r#"<coverage lines-valid="100000" lines-covered="79996" 
 const LCOV: &str = "SF:a\nDA:1,1\nDA:2,1\nDA:3,1\nDA:4,1\nDA:5,0\nend_of_record\n";
 
 /// A repository `fleet` with a policy whose gates count the keys `ed.pem` and `ec.pem`.
-fn fleet(gates: &str) -> Sealed {
+pub(crate) fn fleet(gates: &str) -> Sealed {
     let sealed = Sealed::found(&["alice"]);
     sealed.run(".", "openssl", &["genpkey", "-algorithm", "ed25519", "-out", "ed.pem"]);
     let curve = "ec_paramgen_curve:P-256";
@@ -41,7 +41,7 @@ fn fleet(gates: &str) -> Sealed {
     sealed
 }
 
-const GATES: &str = "  - {id: tests, predicate: https://in-toto.io/attestation/test-result/v0.1, signers: [ci], minPassed: 2}\n  \
+pub(crate) const GATES: &str = "  - {id: tests, predicate: https://in-toto.io/attestation/test-result/v0.1, signers: [ci], minPassed: 2}\n  \
      - {id: coverage, predicate: https://in-toto.io/attestation/scai/v0.3, signers: [ci], attribute: LINE_COVERAGE, field: percent, min: 80}\n";
 
 /// `bowline attest KIND --repo fleet --key ed.pem MORE…`

@@ -19,6 +19,7 @@ mod verify;
 mod inspect;
 mod sign;
 mod attest;
+mod attest_notes;
 mod plan;
 mod local;
 mod agent;

@@ -37,6 +37,7 @@ pub mod clean;
 pub mod settle;
 pub mod wire;
 pub mod repository;
+pub mod evidence_notes;
 pub mod artifact;
 pub mod command;
 pub mod service;

@@ -36,15 +36,30 @@ pub struct Common {
     /// The gate [default: the one gate of this kind whose signers hold the key]
     #[arg(long, value_name = "ID")]
     pub gate: Option<String>,
-    /// Where the evidence goes; `-` is stdout
-    #[arg(long, value_name = "FILE", required = true)]
-    pub out: Option<PathBuf>,
+    /// Where the evidence goes.
+    #[command(flatten)]
+    pub delivery: Delivery,
     /// What is written: a bare envelope, or a Sigstore bundle
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Dsse)]
     pub format: Format,
     /// Says in JSON what was measured
     #[arg(long)]
     pub json: bool,
+}
+
+/// Where the evidence goes; at least one of them.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub struct Delivery {
+    /// Writes the evidence to a file; `-` is stdout
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Adds it to the notes of the commit and of its tree, in refs/notes/attestations
+    #[arg(long)]
+    pub note: bool,
+    /// Adds it, and pushes the notes to this remote, merged with those of others
+    #[arg(long, value_name = "REMOTE")]
+    pub push: Option<String>,
 }
 
 /// What is written.

@@ -3,18 +3,17 @@
 //! **Invariant:** the gate that is applied is one for which this key's word counts.
 
 use anyhow::anyhow;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bowline_host::door::clock;
 use bowline_host::repository::tree::TreeFailure;
 use bowline_host::repository::{Repository, view};
 use bowline_model::object_id::ObjectId;
 use bowline_model::policy::{Gate, KeyMaterial, POLICY_PATH, Policy, Rule};
 use bowline_trust::commit::Commit;
+use bowline_trust::spki::SpkiKey;
 use jiff::Timestamp;
 
 use super::arguments::Common;
-use super::signing_key::{SigningKey, block_of};
+use super::signing_key::SigningKey;
 use crate::failure::{Failure, read_given};
 use crate::verify::unreachable;
 
@@ -125,17 +124,16 @@ impl Case {
     fn counts(&self, policy: &Policy, gate: &Gate) -> bool {
         let keys = gate.signers.iter().filter_map(|it| policy.principals.get(it));
         let mut keys = keys.flat_map(|it| &it.keys).filter(|it| it.counts_at(self.now));
-        let is_revoked = policy.revoked.keys.iter().any(|it| it.as_str() == self.key.id());
-        !is_revoked && keys.any(|it| is_same(&it.material, self.key.spki()))
+        let id = self.key.id();
+        let is_revoked = policy.revoked.keys.iter().any(|it| it.as_str() == id);
+        !is_revoked && keys.any(|it| is_same(&it.material, &id))
     }
 }
 
-/// Whether a policy's key is the public half with these bytes.
-fn is_same(material: &KeyMaterial, spki: &[u8]) -> bool {
+/// Whether a policy's key is the one with this fingerprint.
+fn is_same(material: &KeyMaterial, id: &str) -> bool {
     let KeyMaterial::Spki { pem } = material else { return false };
-    let Some(("PUBLIC KEY", body)) = block_of(pem) else { return false };
-    let letters: String = body.split_ascii_whitespace().collect();
-    STANDARD.decode(letters).is_ok_and(|it| it == spki)
+    SpkiKey::from_pem(pem).is_ok_and(|it| it.fingerprint() == id)
 }
 
 fn policy_of(repository: &Repository, commit: &ObjectId) -> Result<Option<Policy>, Failure> {

@@ -8,14 +8,14 @@ use anyhow::anyhow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bowline_host::door::files::replace_cheaply;
+use bowline_host::evidence_notes::{self, NotesFailure};
 use bowline_model::digest::Sha256;
 use bowline_model::envelope::Envelope;
-use bowline_trust::dsse;
+use bowline_trust::{STATEMENT_TYPE, dsse};
 use serde_json::{Value, json};
 
-use super::arguments::{Common, Format};
+use super::arguments::{Common, Delivery, Format};
 use super::case::Case;
-use super::statement::PAYLOAD_TYPE;
 use crate::failure::Failure;
 use crate::screen::Screen;
 
@@ -44,7 +44,7 @@ pub(super) fn deliver(
     screen: &mut Screen<'_>,
 ) -> Result<Delivered, Failure> {
     let payload = serde_json::to_vec(statement).map_err(Failure::failed)?;
-    let envelope = case.key.sign(PAYLOAD_TYPE, payload)?;
+    let envelope = case.key.sign(STATEMENT_TYPE, payload)?;
     let line = match given.format {
         Format::Dsse => dsse::write(&envelope),
         Format::Bundle => bundle(&envelope, case.key.spki()),
@@ -53,9 +53,9 @@ pub(super) fn deliver(
         let what = anyhow!("the evidence has {} bytes, hosts read 1 MiB", line.len());
         return Err(Failure::failed(what).hint("attest parts apart, each with a gate of its own"));
     }
-    let is_on_stdout = given.out.as_deref() == Some(Path::new("-"));
+    let is_on_stdout = given.delivery.out.as_deref() == Some(Path::new("-"));
     let mut places = Vec::new();
-    match &given.out {
+    match &given.delivery.out {
         Some(_) if is_on_stdout => screen.text(&line)?,
         Some(file) => {
             replace_cheaply(file, &line, 0o644).map_err(Failure::failed)?;
@@ -63,7 +63,31 @@ pub(super) fn deliver(
         }
         None => {}
     }
+    places.extend(note(case, given, &line)?);
     Ok(Delivered { sha256: Sha256::of(&line), places, is_on_stdout })
+}
+
+/// Adds the line to the notes and pushes them, as far as asked for. Says where it is then.
+fn note(case: &Case, given: &Common, line: &[u8]) -> Result<Option<String>, Failure> {
+    let Delivery { note, push, .. } = &given.delivery;
+    if !note && push.is_none() {
+        return Ok(None);
+    }
+    let repo = Path::new(&given.repo);
+    let failed = |failure: NotesFailure| {
+        let hint = match &failure {
+            NotesFailure::Refused { .. } | NotesFailure::Git(_) => {
+                "see that git is there and that this job may push refs/notes/attestations"
+            }
+            NotesFailure::Outrun { .. } | NotesFailure::Busy { .. } => "try again",
+            NotesFailure::Os(_) => "",
+        };
+        Failure::failed(failure).hint(hint)
+    };
+    evidence_notes::add(repo, &[case.commit, case.tree], line).map_err(failed)?;
+    let Some(remote) = push else { return Ok(Some("notes".to_owned())) };
+    evidence_notes::push(repo, remote).map_err(failed)?;
+    Ok(Some(format!("notes on {remote}")))
 }
 
 /// The envelope in a Sigstore bundle, with cosign's hint at the key.

@@ -115,7 +115,7 @@ fn der_of(bytes: &[u8]) -> Result<Vec<u8>, (String, &'static str)> {
 }
 
 /// Label and body of the first block.
-pub(super) fn block_of(text: &str) -> Option<(&str, &str)> {
+fn block_of(text: &str) -> Option<(&str, &str)> {
     let (_, after) = text.split_once("-----BEGIN ")?;
     let (label, after) = after.split_once("-----")?;
     let (body, _) = after.split_once(&format!("-----END {label}-----"))?;
@@ -125,7 +125,7 @@ pub(super) fn block_of(text: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ring::signature::{ECDSA_P256_SHA256_ASN1, ED25519, UnparsedPublicKey};
+    use bowline_trust::spki::SpkiKey;
 
     /// Made by `openssl genpkey`, for these tests only.
     const ED25519_PEM: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEID5HP4Gr+vOzRCBgHpEiV3cG6+V6kVC4K+pJXixW0o2P\n-----END PRIVATE KEY-----\n";
@@ -148,15 +148,11 @@ mod tests {
             let [signature] = &signed.signatures[..] else { panic!("{signed:?}") };
             assert_eq!(signature.key_id.as_deref(), Some(id));
             assert_eq!(key.id(), id);
-            let verified = match &key.pair {
-                Pair::Ed25519(pair) => UnparsedPublicKey::new(&ED25519, pair.public_key().as_ref())
-                    .verify(&signed.pae(), &signature.sig),
-                Pair::P256(pair) => {
-                    UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, pair.public_key().as_ref())
-                        .verify(&signed.pae(), &signature.sig)
-                }
-            };
-            verified.unwrap();
+            let letters = STANDARD.encode(key.spki());
+            let pem = format!("-----BEGIN PUBLIC KEY-----\n{letters}\n-----END PUBLIC KEY-----\n");
+            let public = SpkiKey::from_pem(&pem).unwrap();
+            assert!(public.made(&signature.sig, &signed.pae()));
+            assert_eq!(public.fingerprint(), id);
         }
     }
 

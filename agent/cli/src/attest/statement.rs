@@ -7,9 +7,6 @@ use serde_json::{Map, Value, json};
 
 use super::case::Case;
 
-/// What the payload is.
-pub(super) const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
-
 /// in-toto's name for statements.
 const STATEMENT: &str = "https://in-toto.io/Statement/v1";
 

@@ -1,84 +1,156 @@
-//! Asks `git` for what a person at a work tree would: what a merge would come to, objects, notes, pushes.
+//! Runs `git` for what only it knows: a person's remotes, their credentials, and how notes are merged.
 //!
-//! **Invariant:** the agent never comes here: on a host no program and no configuration of Git's is used.
+//! **Invariant:** it works on the named repository, whatever repository the environment names.
+//! **Invariant:** nobody is asked on a terminal, and what comes back is bounded in size and time.
 #![allow(clippy::disallowed_methods, reason = "this is a door to programs")]
 
-use std::io;
-use std::process::Command;
+use std::io::{self, Read, Write as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use thiserror::Error;
 
-use super::tool::{self, Answer, Bounds};
+use super::clock;
 
-/// A push over a slow line, with somebody typing a passphrase.
-const PATIENCE: Duration = Duration::from_mins(5);
+/// Between two looks at whether it ended: most that is asked for takes some milliseconds.
+const PAUSE: Duration = Duration::from_millis(5);
 
-/// The note on one object, and some more.
-const OUTPUT_BYTES_MAX: u64 = 64 << 20;
+/// What it says is some lines; a server may repeat itself.
+const OUTPUT_BYTES_MAX: u64 = 64 << 10;
 
-/// `git` gave nothing.
+/// Variables that lead to another repository than the named one: hooks have them.
+const ASTRAY: [&str; 6] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_COMMON_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_NAMESPACE",
+];
+
+/// `git` did not come to an end.
 #[derive(Debug, Error)]
 pub enum NoGit {
     /// It could not be started, or not be spoken with.
     #[error("run git")]
     NotRun(#[source] io::Error),
-    /// It refused.
-    #[error("git {verb} in {repo}: {said}")]
-    Refused {
-        /// What it was asked for.
-        verb: String,
-        /// The repository.
-        repo: String,
-        /// What it said.
-        said: String,
-    },
     /// It took too long.
-    #[error("git {verb} in {repo} did not end within {} s", PATIENCE.as_secs())]
+    #[error("git did not {doing} within {seconds} s")]
     TimedOut {
         /// What it was asked for.
-        verb: String,
-        /// The repository.
-        repo: String,
+        doing: &'static str,
+        /// Its time.
+        seconds: u64,
     },
 }
 
-/// Runs `git` in a repository; gives what it wrote.
-pub fn git(repo: &str, arguments: &[&str], input: &[u8]) -> Result<Vec<u8>, NoGit> {
-    let answer = run(repo, arguments, input)?;
-    match answer.code {
-        Some(0) => Ok(answer.output),
-        _ => Err(refused(repo, arguments, answer.said)),
-    }
+/// How `git` ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Whether with exit code 0.
+    pub succeeded: bool,
+    /// What it answered.
+    pub answer: String,
+    /// What it said beside that, on one line.
+    pub said: String,
 }
 
-/// The tree that merging a commit into another would come to; `Err` inside names paths in conflict.
-pub fn merged_tree(repo: &str, onto: &str, head: &str) -> Result<Result<String, String>, NoGit> {
-    let arguments = ["merge-tree", "--write-tree", "--name-only", "--no-messages", onto, head];
-    let answer = run(repo, &arguments, b"")?;
-    let text = String::from_utf8_lossy(&answer.output).into_owned();
-    let mut lines = text.lines();
-    let tree = lines.next().unwrap_or_default().to_owned();
-    match answer.code {
-        Some(0) => Ok(Ok(tree)),
-        // 1 says that there are conflicts, anything else that it was not tried.
-        Some(1) => Ok(Err(lines.collect::<Vec<_>>().join(", "))),
-        _ => Err(refused(repo, &arguments, answer.said)),
-    }
+/// What `git` is asked for.
+#[derive(Debug)]
+pub struct Order<'a> {
+    /// For people: what it does.
+    pub doing: &'static str,
+    /// The repository.
+    pub repo: &'a Path,
+    /// Its arguments.
+    pub arguments: &'a [&'a str],
+    /// Variables beside those of the caller.
+    pub variables: &'a [(&'a str, &'a str)],
+    /// What it reads.
+    pub input: &'a [u8],
+    /// How long it may take.
+    pub patience: Duration,
 }
 
-fn run(repo: &str, arguments: &[&str], input: &[u8]) -> Result<Answer, NoGit> {
+/// Has `git` do something.
+pub fn run(order: &Order<'_>) -> Result<Ended, NoGit> {
     let mut command = Command::new("git");
-    command.arg("-C").arg(repo).args(arguments).env("LC_ALL", "C");
-    let bounds = Bounds { patience: PATIENCE, output_bytes: OUTPUT_BYTES_MAX };
-    let answer = tool::ask(command, input, bounds).map_err(NoGit::NotRun)?;
-    answer.ok_or_else(|| NoGit::TimedOut { verb: verb(arguments), repo: repo.to_owned() })
+    command.arg("-C").arg(order.repo).args(order.arguments);
+    for name in ASTRAY {
+        command.env_remove(name);
+    }
+    // Its words are looked at: they must be the same everywhere.
+    command.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0");
+    command.envs(order.variables.iter().copied());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(NoGit::NotRun)?;
+    let answer = child.stdout.take().map(|it| thread::spawn(move || text_of(it)));
+    let said = child.stderr.take().map(|it| thread::spawn(move || text_of(it)));
+    let input = order.input.to_owned();
+    // Who does not read what it is given has a reason, and says it.
+    let given =
+        child.stdin.take().map(|mut it| thread::spawn(move || it.write_all(&input).is_ok()));
+    let Some(succeeded) = wait(&mut child, order.patience).map_err(NoGit::NotRun)? else {
+        let seconds = order.patience.as_secs();
+        return Err(NoGit::TimedOut { doing: order.doing, seconds });
+    };
+    drop(given);
+    let text = |it: Option<thread::JoinHandle<String>>| {
+        it.and_then(|it| it.join().ok()).unwrap_or_default()
+    };
+    let (answer, said) = (text(answer), text(said));
+    let lines = said.lines().map(str::trim).filter(|it| !it.is_empty());
+    Ok(Ended { succeeded, answer, said: lines.collect::<Vec<_>>().join("; ") })
 }
 
-fn refused(repo: &str, arguments: &[&str], said: String) -> NoGit {
-    NoGit::Refused { verb: verb(arguments), repo: repo.to_owned(), said }
+/// Whether it succeeded; `None` when its time was over.
+fn wait(child: &mut Child, patience: Duration) -> io::Result<Option<bool>> {
+    let deadline = clock::since_boot() + patience;
+    while clock::since_boot() < deadline {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status.success()));
+        }
+        thread::sleep(PAUSE);
+    }
+    match child.kill() {
+        // It ended by itself meanwhile.
+        Err(error) if error.raw_os_error() != Some(Errno::ESRCH as i32) => return Err(error),
+        _ => {}
+    }
+    child.wait().map(|_| None)
 }
 
-fn verb(arguments: &[&str]) -> String {
-    arguments.iter().copied().find(|it| !it.starts_with('-')).unwrap_or_default().to_owned()
+/// The beginning of what it wrote; the rest is read and let go, so that it can end.
+fn text_of(mut from: impl Read) -> String {
+    let mut bytes = Vec::new();
+    let read = (&mut from).take(OUTPUT_BYTES_MAX).read_to_end(&mut bytes);
+    match read.and_then(|_| io::copy(&mut from, &mut io::sink())) {
+        Ok(_) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(_) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order<'a>(arguments: &'a [&'a str], patience: Duration) -> Order<'a> {
+        let repo = Path::new("/");
+        Order { doing: "wait", repo, arguments, variables: &[], input: b"", patience }
+    }
+
+    #[test]
+    fn what_it_says_comes_back_and_it_is_not_waited_for_without_end() {
+        let minute = Duration::from_mins(1);
+        let ended = run(&order(&["--version"], minute)).unwrap();
+        assert!(ended.succeeded && ended.answer.starts_with("git version"), "{ended:?}");
+        let ended = run(&order(&["no-such-verb"], minute)).unwrap();
+        assert!(!ended.succeeded && ended.said.contains("no-such-verb"), "{ended:?}");
+        let long = ["-c", "alias.long=!sleep 60", "long"];
+        let failure = run(&order(&long, Duration::from_millis(50))).unwrap_err();
+        assert!(matches!(failure, NoGit::TimedOut { doing: "wait", .. }), "{failure}");
+    }
 }

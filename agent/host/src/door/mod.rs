@@ -13,3 +13,4 @@ pub mod dialogue;
 mod tool;
 pub mod git;
 pub mod ssh_keygen;
+pub mod git;
