@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use bowline_model::duration::Span;
 use bowline_model::trust_root::RefName;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -36,6 +37,8 @@ pub enum Verb {
     Schema(Schema),
     /// Says whether a host with this trust file would accept a repository
     Verify(Verify),
+    /// Approves a change: what merging a commit would change, or did
+    Approve(Approve),
     /// Shows what the agent would do on this host; touches nothing
     Plan(Plan),
     /// Looks at signatures, and signs policies
@@ -143,6 +146,32 @@ pub struct Verify {
     /// Prints JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `approve`.
+#[derive(Debug, Args)]
+pub struct Approve {
+    /// What is to be merged, or was: a branch, a tag or the id of a commit
+    #[arg(value_name = "REV")]
+    pub rev: String,
+    /// The repository, with a work tree or without
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub repo: String,
+    /// Where it is to be merged [default: the policy's branch, as origin has it or as it is here]
+    #[arg(long, value_name = "REV")]
+    pub onto: Option<String>,
+    /// An SSH private key, or a .pub file whose private key the SSH agent holds
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// How long it counts, 90d at most
+    #[arg(long = "for", value_name = "SPAN", default_value = "14d")]
+    pub lasting: Span,
+    /// Writes it to a file instead of to the notes; `-` is stdout
+    #[arg(long, value_name = "FILE", conflicts_with = "push")]
+    pub out: Option<PathBuf>,
+    /// Pushes the notes to a remote
+    #[arg(long, value_name = "REMOTE")]
+    pub push: Option<String>,
 }
 
 /// Arguments of `plan`.

@@ -74,6 +74,11 @@ impl RootKey {
         Ok(Self { name: name(comment, &file), line: material.join(" "), key, file })
     }
 
+    /// The key itself.
+    pub(crate) fn key(&self) -> &SshKey {
+        &self.key
+    }
+
     /// Has a message signed, and checks that this key did it.
     pub(crate) fn sign(
         &self,

@@ -16,6 +16,7 @@ pub mod plan;
 pub mod inspect;
 pub mod sign;
 pub mod attest;
+pub mod approve;
 pub mod local;
 
 use std::ffi::OsString;
@@ -57,6 +58,7 @@ fn dispatch(verb: &Verb, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         Verb::Completions(given) => completions::completions(given, screen),
         Verb::Schema(given) => schema::schema(given, screen),
         Verb::Verify(given) => verify::verify(given, screen),
+        Verb::Approve(given) => approve::approve(given, screen),
         Verb::Plan(given) => plan::plan(given, screen),
         Verb::Trust(Trust::Inspect(given)) => inspect::inspect(given, screen),
         Verb::Trust(Trust::SignPolicy(given)) => sign::sign(given, screen),

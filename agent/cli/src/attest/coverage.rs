@@ -66,12 +66,12 @@ impl Limit {
             return is_share.then_some(Self { min, gate: None }).ok_or_else(wrong);
         }
         let fits = |rule: &Rule| {
-            matches!(rule, Rule::Attribute { attribute: it, field, .. }
+            matches!(rule, Rule::Attribute { attribute: it, field, min: Some(_), .. }
                 if it == attribute && field == FIELD)
         };
         let gate = case.gate(&given.common, fits, "--min PERCENT")?;
         match gate.map(|it| (&it.rule, &it.id)) {
-            Some((Rule::Attribute { min, .. }, id)) => {
+            Some((Rule::Attribute { min: Some(min), .. }, id)) => {
                 Ok(Self { min: *min, gate: Some(id.clone()) })
             }
             _ => Err(Failure::usage(anyhow!("there is no policy, and no limit was given"))

@@ -4,19 +4,14 @@
 //! **Invariant:** nobody is asked on a terminal, and what comes back is bounded in size and time.
 #![allow(clippy::disallowed_methods, reason = "this is a door to programs")]
 
-use std::io::{self, Read, Write as _};
+use std::io;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::thread;
+use std::process::Command;
 use std::time::Duration;
 
-use nix::errno::Errno;
 use thiserror::Error;
 
-use super::clock;
-
-/// Between two looks at whether it ended: most that is asked for takes some milliseconds.
-const PAUSE: Duration = Duration::from_millis(5);
+use super::tool::{self, Bounds};
 
 /// What it says is some lines; a server may repeat itself.
 const OUTPUT_BYTES_MAX: u64 = 64 << 10;
@@ -85,52 +80,13 @@ pub fn run(order: &Order<'_>) -> Result<Ended, NoGit> {
     // Its words are looked at: they must be the same everywhere.
     command.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0");
     command.envs(order.variables.iter().copied());
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(NoGit::NotRun)?;
-    let answer = child.stdout.take().map(|it| thread::spawn(move || text_of(it)));
-    let said = child.stderr.take().map(|it| thread::spawn(move || text_of(it)));
-    let input = order.input.to_owned();
-    // Who does not read what it is given has a reason, and says it.
-    let given =
-        child.stdin.take().map(|mut it| thread::spawn(move || it.write_all(&input).is_ok()));
-    let Some(succeeded) = wait(&mut child, order.patience).map_err(NoGit::NotRun)? else {
+    let bounds = Bounds { patience: order.patience, output_bytes: OUTPUT_BYTES_MAX };
+    let Some(answer) = tool::ask(command, order.input, bounds).map_err(NoGit::NotRun)? else {
         let seconds = order.patience.as_secs();
         return Err(NoGit::TimedOut { doing: order.doing, seconds });
     };
-    drop(given);
-    let text = |it: Option<thread::JoinHandle<String>>| {
-        it.and_then(|it| it.join().ok()).unwrap_or_default()
-    };
-    let (answer, said) = (text(answer), text(said));
-    let lines = said.lines().map(str::trim).filter(|it| !it.is_empty());
-    Ok(Ended { succeeded, answer, said: lines.collect::<Vec<_>>().join("; ") })
-}
-
-/// Whether it succeeded; `None` when its time was over.
-fn wait(child: &mut Child, patience: Duration) -> io::Result<Option<bool>> {
-    let deadline = clock::since_boot() + patience;
-    while clock::since_boot() < deadline {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status.success()));
-        }
-        thread::sleep(PAUSE);
-    }
-    match child.kill() {
-        // It ended by itself meanwhile.
-        Err(error) if error.raw_os_error() != Some(Errno::ESRCH as i32) => return Err(error),
-        _ => {}
-    }
-    child.wait().map(|_| None)
-}
-
-/// The beginning of what it wrote; the rest is read and let go, so that it can end.
-fn text_of(mut from: impl Read) -> String {
-    let mut bytes = Vec::new();
-    let read = (&mut from).take(OUTPUT_BYTES_MAX).read_to_end(&mut bytes);
-    match read.and_then(|_| io::copy(&mut from, &mut io::sink())) {
-        Ok(_) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(_) => String::new(),
-    }
+    let text = String::from_utf8_lossy(&answer.output).into_owned();
+    Ok(Ended { succeeded: answer.code == Some(0), answer: text, said: answer.said })
 }
 
 #[cfg(test)]

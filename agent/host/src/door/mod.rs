@@ -11,6 +11,6 @@ pub mod guardian;
 pub mod command;
 pub mod dialogue;
 mod tool;
-pub mod git;
 pub mod ssh_keygen;
 pub mod git;
+pub mod merge_tree;

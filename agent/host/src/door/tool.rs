@@ -45,15 +45,15 @@ pub(super) fn ask(
     let most = bounds.output_bytes;
     let said = child.stderr.take().map(|it| thread::spawn(move || all_of(it, most)));
     let output = child.stdout.take().map(|it| thread::spawn(move || all_of(it, most)));
-    // A program that fails at once does not read its input; how it ended says why.
-    let given = child.stdin.take().map_or(Ok(()), |mut it| it.write_all(input));
+    let input = input.to_owned();
+    // Who does not read what it is given has a reason, and says it.
+    let given =
+        child.stdin.take().map(|mut it| thread::spawn(move || it.write_all(&input).is_ok()));
     let Some(status) = wait(&mut child, bounds.patience)? else { return Ok(None) };
     let bytes =
         |it: Option<JoinHandle<Vec<u8>>>| it.and_then(|it| it.join().ok()).unwrap_or_default();
     let (output, said) = (bytes(output), bytes(said));
-    if status.success() {
-        given?;
-    }
+    drop(given);
     let said = String::from_utf8_lossy(&said);
     let said: Vec<_> = said.lines().map(str::trim).filter(|it| !it.is_empty()).collect();
     Ok(Some(Answer { code: status.code(), output, said: said.join("; ") }))
@@ -76,9 +76,11 @@ fn wait(child: &mut Child, patience: Duration) -> io::Result<Option<ExitStatus>>
     child.wait().map(|_| None)
 }
 
-fn all_of(from: impl Read, most: u64) -> Vec<u8> {
+/// The beginning of what it wrote; the rest is read and let go, so that it can end.
+fn all_of(mut from: impl Read, most: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
-    match from.take(most).read_to_end(&mut bytes) {
+    let read = (&mut from).take(most).read_to_end(&mut bytes);
+    match read.and_then(|_| io::copy(&mut from, &mut io::sink())) {
         Ok(_) => bytes,
         Err(_) => Vec::new(),
     }

@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bowline_model::bundle::{Beside, Bundle, Change, CommitEvidence, PathEvidence};
+use bowline_model::change_set::ChangeSet;
 use bowline_model::digest::Sha256;
 use bowline_model::object_id::ObjectId;
 use bowline_model::policy::{Asks, POLICY_PATH, Policy};
@@ -46,6 +47,11 @@ pub struct Gathering<'a> {
 }
 
 impl Repository {
+    /// What a tree differs in from that of a commit; `None` when that is too much to list, or cannot be read.
+    pub fn change(&self, base: &ObjectId, tree: &ObjectId) -> Option<ChangeSet> {
+        difference::between(&self.odb, Some(self.tree_of(base)?), oid(tree)?)
+    }
+
     /// Adds to a history what it can show for itself.
     ///
     /// # Errors
@@ -195,6 +201,6 @@ impl<'a> Gatherer<'a> {
 }
 
 /// The name of a change, by its list; ids are of the same kind as the tree's.
-pub(super) fn change_of(list: &[u8], tree: ObjectId) -> Change {
+pub fn change_of(list: &[u8], tree: ObjectId) -> Change {
     Change { sha256: Sha256::of(list), blob: object_id(tree.format(), "blob", list) }
 }

@@ -76,6 +76,13 @@ impl Repository {
         }
     }
 
+    /// Whether a commit is one of the first parents of another, or the same; at most so many are looked at.
+    pub fn is_first_parent(&self, commit: &ObjectId, of: &ObjectId, most: usize) -> bool {
+        let sought = oid(commit);
+        let chain = std::iter::successors(oid(of), |at| self.first_parent(*at));
+        chain.take(most).any(|it| Some(it) == sought)
+    }
+
     fn find_id(&self, name: &str) -> Result<ObjectId, NoRevision> {
         let (name_, url) = (name.to_owned(), self.folder.display().to_string());
         let is_hex = name.bytes().all(|it| it.is_ascii_hexdigit());
