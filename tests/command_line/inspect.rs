@@ -39,12 +39,14 @@ fn every_other_worth_has_its_word() {
     let (head, rest) = raw.split_once("gpgsig ").unwrap();
     let (_, message) = rest.split_once("\n\n").unwrap();
     let openpgp = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n wsB=\n -----END PGP SIGNATURE-----\n";
+    let x509 = "gpgsig -----BEGIN SIGNED MESSAGE-----\n MIIB\n -----END SIGNED MESSAGE-----\n";
     for (name, content, worth, format) in [
         ("unsigned", format!("{head}\n{message}"), "unsigned", "none"),
         ("changed", raw.replace("Begin", "Began"), "invalid", "ssh"),
         ("malformed", "hello\n".to_owned(), "malformed", "none"),
         ("empty", String::new(), "malformed", "none"),
-        ("unsupported", format!("{head}{openpgp}\n{message}"), "unsupported", "openpgp"),
+        ("no signature", format!("{head}{openpgp}\n{message}"), "malformed", "openpgp"),
+        ("unsupported", format!("{head}{x509}\n{message}"), "unsupported", "x509"),
     ] {
         sealed.write(name, content);
         let said = inspect(&sealed, name, "alice.pub");

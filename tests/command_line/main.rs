@@ -17,6 +17,7 @@ mod validate;
 mod init;
 mod verify;
 mod inspect;
+mod openpgp;
 mod sign;
 mod attest;
 mod attest_notes;

@@ -202,7 +202,7 @@ pub struct Inspect {
     pub repo: Option<String>,
     /// Public keys.
     #[arg(long, value_name = "FILE")]
-    #[arg(help = "Public keys: .pub, authorized_keys or allowed_signers [default: root keys]")]
+    #[arg(help = "Public keys: .pub, allowed_signers or armoured OpenPGP [default: root keys]")]
     pub keys: Option<PathBuf>,
     /// A trust file, whose root keys count when no others are named [default: the installed one]
     #[arg(long, value_name = "FILE", conflicts_with = "keys")]

@@ -9,7 +9,8 @@ use bowline_host::settings;
 use bowline_model::trust_root::RootKey;
 use bowline_trust::commit::LARGEST_COMMIT;
 use bowline_trust::inspect::{Inspection, Worth, inspect as look};
-use bowline_trust::key_file::{self, ListedKey};
+use bowline_trust::key_file::ListedKey;
+use bowline_trust::keys::Keys;
 use bowline_trust::ssh_key::SshKey;
 
 use crate::arguments::Inspect;
@@ -42,10 +43,10 @@ pub fn inspect(given: &Inspect, screen: &mut Screen<'_>) -> Result<u8, Failure> 
 }
 
 /// The keys that count: those named, else the root keys of a trust file.
-fn keys(given: &Inspect, screen: &mut Screen<'_>) -> Result<Vec<ListedKey>, Failure> {
+fn keys(given: &Inspect, screen: &mut Screen<'_>) -> Result<Keys, Failure> {
     if let Some(file) = &given.keys {
         let keys = read_given(file, "key file", KEYS_BYTES_MAX)?;
-        return key_file::read(&keys).map_err(|source| {
+        return Keys::read(&keys).map_err(|source| {
             Failure::usage(source).of(format!("{} cannot be used", file.display()))
         });
     }
@@ -63,7 +64,8 @@ fn keys(given: &Inspect, screen: &mut Screen<'_>) -> Result<Vec<ListedKey>, Fail
         })?;
         Ok(ListedKey { key, name: it.id.clone(), valid_after: None, valid_before: None })
     };
-    trusted.root.root.keys.iter().map(listed).collect()
+    let ssh = trusted.root.root.keys.iter().map(listed).collect::<Result<_, Failure>>()?;
+    Ok(Keys { ssh, openpgp: Vec::new() })
 }
 
 fn of_repository(repo: &str, name: &str) -> Result<Vec<u8>, Failure> {

@@ -9,6 +9,8 @@ use serde::Serialize;
 
 use crate::commit::{Commit, format_of};
 use crate::key_file::ListedKey;
+use crate::keys::Keys;
+use crate::openpgp::{self, Standing};
 use crate::signature::{BadSignature, Format, verify_commit};
 use crate::ssh_key::SshKey;
 
@@ -20,7 +22,7 @@ pub struct Inspection {
     pub format: &'static str,
     /// What it is worth.
     pub result: Worth,
-    /// The fingerprint of the key that made it, once it verified.
+    /// The fingerprint of the key that made it, once it verified; of `OpenPGP` that of the primary key.
     pub key: Option<String>,
     /// SHA-256 of the bytes that the signature covers.
     pub payload_sha256: Option<Sha256>,
@@ -44,8 +46,11 @@ pub enum Worth {
     Unsupported,
 }
 
+/// What is told of a key that was not yet, or no longer, to be believed.
+const NOT_THEN: &str = "the signature verifies, but its key did not count at the commit's date";
+
 /// Looks at a raw commit object.
-pub fn inspect(raw: &[u8], keys: &[ListedKey]) -> Inspection {
+pub fn inspect(raw: &[u8], keys: &Keys) -> Inspection {
     let commit = match Commit::parse(raw, format_of(raw)) {
         Ok(commit) => commit,
         Err(source) => {
@@ -59,10 +64,14 @@ pub fn inspect(raw: &[u8], keys: &[ListedKey]) -> Inspection {
         }
     };
     let format = commit.signature.as_deref().map_or("none", |it| Format::of(it).as_str());
-    let (result, key, reason) = match verify_commit(&commit) {
-        Ok(key) => judge_key(&key, &commit, keys),
-        Err(bad) => (worth_of(&bad), None, bad.to_string()),
+    let judged = match commit.signature.as_deref() {
+        Some(signature) if Format::of(signature) == Format::OpenPgp => {
+            judge_openpgp(signature, &commit, keys)
+        }
+        _ => verify_commit(&commit).map(|key| judge_key(&key, &commit, &keys.ssh)),
     };
+    let (result, key, reason) =
+        judged.unwrap_or_else(|bad| (worth_of(&bad), None, bad.to_string()));
     Inspection { format, result, key, payload_sha256: Some(Sha256::of(&commit.payload)), reason }
 }
 
@@ -75,7 +84,23 @@ fn worth_of(bad: &BadSignature) -> Worth {
     }
 }
 
-fn judge_key(key: &SshKey, commit: &Commit, keys: &[ListedKey]) -> (Worth, Option<String>, String) {
+/// A worth, the key once it is known, and why.
+type Judged = (Worth, Option<String>, String);
+
+fn judge_openpgp(signature: &[u8], commit: &Commit, keys: &Keys) -> Result<Judged, BadSignature> {
+    let made_by = openpgp::verify_armored(signature, &commit.payload, &keys.openpgp, commit.time)?;
+    let (certificate, standing) = made_by;
+    let (worth, reason) = match standing {
+        Standing::Counts => (Worth::Valid, format!("signed by {:?}", certificate.shown())),
+        Standing::NotThen => (Worth::Invalid, NOT_THEN.to_owned()),
+        Standing::Revoked => {
+            (Worth::Invalid, "the signature verifies, but its key is revoked".to_owned())
+        }
+    };
+    Ok((worth, Some(certificate.fingerprint_text()), reason))
+}
+
+fn judge_key(key: &SshKey, commit: &Commit, keys: &[ListedKey]) -> Judged {
     let fingerprint = key.fingerprint();
     let mut listed = keys.iter().filter(|it| it.key == *key).peekable();
     let (worth, reason) = if listed.peek().is_none() {
@@ -84,8 +109,7 @@ fn judge_key(key: &SshKey, commit: &Commit, keys: &[ListedKey]) -> (Worth, Optio
     } else if let Some(found) = listed.find(|it| counts_at(it, commit.time)) {
         (Worth::Valid, format!("signed by {:?}", found.name))
     } else {
-        let reason = "the signature verifies, but its key did not count at the commit's date";
-        (Worth::Invalid, reason.to_owned())
+        (Worth::Invalid, NOT_THEN.to_owned())
     };
     (worth, Some(fingerprint), reason)
 }
@@ -102,16 +126,15 @@ fn counts_at(listed: &ListedKey, seconds: i64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key_file;
     use crate::sample::{BEGINNING, Draft, HOUR, Signer, World};
 
     fn raw() -> String {
         Draft::on(&World::new().anchor, BEGINNING + HOUR).raw()
     }
 
-    fn keys(options: &str, seed: u8) -> Vec<ListedKey> {
+    fn keys(options: &str, seed: u8) -> Keys {
         let line = format!("alice {options} {}", Signer::new(seed).line());
-        key_file::read(line.as_bytes()).unwrap()
+        Keys::read(line.as_bytes()).unwrap()
     }
 
     #[test]
@@ -136,14 +159,14 @@ mod tests {
         let value = serde_json::to_value(inspect(raw().as_bytes(), &keys("", 1))).unwrap();
         assert_eq!((&value["format"], &value["result"]), (&"ssh".into(), &"valid".into()));
         assert_eq!(value["payloadSha256"].as_str().map(str::len), Some(64));
-        let nothing = inspect(b"hello", &[]);
+        let nothing = inspect(b"hello", &Keys::default());
         assert_eq!((nothing.format, nothing.result), ("none", Worth::Malformed));
     }
 
     #[test]
     fn the_payload_is_everything_but_the_signature() {
         let draft = Draft::on(&World::new().anchor, BEGINNING + HOUR);
-        let found = inspect(draft.raw().as_bytes(), &[]);
+        let found = inspect(draft.raw().as_bytes(), &Keys::default());
         assert_eq!(found.payload_sha256, Some(Sha256::of(draft.payload().as_bytes())));
     }
 }

@@ -55,7 +55,7 @@ pub enum BadKeyFile {
 /// Reads a file of public keys.
 ///
 /// Keys of kinds that are not verified here are left out, as are keys for other namespaces and
-/// certificate authorities. An armoured `OpenPGP` key file yields no keys, and no error.
+/// certificate authorities.
 ///
 /// # Errors
 /// When a line is no key line.
@@ -64,9 +64,6 @@ pub fn read(bytes: &[u8]) -> Result<Vec<ListedKey>, BadKeyFile> {
         return Err(BadKeyFile::NotText);
     }
     let text = str::from_utf8(bytes).map_err(|_bad| BadKeyFile::NotText)?;
-    if text.trim_start().starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----") {
-        return Ok(Vec::new());
-    }
     let mut keys = Vec::new();
     for (place, line) in text.lines().enumerate() {
         let line = line.trim();
@@ -219,7 +216,6 @@ mod tests {
             format!("a namespaces=\"file\" {KEY}"),
             format!("a cert-authority {KEY}"),
             "ecdsa-sha2-nistp521 AAAAE2VjZHNhLXNoYTItbmlzdHA1MjE=".to_owned(),
-            "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nabc".to_owned(),
         ] {
             assert!(read(line.as_bytes()).unwrap().is_empty(), "{line}");
         }

@@ -3,6 +3,7 @@
 //! **Invariant:** the same call makes the same bytes, so a failure can be repeated.
 
 mod approver;
+pub(crate) mod openpgp;
 mod robot;
 mod signer;
 mod law;

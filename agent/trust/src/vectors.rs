@@ -18,6 +18,8 @@ use crate::commit::{Commit, object_id};
 use crate::dsse;
 use crate::inspect::{Worth, inspect};
 use crate::key_file::{self, ListedKey};
+use crate::keys::Keys;
+use crate::openpgp::Certificate;
 use crate::roll::Roll;
 use crate::sample::{BEGINNING, Law};
 use crate::signature::BadSignature;
@@ -52,7 +54,6 @@ fn demanded(file: &str, says: &str) -> Worth {
         "ssh-ecdsa256-cert.commit" | "ssh-ecdsa521.commit" | "x509-gitsign.commit" => {
             Worth::Unsupported
         }
-        _ if file.starts_with("pgp-") => Worth::Unsupported,
         "unsigned.commit" | "crafted-msg_first.commit" => Worth::Unsigned,
         "crafted-both.commit" => Worth::Valid,
         _ if says.starts_with("accept") || says.starts_with("crypto-valid") => Worth::Valid,
@@ -81,10 +82,11 @@ fn claimed_key(raw: &[u8]) -> Vec<ListedKey> {
 fn commits_from_public_repositories_are_judged_as_their_manifest_says() {
     let Some(folder) = folder() else { return };
     let manifest = read_text(&folder, "commits/MANIFEST.tsv");
-    let crafted: Vec<_> = ["keys/crafted-atk.pub", "keys/crafted-atk2.pub"]
-        .iter()
-        .flat_map(|name| key_file::read(&read(&folder, name)).unwrap())
-        .collect();
+    let [crafted, mut claimed] = [
+        ["keys/crafted-atk.pub", "keys/crafted-atk2.pub"],
+        ["keys/webflow-new.asc", "keys/webflow-old.asc"],
+    ]
+    .map(|names| Keys::read(&names.map(|it| read(&folder, it)).concat()).unwrap());
     let mut seen = 0;
     for line in manifest.lines() {
         let [file, repository, id, says] = line.split('\t').collect::<Vec<_>>()[..] else {
@@ -95,19 +97,24 @@ fn commits_from_public_repositories_are_judged_as_their_manifest_says() {
         if !is_crafted {
             assert_eq!(object_id(ObjectFormat::Sha1, "commit", &raw).to_string(), id, "{file}");
         }
-        let keys = if is_crafted { crafted.clone() } else { claimed_key(&raw) };
-        let found = inspect(&raw, &keys);
+        claimed.ssh = claimed_key(&raw);
+        let keys = if is_crafted { &crafted } else { &claimed };
+        let found = inspect(&raw, keys);
         assert_eq!(found.result, demanded(file, says), "{file}: {found:?}");
         if found.result == Worth::Valid {
-            assert_no_byte_can_change(file, &raw, &keys);
-            assert_eq!(inspect(&raw, &[]).result, Worth::Invalid, "{file} without keys");
+            assert_no_byte_can_change(file, &raw, keys);
+            assert_eq!(
+                inspect(&raw, &Keys::default()).result,
+                Worth::Invalid,
+                "{file} without keys"
+            );
         }
         seen += 1;
     }
     assert_eq!(seen, 24, "the manifest has grown or shrunk");
 }
 
-fn assert_no_byte_can_change(file: &str, raw: &[u8], keys: &[ListedKey]) {
+fn assert_no_byte_can_change(file: &str, raw: &[u8], keys: &Keys) {
     // The other object format's signature is not covered, by design.
     let places = if file == "crafted-both.commit" { 0..100 } else { 0..raw.len() };
     for place in places {
@@ -171,8 +178,14 @@ fn the_list_of_a_forges_key_is_read() {
     let keys = key_file::read(&read(&folder, "keys/gitlab.com.allowed_signers")).unwrap();
     assert_eq!(keys.len(), 1);
     assert_eq!(keys[0].name, "noreply@gitlab.com");
-    for name in ["keys/webflow-new.asc", "keys/webflow-old.asc"] {
-        assert_eq!(key_file::read(&read(&folder, name)).unwrap(), [], "{name}");
+    for (name, fingerprint) in [
+        ("keys/webflow-new.asc", "968479A1AFF927E37D1A566BB5690EEEBB952194"),
+        ("keys/webflow-old.asc", "5DE3E0509C47EA3CF04A42D34AEE18F83AFDEB23"),
+    ] {
+        let keys = Keys::read(&read(&folder, name)).unwrap();
+        assert_eq!(keys.ssh, [], "{name}");
+        let found: Vec<_> = keys.openpgp.iter().map(Certificate::fingerprint_text).collect();
+        assert_eq!(found, [fingerprint]);
     }
 }
 
