@@ -6,6 +6,7 @@
 mod object;
 mod chain;
 mod keys;
+mod openpgp;
 mod law;
 mod gates;
 mod approvals;

@@ -13,10 +13,10 @@ use jiff::Timestamp;
 use crate::approval::ApprovalSeen;
 use crate::demands::Wait;
 use crate::policy_change::{Governing, admit_after};
-use crate::roll::{Holder, revokes};
+use crate::roll::Holder;
 use crate::root_keys::RootRing;
 use crate::signature::{BadSignature, verify_commit};
-use crate::ssh_key::SshKey;
+use crate::signer_key::SignerKey;
 use crate::start::Judged;
 use crate::verdict::{Code, Refusal};
 use crate::walk::Link;
@@ -40,9 +40,9 @@ pub(crate) struct Court<'a> {
 pub(crate) struct Authorised {
     pub(crate) judged: Judged,
     /// The key that signed it; the newest policy is asked about it once more.
-    pub(crate) key: SshKey,
     /// Who made the merge; nobody where a root key renewed an expired policy.
     pub(crate) merger: Option<(String, Kind)>,
+    pub(crate) key: SignerKey,
     /// What is missing, if anything is.
     pub(crate) wait: Option<Wait>,
     /// The approvals that were looked at.
@@ -56,11 +56,13 @@ impl Court<'_> {
         parent: &Judged,
         link: &Link<'_>,
     ) -> Result<Authorised, Refusal> {
-        let key = verify_commit(&link.commit).map_err(|bad| refuse_signature(&bad))?;
+        let certificates = parent.governing.roll.certificates();
+        let key =
+            verify_commit(&link.commit, certificates).map_err(|bad| refuse_signature(&bad))?;
         let committed = self.demand_date(parent, link)?;
         // The child's own policy is not looked at before the child is known to be let in.
         let law = &parent.governing;
-        if revokes(&law.policy, &key.fingerprint()) {
+        if key.is_revoked_by(&law.policy) || law.roll.is_taken_back(&key) {
             let detail = format!("key {} is revoked by the parent's policy", key.fingerprint());
             return Err(Refusal::of(Code::KeyRevoked, detail));
         }
@@ -108,11 +110,11 @@ impl Court<'_> {
     /// newest policy.
     fn demand_merger<'l>(
         law: &'l Governing,
-        key: &SshKey,
+        key: &SignerKey,
         committed: Timestamp,
     ) -> Result<&'l Holder, Refusal> {
         let fingerprint = key.fingerprint();
-        let holder = law.roll.holder(key).ok_or_else(|| {
+        let holder = law.roll.holder_of(key).ok_or_else(|| {
             let detail =
                 format!("key {fingerprint} belongs to no principal of the parent's policy");
             Refusal::of(Code::UnknownKey, detail)
@@ -122,7 +124,7 @@ impl Court<'_> {
             let detail = format!("{name:?} signed and is not among merge.mergers");
             return Err(Refusal::of(Code::NotAMerger, detail));
         }
-        if !holder.counts_at(committed) {
+        if !holder.counts_for(key, committed) {
             let detail = format!("key {fingerprint} of {name:?} was not valid {committed}");
             return Err(Refusal::of(Code::KeyExpired, detail));
         }
@@ -135,7 +137,7 @@ impl Court<'_> {
         &self,
         law: &Arc<Governing>,
         link: &Link<'_>,
-        key: &SshKey,
+        key: &SignerKey,
         committed: Timestamp,
     ) -> Result<Arc<Governing>, Refusal> {
         let expired = |what: &str| {
@@ -162,6 +164,7 @@ impl Court<'_> {
 fn refuse_signature(bad: &BadSignature) -> Refusal {
     let code = match bad {
         BadSignature::Missing => Code::Unsigned,
+        BadSignature::Unknown(_) => Code::UnknownKey,
         BadSignature::Unsupported(_) => Code::UnsupportedSignature,
         BadSignature::Malformed(_) | BadSignature::Invalid(_) => Code::BadSignature,
     };

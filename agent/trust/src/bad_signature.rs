@@ -1,6 +1,6 @@
 //! Why a signature does not count, whatever kind it is of.
 //!
-//! **Invariant:** "missing", "not supported" and "wrong" stay apart: each has its own code.
+//! **Invariant:** "missing", "not supported", "unknown" and "wrong" stay apart: each has its own code.
 
 use thiserror::Error;
 
@@ -16,6 +16,9 @@ pub enum BadSignature {
     /// It may be good, but nobody here can tell.
     #[error("{0}")]
     Unsupported(String),
+    /// It is by a key that is not at hand, so that nobody here can verify it.
+    #[error("{0}")]
+    Unknown(String),
     /// It is of the right form and wrong.
     #[error("{0}")]
     Invalid(String),

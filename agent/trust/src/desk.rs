@@ -220,8 +220,8 @@ impl Authors {
 /// The person who signed a commit; names and addresses in it are nobody's proof.
 fn author(raw: &[u8], format: ObjectFormat, law: &Governing) -> Option<String> {
     let commit = Commit::parse(raw, format).ok()?;
-    let key = verify_commit(&commit).ok()?;
-    let holder = law.roll.holder(&key).filter(|it| it.kind == Kind::Human)?;
+    let key = verify_commit(&commit, law.roll.certificates()).ok()?;
+    let holder = law.roll.holder_of(&key).filter(|it| it.kind == Kind::Human)?;
     Some(holder.principal.clone())
 }
 

@@ -11,8 +11,9 @@ use crate::commit::{Commit, format_of};
 use crate::key_file::ListedKey;
 use crate::keys::Keys;
 use crate::openpgp::{self, Standing};
-use crate::signature::{BadSignature, Format, verify_commit};
+use crate::signature::{BadSignature, Format, GIT_NAMESPACE};
 use crate::ssh_key::SshKey;
+use crate::sshsig;
 
 /// What a look at a commit found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -64,12 +65,7 @@ pub fn inspect(raw: &[u8], keys: &Keys) -> Inspection {
         }
     };
     let format = commit.signature.as_deref().map_or("none", |it| Format::of(it).as_str());
-    let judged = match commit.signature.as_deref() {
-        Some(signature) if Format::of(signature) == Format::OpenPgp => {
-            judge_openpgp(signature, &commit, keys)
-        }
-        _ => verify_commit(&commit).map(|key| judge_key(&key, &commit, &keys.ssh)),
-    };
+    let judged = judge(&commit, keys);
     let (result, key, reason) =
         judged.unwrap_or_else(|bad| (worth_of(&bad), None, bad.to_string()));
     Inspection { format, result, key, payload_sha256: Some(Sha256::of(&commit.payload)), reason }
@@ -80,24 +76,33 @@ fn worth_of(bad: &BadSignature) -> Worth {
         BadSignature::Missing => Worth::Unsigned,
         BadSignature::Malformed(_) => Worth::Malformed,
         BadSignature::Unsupported(_) => Worth::Unsupported,
-        BadSignature::Invalid(_) => Worth::Invalid,
+        BadSignature::Unknown(_) | BadSignature::Invalid(_) => Worth::Invalid,
     }
 }
 
 /// A worth, the key once it is known, and why.
 type Judged = (Worth, Option<String>, String);
 
+fn judge(commit: &Commit, keys: &Keys) -> Result<Judged, BadSignature> {
+    let signature = commit.signature.as_deref().ok_or(BadSignature::Missing)?;
+    match Format::of(signature) {
+        Format::Ssh => sshsig::verify_armored(signature, GIT_NAMESPACE, &commit.payload)
+            .map(|key| judge_key(&key, commit, &keys.ssh)),
+        Format::OpenPgp => judge_openpgp(signature, commit, keys),
+        other => Err(other.unsupported()),
+    }
+}
+
 fn judge_openpgp(signature: &[u8], commit: &Commit, keys: &Keys) -> Result<Judged, BadSignature> {
-    let made_by = openpgp::verify_armored(signature, &commit.payload, &keys.openpgp, commit.time)?;
-    let (certificate, standing) = made_by;
-    let (worth, reason) = match standing {
-        Standing::Counts => (Worth::Valid, format!("signed by {:?}", certificate.shown())),
+    let made = openpgp::verify_armored(signature, &commit.payload, &keys.openpgp)?;
+    let (worth, reason) = match made.stands_at(commit.time) {
+        Standing::Counts => (Worth::Valid, format!("signed by {:?}", made.certificate.shown())),
         Standing::NotThen => (Worth::Invalid, NOT_THEN.to_owned()),
         Standing::Revoked => {
             (Worth::Invalid, "the signature verifies, but its key is revoked".to_owned())
         }
     };
-    Ok((worth, Some(certificate.fingerprint_text()), reason))
+    Ok((worth, Some(made.certificate.fingerprint_text()), reason))
 }
 
 fn judge_key(key: &SshKey, commit: &Commit, keys: &[ListedKey]) -> Judged {

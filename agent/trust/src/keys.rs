@@ -2,13 +2,13 @@
 //!
 //! **Invariant:** a file holds keys of one kind, told by its first line; what is not understood is an error.
 
-use bowline_model::digest::hex;
 use bowline_model::shown::one_line;
 use thiserror::Error;
 
 use crate::bad_signature::BadSignature;
 use crate::key_file::{self, BadKeyFile, ListedKey};
 use crate::openpgp::{Certificate, armor};
+use crate::signer_key::shown;
 
 /// Far above any real list; keeps reading it quick.
 const LARGEST: usize = 1 << 20;
@@ -67,7 +67,7 @@ impl Keys {
         let mut seen: Vec<_> = openpgp.iter().map(|it| it.fingerprint).collect();
         seen.sort_unstable();
         if let Some(twice) = seen.windows(2).find(|pair| pair.first() == pair.last()) {
-            let fingerprint = twice.first().map(|it| hex(it).to_uppercase()).unwrap_or_default();
+            let fingerprint = twice.first().map(shown).unwrap_or_default();
             return Err(BadKeys::Twice { fingerprint });
         }
         Ok(Self { ssh: Vec::new(), openpgp })
@@ -77,7 +77,7 @@ impl Keys {
 impl Certificate {
     /// The fingerprint as people compare it: forty upper-case letters of base 16.
     pub fn fingerprint_text(&self) -> String {
-        hex(&self.fingerprint).to_uppercase()
+        shown(&self.fingerprint)
     }
 
     /// Whose it says it is, on one line.

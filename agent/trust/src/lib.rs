@@ -19,6 +19,7 @@ mod header;
 pub mod commit;
 pub mod key_file;
 pub mod keys;
+mod signer_key;
 pub mod inspect;
 pub mod dsse;
 pub mod spki;

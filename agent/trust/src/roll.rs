@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use bowline_model::policy::{Fingerprint, KeyEntry, KeyMaterial, Kind, Policy};
 use jiff::Timestamp;
 
+use crate::bad_signature::BadSignature;
+use crate::openpgp::{self, Certificate, SigningKey};
+use crate::signer_key::{SignerKey, shown};
 use crate::spki::SpkiKey;
 use crate::ssh_key::{BadKey, SshKey};
 
@@ -16,12 +19,24 @@ pub(crate) struct Holder {
     pub(crate) principal: String,
     pub(crate) kind: Kind,
     entry: KeyEntry,
+    /// What the key says of itself, where it is of a kind that does.
+    own: Option<SigningKey>,
 }
 
 impl Holder {
-    /// Whether the key counts at an instant.
+    /// Whether the key counts at an instant, by the policy and by its own word.
     pub(crate) fn counts_at(&self, instant: Timestamp) -> bool {
-        self.entry.counts_at(instant)
+        let own = self.own.as_ref();
+        self.entry.counts_at(instant) && own.is_none_or(|it| it.counts_at(instant.as_second()))
+    }
+
+    /// Whether what a key signed counts at an instant: the key must count then, and when it signed by its own word.
+    pub(crate) fn counts_for(&self, key: &SignerKey, instant: Timestamp) -> bool {
+        let signed = match key {
+            SignerKey::Ssh(_) => Ok(instant),
+            SignerKey::OpenPgp { at, .. } => Timestamp::from_second(*at),
+        };
+        self.counts_at(instant) && signed.is_ok_and(|it| self.counts_at(it))
     }
 }
 
@@ -33,6 +48,9 @@ pub(crate) struct Roll {
     bare: BTreeMap<SpkiKey, Holder>,
     /// Every key of either kind, by fingerprint.
     prints: BTreeMap<String, Holder>,
+    /// The keys within certificates of `OpenPGP`, by their own names.
+    signing: BTreeMap<openpgp::Fingerprint, Holder>,
+    certificates: Vec<Certificate>,
     /// Keys that the policy names and nobody here can use.
     pub(crate) warnings: Vec<String>,
 }
@@ -50,7 +68,7 @@ impl Roll {
     }
 
     fn add(&mut self, name: &str, kind: Kind, entry: &KeyEntry) -> Result<(), String> {
-        let holder = Holder { principal: name.to_owned(), kind, entry: entry.clone() };
+        let holder = Holder { principal: name.to_owned(), kind, entry: entry.clone(), own: None };
         let known = match &entry.material {
             KeyMaterial::Ssh { line } => match self.usable(name, SshKey::from_line(line))? {
                 Some(key) => {
@@ -66,8 +84,16 @@ impl Roll {
                 }
                 None => None,
             },
-            // They sign commits, which this roll cannot judge yet.
-            KeyMaterial::OpenPgp { .. } => None,
+            KeyMaterial::OpenPgp { fingerprint, text } => {
+                let read = certificate(fingerprint, text).map_err(|bad| match bad {
+                    BadSignature::Unsupported(what) => BadKey::Unsupported(what),
+                    bad => BadKey::Malformed(format!("OpenPGP key {fingerprint} ({bad})")),
+                });
+                match self.usable(name, read)? {
+                    Some(certificate) => self.add_certificate(&holder, certificate)?,
+                    None => None,
+                }
+            }
         };
         match known {
             Some(other) => {
@@ -75,6 +101,31 @@ impl Roll {
             }
             None => Ok(()),
         }
+    }
+
+    /// Adds the keys of a certificate; yields who holds one of them already.
+    fn add_certificate(
+        &mut self,
+        holder: &Holder,
+        certificate: Certificate,
+    ) -> Result<Option<Holder>, String> {
+        let name = &holder.principal;
+        if self.certificates.iter().any(|it| it.fingerprint == certificate.fingerprint) {
+            let fingerprint = certificate.fingerprint_text();
+            return Err(format!("principal {name:?}: the key {fingerprint} stands twice"));
+        }
+        if certificate.keys.is_empty() {
+            let warning = "the OpenPGP key names no key in it that may sign";
+            self.warnings.push(format!("a key of principal {name:?} is of no use: {warning}"));
+        }
+        for key in &certificate.keys {
+            let holder = Holder { own: Some(key.clone()), ..holder.clone() };
+            if let Some(other) = self.signing.insert(key.fingerprint(), holder) {
+                return Ok(Some(other));
+            }
+        }
+        self.certificates.push(certificate);
+        Ok(None)
     }
 
     /// A key that was read; one of a kind that is not verified here is of no use, and said to be.
@@ -101,9 +152,43 @@ impl Roll {
         self.prints.get(fingerprint)
     }
 
-    /// Who holds a key.
+    /// All certificates that may have signed a commit.
+    pub(crate) fn certificates(&self) -> &[Certificate] {
+        &self.certificates
+    }
+
+    /// Who holds the key that signed a commit.
+    pub(crate) fn holder_of(&self, key: &SignerKey) -> Option<&Holder> {
+        match key {
+            SignerKey::Ssh(key) => self.holder(key),
+            SignerKey::OpenPgp { signing, .. } => self.signing.get(signing),
+        }
+    }
+
+    /// Whether the key that signed a commit says itself that it was taken back.
+    pub(crate) fn is_taken_back(&self, key: &SignerKey) -> bool {
+        let SignerKey::OpenPgp { primary, signing, .. } = key else {
+            return false;
+        };
+        let own = self.signing.get(signing).and_then(|it| it.own.as_ref());
+        let mut whole = self.certificates.iter().filter(|it| it.fingerprint == *primary);
+        own.is_some_and(|it| it.is_revoked) || whole.any(|it| it.is_revoked)
+    }
+
+    /// Who holds an SSH key.
     pub(crate) fn holder(&self, key: &SshKey) -> Option<&Holder> {
         self.holders.get(key.as_wire())
+    }
+}
+
+/// The one certificate of an entry, which must have the name that the entry gives it.
+fn certificate(name: &Fingerprint, text: &str) -> Result<Certificate, BadSignature> {
+    let malformed = |what: String| BadSignature::Malformed(what);
+    let found = Certificate::read_armored(text.trim().as_bytes())?;
+    match <[Certificate; 1]>::try_from(found) {
+        Ok([only]) if shown(&only.fingerprint) == name.as_str() => Ok(only),
+        Ok([other]) => Err(malformed(format!("its fingerprint is {}", other.fingerprint_text()))),
+        Err(several) => Err(malformed(format!("it holds {} keys", several.len()))),
     }
 }
 
@@ -115,6 +200,7 @@ pub(crate) fn revokes(policy: &Policy, fingerprint: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sample::openpgp::{Pgp, Words, armored, packet};
     use crate::sample::{Law, Signer};
 
     fn roll_of(yaml: &str) -> Result<Roll, String> {
@@ -127,6 +213,46 @@ mod tests {
         let name = |seed| roll.holder(&Signer::new(seed).key()).map(|it| it.principal.clone());
         assert_eq!(name(2).as_deref(), Some("bob"));
         assert_eq!(name(9), None);
+    }
+
+    fn with_openpgp(fingerprint: &str, packets: &[u8]) -> String {
+        let block = armored("PUBLIC KEY BLOCK", packets);
+        let key = format!("{{type: openpgp, fingerprint: \"{fingerprint}\", key: {block:?}}}");
+        let dave = format!("principals:\n  dave: {{kind: forge, keys: [{key}]}}\n");
+        Law::default().yaml().replace("principals:\n", &dave)
+    }
+
+    #[test]
+    fn an_openpgp_key_is_the_one_that_its_entry_names_and_stands_once() {
+        let [dave, other] = [5, 6].map(Pgp::new);
+        let whole = dave.certificate("Dave", &Words::usual(0x13));
+        let both = [whole.clone(), other.certificate("Other", &Words::usual(0x13))].concat();
+        let roll = roll_of(&with_openpgp(&dave.name(), &whole)).unwrap();
+        assert_eq!((roll.certificates().len(), roll.warnings.len()), (1, 0));
+        let twice = with_openpgp(&dave.name(), &whole);
+        let twice = twice.replace("  dave:", &format!("  {}\n  dave:", twice_of(&twice)));
+        let version_6 = packet(6, &[6, 0, 0, 0, 0, 27]);
+        for (what, yaml, expected) in [
+            ("another's name", with_openpgp(&other.name(), &whole), Err("its fingerprint is")),
+            ("two keys", with_openpgp(&dave.name(), &both), Err("it holds 2 keys")),
+            ("none", with_openpgp(&dave.name(), b""), Err("it holds 0 keys")),
+            ("two principals", twice, Err("stands twice")),
+            ("malformed", with_openpgp(&dave.name(), b"\xc6"), Err("malformed")),
+            ("of no word", with_openpgp(&dave.name(), &packet(6, &dave.body())), Ok("may sign")),
+            ("version 6", with_openpgp(&dave.name(), &version_6), Ok("version 6")),
+        ] {
+            match (roll_of(&yaml), expected) {
+                (Ok(roll), Ok(warning)) => assert!(roll.warnings[0].contains(warning), "{what}"),
+                (Err(bad), Err(expected)) => assert!(bad.contains(expected), "{what}: {bad}"),
+                (found, _) => panic!("{what}: {found:?}"),
+            }
+        }
+    }
+
+    /// The line of Dave, as that of Erin.
+    fn twice_of(yaml: &str) -> String {
+        let line = yaml.lines().find(|it| it.starts_with("  dave:")).unwrap();
+        line.trim().replacen("dave", "erin", 1)
     }
 
     #[test]

@@ -6,6 +6,7 @@ use bowline_model::envelope::{Envelope, EnvelopeSignature};
 use bowline_model::trust_root::TrustRoot;
 
 use crate::dsse;
+use crate::signer_key::SignerKey;
 use crate::ssh_key::SshKey;
 use crate::sshsig;
 use crate::verdict::{Code, Refusal};
@@ -42,8 +43,8 @@ impl RootRing {
     }
 
     /// Whether a key is one of the root's.
-    pub(crate) fn holds(&self, key: &SshKey) -> bool {
-        self.keys.contains(key)
+    pub(crate) fn holds(&self, key: &SignerKey) -> bool {
+        matches!(key, SignerKey::Ssh(key) if self.keys.contains(key))
     }
 
     /// Demands that enough distinct root keys signed a policy's envelope.

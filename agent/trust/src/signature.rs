@@ -5,7 +5,8 @@
 use crate::armor;
 pub use crate::bad_signature::BadSignature;
 use crate::commit::Commit;
-use crate::ssh_key::SshKey;
+use crate::openpgp::{self, Certificate};
+use crate::signer_key::SignerKey;
 use crate::sshsig;
 
 /// The namespace that Git signs in.
@@ -39,6 +40,14 @@ impl Format {
         }
     }
 
+    /// Why a signature of this kind does not count, where nobody here can verify it.
+    pub(crate) fn unsupported(self) -> BadSignature {
+        BadSignature::Unsupported(match self {
+            Self::Unknown => "unknown kind of signature".to_owned(),
+            other => format!("{} signatures are not supported", other.as_str()),
+        })
+    }
+
     /// The stable word.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -50,18 +59,26 @@ impl Format {
     }
 }
 
-/// Verifies a commit's signature and yields the key that made it.
+/// Verifies a commit's signature and yields the key that made it: an SSH key, which the signature carries, or one of
+/// these certificates.
 ///
 /// # Errors
-/// When there is none, or it does not count.
-pub fn verify_commit(commit: &Commit) -> Result<SshKey, BadSignature> {
+/// When there is none, or it does not verify.
+pub(crate) fn verify_commit<'a>(
+    commit: &Commit,
+    certificates: impl IntoIterator<Item = &'a Certificate>,
+) -> Result<SignerKey, BadSignature> {
     let signature = commit.signature.as_deref().ok_or(BadSignature::Missing)?;
     match Format::of(signature) {
-        Format::Ssh => sshsig::verify_armored(signature, GIT_NAMESPACE, &commit.payload),
-        Format::Unknown => Err(BadSignature::Unsupported("unknown kind of signature".to_owned())),
-        other => {
-            let what = format!("{} signatures are not supported", other.as_str());
-            Err(BadSignature::Unsupported(what))
+        Format::Ssh => {
+            let key = sshsig::verify_armored(signature, GIT_NAMESPACE, &commit.payload)?;
+            Ok(SignerKey::Ssh(key))
         }
+        Format::OpenPgp => {
+            let made = openpgp::verify_armored(signature, &commit.payload, certificates)?;
+            let (primary, signing) = (made.certificate.fingerprint, made.key.fingerprint());
+            Ok(SignerKey::OpenPgp { primary, signing, at: made.at })
+        }
+        other => Err(other.unsupported()),
     }
 }

@@ -16,7 +16,6 @@ use crate::authority::{Authorised, Court, SKEW_SECONDS};
 use crate::desk::{Desk, Wanted};
 use crate::purpose::Purpose;
 use crate::queue::{Chosen, Queue};
-use crate::roll::revokes;
 use crate::root_keys::RootRing;
 use crate::start::{Halt, Judged, begin, marks_apply};
 use crate::verdict::{Code, Refusal, Verdict, Walked};
@@ -293,12 +292,12 @@ fn demand_still_good(start: &Judged, passed: &[Authorised], now: Timestamp) -> R
     let mut law = &start.governing;
     for it in passed {
         let fingerprint = it.key.fingerprint();
-        if revokes(&newest.policy, &fingerprint) {
+        if it.key.is_revoked_by(&newest.policy) || newest.roll.is_taken_back(&it.key) {
             let detail = format!("key {fingerprint} is revoked by the newest policy");
             return Err(Refusal::of(Code::KeyRevoked, detail).at(it.judged.id));
         }
-        let holder = newest.roll.holder(&it.key);
-        let holder = holder.or_else(|| law.roll.holder(&it.key));
+        let holder = newest.roll.holder_of(&it.key);
+        let holder = holder.or_else(|| law.roll.holder_of(&it.key));
         // A root key that renews an expired policy is on no roll.
         if holder.is_some_and(|holder| !holder.counts_at(now)) {
             let detail = format!("key {fingerprint} is not valid now, {now}");

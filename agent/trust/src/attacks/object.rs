@@ -192,13 +192,18 @@ fn twisted_signature_blobs_are_refused() {
 }
 
 #[test]
-fn other_kinds_of_signature_are_not_supported_and_not_unsigned() {
+fn other_kinds_of_signature_are_bad_or_not_supported_and_not_unsigned() {
     let world = World::new();
     let payload = draft(&world).payload();
-    for kind in ["PGP SIGNATURE", "PGP MESSAGE", "SIGNED MESSAGE", "SOMETHING"] {
+    for (kind, code) in [
+        ("PGP SIGNATURE", "bad-signature"),
+        ("PGP MESSAGE", "bad-signature"),
+        ("SIGNED MESSAGE", "unsupported-signature"),
+        ("SOMETHING", "unsupported-signature"),
+    ] {
         let signature = format!("-----BEGIN {kind}-----\nabc\n-----END {kind}-----");
         let raw = insert_header(&payload, "gpgsig", &signature);
-        assert_eq!(says_of(&world, raw), "refused unsupported-signature", "{kind}");
+        assert_eq!(says_of(&world, raw), format!("refused {code}"), "{kind}");
     }
 }
 

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use bowline_model::bundle::{Beside, Bundle, CommitEvidence};
-use bowline_model::object_id::ObjectFormat;
+use bowline_model::object_id::{ObjectFormat, ObjectId};
 
 use crate::commit::Commit;
 use crate::sample::{BEGINNING, DAY, Draft, HOUR, Law, NOW, Robot, World, said};
@@ -44,20 +44,12 @@ fn commit(on: &CommitEvidence, name: &str, time: i64) -> (CommitEvidence, Commit
     (bare, good)
 }
 
-fn walked(world: &World, bundle: &Bundle) -> (Walked, Option<String>) {
+fn walked(world: &World, bundle: &Bundle) -> (Walked, Option<ObjectId>) {
     match world.judge(bundle) {
-        Verdict::Accepted { walked, deployable } => {
-            (walked, Some(deployable.commit.short().to_string()))
-        }
-        Verdict::Pending { walked, deployable, .. } => {
-            (walked, deployable.map(|it| it.commit.short().to_string()))
-        }
+        Verdict::Accepted { walked, deployable } => (walked, Some(deployable.commit)),
+        Verdict::Pending { walked, deployable, .. } => (walked, deployable.map(|it| it.commit)),
         other => panic!("{other:?}"),
     }
-}
-
-fn name(commit: &CommitEvidence) -> Option<String> {
-    Some(commit.id.short().to_string())
 }
 
 #[test]
@@ -70,7 +62,7 @@ fn the_newest_commit_whose_gates_are_met_is_deployed() {
     let bundle = world.bundle(&[&one, &two, &low]);
     assert_eq!(said(&world.judge(&bundle)), "pending evidence-below");
     let (walked, deployable) = walked(&world, &bundle);
-    assert_eq!(deployable, name(&one));
+    assert_eq!(deployable, Some(one.id));
     assert_eq!(walked.gates[0].measured.as_deref(), Some("LINE_COVERAGE percent 79.9"));
     let marks = walked.high_water;
     assert_eq!((marks.head, marks.cleared), (low.id, Some(one.id)));
@@ -90,7 +82,7 @@ fn attack_23_evidence_that_comes_late_still_counts() {
         ..world.bundle_from(&two, &[])
     };
     assert_eq!(said(&world.judge(&later(&[&one, &two]))), "pending evidence-missing");
-    assert_eq!(walked(&world, &later(&[&good_one, &two])).1, name(&one));
+    assert_eq!(walked(&world, &later(&[&good_one, &two])).1, Some(one.id));
     assert_eq!(said(&world.judge(&later(&[&one, &good_two]))), "accepted");
     assert_eq!(said(&world.judge(&later(&[&good_two]))), "accepted");
     // Nothing but what the marks pin is taken for what was verified.
@@ -116,7 +108,7 @@ fn what_met_its_gates_is_not_asked_again_and_nothing_older_takes_its_place() {
     let (three, _) = commit(&two, "three", BEGINNING + 3 * HOUR);
     let bundle = Bundle { waiting: vec![fresh], ..world.bundle_from(&two, &[&three]) };
     assert_eq!(said(&world.judge(&bundle)), "pending evidence-missing");
-    assert_eq!(walked(&world, &bundle).1, name(&two));
+    assert_eq!(walked(&world, &bundle).1, Some(two.id));
 }
 
 #[test]

@@ -44,16 +44,18 @@ pub struct Certificate {
     pub fingerprint: Fingerprint,
     /// The first user of whom the key itself says that it belongs to them; empty without one.
     pub name: String,
-    pub(super) keys: Vec<SigningKey>,
+    pub(crate) keys: Vec<SigningKey>,
+    /// Whether anybody says that the whole of it was taken back.
+    pub(crate) is_revoked: bool,
 }
 
 /// A key that may sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SigningKey {
+pub(crate) struct SigningKey {
     pub(super) key: Key,
     /// The first second at which it no longer counts.
     pub(super) until: Option<i64>,
-    pub(super) is_revoked: bool,
+    pub(crate) is_revoked: bool,
 }
 
 /// What a key's own words give it.
@@ -134,7 +136,8 @@ impl Certificate {
             own = own.zip(words).map(|(own, words)| [own, words].concat());
         }
         let name = name.unwrap_or_default();
-        let mut found = Self { fingerprint: primary.fingerprint, name, keys: Vec::new() };
+        let fingerprint = primary.fingerprint;
+        let mut found = Self { fingerprint, name, keys: Vec::new(), is_revoked };
         // A key that says nothing of itself, or what nobody here can judge, signs nothing.
         let Some(own) = own.filter(|it| !it.is_empty()) else { return Some(Ok(found)) };
         let grant = granted(&primary, own);

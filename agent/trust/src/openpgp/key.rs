@@ -58,7 +58,7 @@ impl Key {
             return Err(malformed());
         };
         if version != 4 {
-            let what = format!("OpenPGP key of version {version} is not supported");
+            let what = format!("OpenPGP key of version {version}");
             return Err(BadSignature::Unsupported(what));
         }
         let material = Material::read(algorithm, rest).ok_or_else(malformed)?;

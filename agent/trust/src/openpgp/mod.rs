@@ -10,10 +10,10 @@ mod packet;
 mod signature;
 
 pub use certificate::Certificate;
+pub(crate) use certificate::SigningKey;
 pub use key::Fingerprint;
 
 use armor::Holds;
-use certificate::SigningKey;
 use signature::Signature;
 
 use crate::bad_signature::BadSignature;
@@ -29,7 +29,7 @@ const LARGEST: usize = 64 << 10;
 
 /// Whether the key of a signature that verifies counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub(crate) enum Standing {
     /// It did, when the signature was made and at the time that was asked about.
     Counts,
     /// It did not, at one of these times.
@@ -38,16 +38,23 @@ pub enum Standing {
     Revoked,
 }
 
-/// Verifies an armoured signature over a message, and tells whose it is, and whether its key counted at a time.
+/// A signature that verifies: the certificate and the key of it that made it, and when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Made<'a> {
+    pub(crate) certificate: &'a Certificate,
+    pub(crate) key: &'a SigningKey,
+    pub(crate) at: i64,
+}
+
+/// Verifies an armoured signature over a message, and tells who made it.
 ///
 /// # Errors
 /// When it is malformed, of an unsupported kind, or by none of the certificates.
-pub fn verify_armored<'a>(
+pub(crate) fn verify_armored<'a>(
     text: &[u8],
     message: &[u8],
-    certificates: &'a [Certificate],
-    time: i64,
-) -> Result<(&'a Certificate, Standing), BadSignature> {
+    certificates: impl IntoIterator<Item = &'a Certificate>,
+) -> Result<Made<'a>, BadSignature> {
     if text.len() > LARGEST {
         return Err(BadSignature::Malformed("OpenPGP signature is larger than 64 KiB".to_owned()));
     }
@@ -66,17 +73,17 @@ pub fn verify_armored<'a>(
     if signature.ends() {
         return Err(BadSignature::Unsupported("OpenPGP signature that ends".to_owned()));
     }
-    let made = signature.made()?;
-    let none = if certificates.is_empty() {
-        "no OpenPGP key was given"
-    } else {
-        "it is by none of the given OpenPGP keys"
+    let at = signature.made()?;
+    let mut certificates = certificates.into_iter().peekable();
+    let none = match certificates.peek() {
+        Some(_) => "it is by none of the given OpenPGP keys",
+        None => "no OpenPGP key was given",
     };
-    let mut why = BadSignature::Invalid(none.to_owned());
+    let mut why = BadSignature::Unknown(none.to_owned());
     for certificate in certificates {
-        for signing in certificate.keys.iter().filter(|it| signature.may_be_by(&it.key)) {
-            match signature.verify(&signing.key, message) {
-                Ok(()) => return Ok((certificate, signing.stands_at(&[made, time]))),
+        for key in certificate.keys.iter().filter(|it| signature.may_be_by(&it.key)) {
+            match signature.verify(&key.key, message) {
+                Ok(()) => return Ok(Made { certificate, key, at }),
                 Err(bad) => why = bad,
             }
         }
@@ -84,17 +91,28 @@ pub fn verify_armored<'a>(
     Err(why)
 }
 
-impl SigningKey {
-    /// Whether it counted at each of some times.
-    fn stands_at(&self, times: &[i64]) -> Standing {
-        let counts = |time: &i64| self.key.made <= *time && self.until.is_none_or(|it| *time < it);
-        if self.is_revoked {
+impl Made<'_> {
+    /// Whether its key counted, when it was made and at another time.
+    pub(crate) fn stands_at(&self, time: i64) -> Standing {
+        if self.key.is_revoked {
             Standing::Revoked
-        } else if times.iter().all(counts) {
+        } else if self.key.counts_at(self.at) && self.key.counts_at(time) {
             Standing::Counts
         } else {
             Standing::NotThen
         }
+    }
+}
+
+impl SigningKey {
+    /// The name of this very key.
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        self.key.fingerprint
+    }
+
+    /// Whether it was made, and had not ended, at a time.
+    pub(crate) fn counts_at(&self, time: i64) -> bool {
+        self.key.made <= time && self.until.is_none_or(|it| time < it)
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) const KEY_MADE: i64 = BEGINNING - DAY;
 /// Somebody with a key.
 pub(crate) struct Pgp {
     pair: Ed25519KeyPair,
-    made: i64,
+    pub(crate) made: i64,
 }
 
 /// What somebody says: a kind of signature, at a time, with these subpackets.
@@ -80,15 +80,24 @@ impl Pgp {
         digest(&SHA1_FOR_LEGACY_USE_ONLY, &self.framed()).as_ref().to_vec()
     }
 
+    /// The fingerprint as policies write it.
+    pub(crate) fn name(&self) -> String {
+        bowline_model::digest::hex(&self.fingerprint()).to_uppercase()
+    }
+
     /// The key as signatures hash it.
     pub(crate) fn framed(&self) -> Vec<u8> {
         let body = self.body();
         [&[0x99, 0, u8::try_from(body.len()).unwrap()], &body[..]].concat()
     }
 
-    /// The subpacket that names this key.
+    /// The subpackets that name this key: by its fingerprint, or by its id only.
     pub(crate) fn issuer(&self) -> Vec<u8> {
         subpacket(33, &[&[4], &self.fingerprint()[..]].concat())
+    }
+
+    pub(crate) fn issuer_id(&self) -> Vec<u8> {
+        subpacket(16, &self.fingerprint()[12..])
     }
 
     /// The body of a signature over these bytes.
@@ -109,6 +118,12 @@ impl Pgp {
     /// A detached signature over a document, in its armour.
     pub(crate) fn sign(&self, words: &Words, document: &[u8]) -> String {
         armored("SIGNATURE", &packet(2, &self.say(words, document)))
+    }
+
+    /// A certificate: the key, and its word over a user of this name.
+    pub(crate) fn certificate(&self, name: &str, words: &Words) -> Vec<u8> {
+        let over = over_user(&self.framed(), name);
+        [packet(6, &self.body()), user(name), packet(2, &self.say(words, &over))].concat()
     }
 }
 

@@ -61,11 +61,12 @@ fn worth(by: u8, days: i64, packets: &[Vec<u8>]) -> &'static str {
     };
     let time = KEY_MADE + days * DAY;
     let signature = Pgp::new(by).sign(&Words::of(0, time), b"document");
-    match verify_armored(signature.as_bytes(), b"document", &keys, time) {
-        Ok((_, Standing::Counts)) => "counts",
-        Ok((_, Standing::NotThen)) => "not then",
-        Ok((_, Standing::Revoked)) => "revoked",
-        Err(BadSignature::Invalid(_)) => "unknown",
+    let made = verify_armored(signature.as_bytes(), b"document", &keys);
+    match made.map(|it| it.stands_at(time)) {
+        Ok(Standing::Counts) => "counts",
+        Ok(Standing::NotThen) => "not then",
+        Ok(Standing::Revoked) => "revoked",
+        Err(BadSignature::Unknown(_)) => "unknown",
         Err(other) => panic!("{other:?}"),
     }
 }
