@@ -19,6 +19,7 @@ mod verify;
 mod inspect;
 mod openpgp;
 mod sign;
+mod approve;
 mod attest;
 mod attest_notes;
 mod plan;

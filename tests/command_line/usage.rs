@@ -12,6 +12,7 @@ Commands:
   validate     Checks manifests, and names every fault with file, line and column
   schema       Prints the JSON Schema of one kind of manifest, or of all
   verify       Says whether a host with this trust file would accept a repository
+  approve      Approves a change: what merging a commit would change, or did
   plan         Shows what the agent would do on this host; touches nothing
   trust        Looks at signatures, and signs policies
   attest       Signs what CI found out about a revision, so that gates on hosts can count it

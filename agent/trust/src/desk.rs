@@ -112,7 +112,7 @@ impl<'a> Desk<'a> {
             time: wanted.time,
             repo: self.repo,
         };
-        let mut seen = Vec::new();
+        let mut seen: Vec<ApprovalSeen> = Vec::new();
         for line in &wanted.evidence.beside.attestations {
             let Some(attested) = attested::read(line, &bench) else { continue };
             let Some(approval) = approval::read(&attested) else { continue };
@@ -133,6 +133,7 @@ impl<'a> Desk<'a> {
                 });
             }
         }
+        once_each(&mut seen);
         seen
     }
 
@@ -162,6 +163,19 @@ impl<'a> Desk<'a> {
         let counts = then.is_some_and(|it| it.counts_at(wanted.time))
             && now.is_some_and(|it| it.counts_at(self.now));
         (!counts).then_some("was made with a key that is not valid now, or was not then")
+    }
+}
+
+/// Lets the earliest of each person's approvals count. A later one of the same change is for when it is
+/// merged once more: it must not be used up by the first time.
+fn once_each(seen: &mut [ApprovalSeen]) {
+    seen.sort_by_key(|it| (it.issued, it.sha256));
+    let mut people = BTreeSet::new();
+    for it in seen.iter_mut().filter(|it| it.counts) {
+        if !people.insert(it.principal.clone()) {
+            it.counts = false;
+            "is one more, for another merge of the same change".clone_into(&mut it.reason);
+        }
     }
 }
 

@@ -92,7 +92,10 @@ pub const HINTS: &[(&str, &str)] = &[
         "evidence-stale",
         "run the check again on the same revision and attest it; the statement must say when",
     ),
-    ("approval-missing", "let a person among merge.mergers sign the merge"),
+    (
+        "approval-missing",
+        "have people approve that commit: bowline approve COMMIT --key FILE --push REMOTE",
+    ),
     ("revision-revoked", "merge a commit with another tree on top"),
     ("walk-too-long", "raise limits.commitsPerWalk in trust.yaml, or move the anchor forward"),
     ("clock-behind", "correct the host's clock"),

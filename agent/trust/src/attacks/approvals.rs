@@ -214,6 +214,9 @@ fn attack_16_an_approval_is_used_once() {
     let approved_anew = again(&first, anew.sign(&[2]));
     assert_eq!(world.says(&[&first, &second]), PENDING);
     assert_eq!(world.says(&[&first, &approved_anew]), "accepted");
+    // Both approvals hang on the change, so the first merge sees the second one too.
+    let sees_both = merge(&world, 4, &[anew.sign(&[2]), Arc::clone(&line)]);
+    assert_eq!(world.says(&[&sees_both, &approved_anew]), "accepted");
     world.remember(&[&first]);
     let judge = |commit: &CommitEvidence| said(&world.judge(&world.bundle_from(&first, &[commit])));
     assert_eq!(judge(&second), PENDING, "remembered from the walk before");
