@@ -76,6 +76,22 @@ fn a_policy_that_is_written_out_is_read_back() {
     assert_eq!(parse(&text).unwrap(), policy);
 }
 
+#[test]
+fn the_gates_that_the_manual_shows_are_read() {
+    let manual = include_str!("../../../../packaging/gates.md");
+    let lines = manual.lines().filter(|line| line.starts_with("  - {id:"));
+    let gates = lines.map(|line| format!("{line}\n")).collect::<Vec<_>>().concat();
+    let (before, after) = FULL.split_once("gates:\n").unwrap();
+    let (_, after) = after.split_once("freshness:").unwrap();
+    let after = after.replace("[staging, change, windows]", "[change, windows]");
+    let policy = parse(&format!("{before}gates:\n{gates}freshness:{after}")).unwrap();
+    assert_eq!(policy.gates.len(), 6);
+    let predicates = policy.gates.iter().filter_map(|gate| gate.rule.predicate());
+    for predicate in predicates.chain([predicate::PROVENANCE, predicate::VULNERABILITIES_COSIGN]) {
+        assert!(manual.contains(&format!("| `{predicate}`")), "{predicate} is not explained");
+    }
+}
+
 /// What is written, and what stands there instead.
 const SLIPS: &[(&str, &str)] = &[
     ("version: 8", "version: 0"),
