@@ -16,6 +16,7 @@ mod manuals;
 mod validate;
 mod init;
 mod verify;
+mod gate;
 mod inspect;
 mod openpgp;
 mod sign;

@@ -39,6 +39,8 @@ pub enum Verb {
     Verify(Verify),
     /// Approves a change: what merging a commit would change, or did
     Approve(Approve),
+    /// Says what a host would say of a commit's gates, before it is merged
+    Gate(Gate),
     /// Shows what the agent would do on this host; touches nothing
     Plan(Plan),
     /// Looks at signatures, and signs policies
@@ -172,6 +174,23 @@ pub struct Approve {
     /// Pushes the notes to a remote
     #[arg(long, value_name = "REMOTE")]
     pub push: Option<String>,
+}
+
+/// Arguments of `gate`.
+#[derive(Debug, Args)]
+pub struct Gate {
+    /// The repository
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    pub repo: String,
+    /// The commit: a branch, a tag or an id
+    #[arg(long, value_name = "REV", default_value = "HEAD")]
+    pub rev: String,
+    /// Judges as if it were this time, such as 2026-11-01T00:00:00Z
+    #[arg(long, value_name = "RFC3339")]
+    pub at: Option<Timestamp>,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `plan`.

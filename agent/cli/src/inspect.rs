@@ -69,13 +69,17 @@ fn keys(given: &Inspect, screen: &mut Screen<'_>) -> Result<Keys, Failure> {
 }
 
 fn of_repository(repo: &str, name: &str) -> Result<Vec<u8>, Failure> {
-    let usage = |failure: view::NoRevision| match failure {
+    let id = view::find(repo, name).map_err(unknown)?;
+    let repository = Repository::view(repo).map_err(unreachable)?;
+    Ok(repository.raw_commit(&id).map_err(unknown)?.to_vec())
+}
+
+/// A revision that was not found: a mistake in its name, or in the repository's.
+pub(crate) fn unknown(failure: view::NoRevision) -> Failure {
+    match failure {
         view::NoRevision::Repository { source, .. } => unreachable(source),
         other => Failure::usage(other).hint("name a branch, a tag, or the id of a commit"),
-    };
-    let id = view::find(repo, name).map_err(usage)?;
-    let repository = Repository::view(repo).map_err(unreachable)?;
-    Ok(repository.raw_commit(&id).map_err(usage)?.to_vec())
+    }
 }
 
 fn show(found: &Inspection, screen: &mut Screen<'_>) -> Result<(), Failure> {

@@ -11,7 +11,9 @@ pub mod init;
 pub mod validate;
 pub mod schema;
 pub mod completions;
+mod gates;
 pub mod verify;
+pub mod gate;
 pub mod plan;
 pub mod inspect;
 pub mod sign;
@@ -59,6 +61,7 @@ fn dispatch(verb: &Verb, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         Verb::Schema(given) => schema::schema(given, screen),
         Verb::Verify(given) => verify::verify(given, screen),
         Verb::Approve(given) => approve::approve(given, screen),
+        Verb::Gate(given) => gate::gate(given, screen),
         Verb::Plan(given) => plan::plan(given, screen),
         Verb::Trust(Trust::Inspect(given)) => inspect::inspect(given, screen),
         Verb::Trust(Trust::SignPolicy(given)) => sign::sign(given, screen),

@@ -16,12 +16,13 @@ use bowline_model::object_id::{ObjectFormat, ObjectId};
 use bowline_model::revision::Revision;
 use bowline_model::trust_root::TrustRoot;
 use bowline_trust::verdict::{Code, Verdict};
-use bowline_trust::{ApprovalSeen, marks_apply};
+use bowline_trust::{ApprovalSeen, GateVerdict, marks_apply};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::arguments::Verify;
 use crate::failure::{Failure, read_given};
+use crate::gates;
 use crate::screen::Screen;
 
 /// Files of trust and marks are text of some kilobytes.
@@ -43,8 +44,8 @@ pub struct Report {
     pub commit: Option<String>,
     /// The newest commit that may be deployed.
     pub deployable: Option<String>,
-    /// What each gate measured: no gates are judged by this version.
-    pub gates: Vec<serde_json::Value>,
+    /// What each gate says of the newest commit; none where it met them before.
+    pub gates: Vec<GateVerdict>,
     /// Approvals that were looked at, and whether they count.
     pub approvals: Vec<ApprovalSeen>,
     /// What people should hear of although it stopped nothing.
@@ -63,10 +64,7 @@ pub fn verify(given: &Verify, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let trusted = read_trust(&given.trust)?;
     let marks = given.state.as_deref().map(read_marks).transpose()?.flatten();
     let bundle = bring(&given.repo, &trusted, marks.as_ref())?;
-    let now = given.at.unwrap_or_else(|| {
-        // The clock's seconds are in range for some thousand years.
-        Timestamp::from_second(clock::wall()).unwrap_or(Timestamp::MAX)
-    });
+    let now = now_or(given.at);
     let verdict =
         bowline_trust::verify(&trusted.root, trusted.sha256, marks.as_ref(), &bundle, now);
     let report = Report::of(&verdict, &trusted.root, &bundle.tip);
@@ -79,6 +77,14 @@ pub fn verify(given: &Verify, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         }
     }
     Ok(exit_code(&verdict))
+}
+
+/// The time that was given, or the clock's.
+pub(crate) fn now_or(given: Option<Timestamp>) -> Timestamp {
+    given.unwrap_or_else(|| {
+        // The clock's seconds are in range for some thousand years.
+        Timestamp::from_second(clock::wall()).unwrap_or(Timestamp::MAX)
+    })
 }
 
 /// Reads a trust file.
@@ -182,7 +188,7 @@ impl Report {
             revision: shown(branch, tip),
             commit: commit.map(|it| it.to_string()),
             deployable: deployable.map(|it| shown(branch, &it)),
-            gates: Vec::new(),
+            gates: walked.map(|it| it.gates.clone()).unwrap_or_default(),
             approvals: walked.map(|it| it.approvals.clone()).unwrap_or_default(),
             warnings: warnings.to_vec(),
         }
@@ -201,6 +207,7 @@ impl Report {
             let worth = if it.counts { "counts" } else { it.reason.as_str() };
             screen.line(format_args!("approval by {}: {worth}", it.principal))?;
         }
+        gates::show(&self.gates, screen)?;
         for warning in &self.warnings {
             screen.note(format_args!("warning: {warning}"))?;
         }

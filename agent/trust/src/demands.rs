@@ -4,6 +4,7 @@
 
 use bowline_model::policy::Policy;
 
+use crate::gates::GateVerdict;
 use crate::verdict::Code;
 
 /// Why a commit has to wait.
@@ -11,6 +12,14 @@ use crate::verdict::Code;
 pub(crate) struct Wait {
     pub(crate) code: Code,
     pub(crate) detail: String,
+}
+
+/// What a revision still lacks under its policy: what nobody can judge, else its first closed gate.
+pub(crate) fn lacking(policy: &Policy, gates: &[GateVerdict]) -> Option<Wait> {
+    let closed = gates.iter().find_map(|it| {
+        it.code.map(|code| Wait { code, detail: format!("gate {:?}: {}", it.id, it.detail) })
+    });
+    unmet(policy).or(closed)
 }
 
 /// Why no revision may be deployed under this policy, if so.

@@ -22,7 +22,7 @@ pub(crate) mod bench;
 
 use bowline_model::digest::Sha256;
 use bowline_model::object_id::ObjectId;
-use bowline_model::policy::{Gate, Rule};
+use bowline_model::policy::{Gate, Policy, Rule};
 use bowline_model::trust_root::{RefName, RepoUri};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -38,7 +38,8 @@ pub use verdict::GateVerdict;
 /// The revision that is judged, and where and when.
 #[derive(Debug)]
 pub(crate) struct Case<'a> {
-    pub(crate) commit: ObjectId,
+    /// `None` for what is still to be merged, whose commit nobody can know.
+    pub(crate) commit: Option<ObjectId>,
     pub(crate) tree: ObjectId,
     pub(crate) repo_uri: &'a RepoUri,
     pub(crate) ref_name: &'a RefName,
@@ -47,8 +48,24 @@ pub(crate) struct Case<'a> {
     pub(crate) artifacts: Option<&'a [Sha256]>,
 }
 
+/// Judges every gate of a policy for one revision.
+pub(crate) fn judge_all(
+    policy: &Policy,
+    case: &Case<'_>,
+    evidence: &[Attested],
+) -> Vec<GateVerdict> {
+    let each = policy.gates.iter().map(|gate| {
+        if gate.environments.is_empty() {
+            judge(gate, case, evidence)
+        } else {
+            GateVerdict::unsupported(gate, "gates of single environments cannot be judged yet")
+        }
+    });
+    each.collect()
+}
+
 /// Judges one gate for one revision.
-pub(crate) fn judge(gate: &Gate, case: &Case<'_>, evidence: &[Attested]) -> GateVerdict {
+fn judge(gate: &Gate, case: &Case<'_>, evidence: &[Attested]) -> GateVerdict {
     match (&gate.rule, case.artifacts) {
         (Rule::Hosts { .. }, _) => {
             GateVerdict::unsupported(gate, "receipts of other hosts cannot be judged yet")

@@ -31,6 +31,7 @@ pub mod approval;
 mod desk;
 mod gates;
 mod queue;
+pub mod preview;
 mod root_keys;
 mod policy_change;
 pub mod policy_sign;

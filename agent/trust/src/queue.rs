@@ -9,14 +9,14 @@ use bowline_model::bundle::{Bundle, CommitEvidence};
 use bowline_model::digest::Sha256;
 use bowline_model::high_water::{HighWater, Waiting};
 use bowline_model::object_id::ObjectId;
-use bowline_model::policy::{Gate, Policy};
+use bowline_model::policy::Policy;
 use bowline_model::trust_root::TrustRoot;
 use jiff::Timestamp;
 
 use crate::attested::{self, Attested, Bench};
 use crate::authority::Authorised;
 use crate::commit::Commit;
-use crate::demands::{Wait, unmet};
+use crate::demands::{Wait, lacking, unmet};
 use crate::gates::{self, Case, GateVerdict};
 use crate::policy_change::{Governing, admit};
 use crate::root_keys::RootRing;
@@ -139,25 +139,15 @@ impl Candidate<'_> {
         let policy = &self.governing.policy;
         let evidence = self.attested(root, now);
         let case = Case {
-            commit: self.id,
+            commit: Some(self.id),
             tree: self.tree,
             repo_uri: &root.repo.uri,
             ref_name: &root.repo.ref_name,
             now,
             artifacts: None,
         };
-        let judge = |gate: &Gate| {
-            if gate.environments.is_empty() {
-                gates::judge(gate, &case, &evidence)
-            } else {
-                GateVerdict::unsupported(gate, "gates of single environments cannot be judged yet")
-            }
-        };
-        let verdicts: Vec<_> = policy.gates.iter().map(judge).collect();
-        let failed = verdicts.iter().find_map(|it| {
-            it.code.map(|code| Wait { code, detail: format!("gate {:?}: {}", it.id, it.detail) })
-        });
-        (unmet(policy).or(failed), verdicts)
+        let verdicts = gates::judge_all(policy, &case, &evidence);
+        (lacking(policy, &verdicts), verdicts)
     }
 
     fn attested(&self, root: &TrustRoot, now: Timestamp) -> Vec<Attested> {

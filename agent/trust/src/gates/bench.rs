@@ -77,7 +77,7 @@ impl Bench {
         let verdict = judge(
             &self.gate,
             &Case {
-                commit: object(&self.commit),
+                commit: Some(object(&self.commit)),
                 tree: object(&self.tree),
                 repo_uri: &RepoUri::try_from(REPO.to_owned()).unwrap(),
                 ref_name: &RefName::try_from(BRANCH.to_owned()).unwrap(),

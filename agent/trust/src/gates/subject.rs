@@ -60,7 +60,8 @@ impl About {
 /// Whether a subject is the tree or the commit, and no other of either besides.
 fn is_revision(subject: &Subject, case: &Case<'_>) -> bool {
     let has = |algorithm: &str| subject.digest.contains_key(algorithm);
-    let (is_tree, is_commit) = (subject.is_tree(&case.tree), subject.is_commit(&case.commit));
+    let is_tree = subject.is_tree(&case.tree);
+    let is_commit = case.commit.is_some_and(|it| subject.is_commit(&it));
     let contradicts = has("gitTree") && !is_tree || has("gitCommit") && !is_commit;
     (is_tree || is_commit) && !contradicts
 }

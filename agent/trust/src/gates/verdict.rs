@@ -39,7 +39,7 @@ pub struct GateVerdict {
 
 impl GateVerdict {
     /// A verdict on what this version cannot judge.
-    pub(crate) fn unsupported(gate: &Gate, detail: &str) -> Self {
+    pub(super) fn unsupported(gate: &Gate, detail: &str) -> Self {
         Self::closed(gate, Code::GateUnsupported, detail.to_owned())
     }
 

@@ -1,0 +1,86 @@
+//! What the gates of a commit say, before it is merged or after.
+//!
+//! **Invariant:** nothing follows from it. Whether that commit, and the policy in it, may be in force is
+//! [`verify`](crate::verify)'s to say.
+
+use bowline_model::bundle::{CommitEvidence, PathEvidence};
+use bowline_model::byte_size::ByteSize;
+use bowline_model::object_id::ObjectId;
+use bowline_model::policy::{POLICY_PATH, Policy};
+use jiff::Timestamp;
+
+use crate::attested::{self, Attested, Bench};
+use crate::commit::Commit;
+use crate::demands::lacking;
+use crate::gates::{self, Case, GateVerdict};
+use crate::roll::Roll;
+use crate::verdict::{Code, Refusal};
+
+/// What the commit is to the branch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// It is on the branch.
+    Merged,
+    /// It is to be merged. The merge will be another commit with, at best, the same tree, so what is said
+    /// of the commit alone will not count.
+    Proposed,
+}
+
+/// What the gates of a commit say.
+#[derive(Debug, Clone)]
+pub struct Preview {
+    /// The commit's tree.
+    pub tree: ObjectId,
+    /// What it lacks.
+    pub lacks: Option<Refusal>,
+    /// What each gate says.
+    pub gates: Vec<GateVerdict>,
+}
+
+/// The policy that a commit carries.
+///
+/// # Errors
+/// When its tree holds none that can be read.
+pub fn policy_of(evidence: &CommitEvidence) -> Result<Policy, Refusal> {
+    match &evidence.policy {
+        PathEvidence::Missing => {
+            Err(Refusal::of(Code::PolicyMissing, format!("there is no {POLICY_PATH} in its tree")))
+        }
+        PathEvidence::Other { what } => {
+            Err(Refusal::of(Code::PolicyNotAFile, format!("{POLICY_PATH} is a {what}")))
+        }
+        PathEvidence::Blob { bytes, .. } => Policy::parse(POLICY_PATH, bytes)
+            .map_err(|faults| Refusal::of(Code::PolicyMalformed, faults.to_string())),
+    }
+}
+
+/// Judges the gates of the policy that a commit carries, by the envelopes beside it, none of which is
+/// larger than `largest`.
+///
+/// # Errors
+/// When the commit or its policy cannot be read.
+pub fn preview(
+    evidence: &CommitEvidence,
+    stage: Stage,
+    largest: ByteSize,
+    now: Timestamp,
+) -> Result<Preview, Refusal> {
+    let commit = Commit::parse(&evidence.raw, evidence.id.format())
+        .map_err(|bad| Refusal::of(Code::MalformedCommit, bad.to_string()))?;
+    let policy = policy_of(evidence)?;
+    let roll = Roll::of(&policy).map_err(|bad| Refusal::of(Code::PolicyMalformed, bad))?;
+    let bench = Bench { policy: &policy, roll: &roll, at: Some(now), largest };
+    let lines = evidence.beside.attestations.iter();
+    let attested: Vec<Attested> = lines.filter_map(|line| attested::read(line, &bench)).collect();
+    let case = Case {
+        commit: (stage == Stage::Merged).then_some(evidence.id),
+        tree: commit.tree,
+        repo_uri: &policy.repo_uri,
+        ref_name: &policy.ref_name,
+        now,
+        artifacts: None,
+    };
+    let gates = gates::judge_all(&policy, &case, &attested);
+    let lacks = lacking(&policy, &gates).map(|it| Refusal::of(it.code, it.detail));
+    Ok(Preview { tree: commit.tree, lacks, gates })
+}
