@@ -45,7 +45,7 @@ pub(crate) const GATES: &str = "  - {id: tests, predicate: https://in-toto.io/at
      - {id: coverage, predicate: https://in-toto.io/attestation/scai/v0.3, signers: [ci], attribute: LINE_COVERAGE, field: percent, min: 80}\n";
 
 /// `bowline attest KIND --repo fleet --key ed.pem MORE…`
-fn attest(sealed: &Sealed, kind: &str, more: &[&str]) -> Said {
+pub(crate) fn attest(sealed: &Sealed, kind: &str, more: &[&str]) -> Said {
     let arguments = ["attest", kind, "--repo", "fleet", "--key", "ed.pem"];
     sealed.bowline(&[&arguments, more].concat())
 }
@@ -56,7 +56,7 @@ fn opened(envelope: &Value) -> (String, Vec<u8>) {
     (envelope["payloadType"].as_str().unwrap().to_owned(), payload)
 }
 
-fn statement(sealed: &Sealed, file: &str) -> Value {
+pub(crate) fn statement(sealed: &Sealed, file: &str) -> Value {
     let envelope: Value = serde_json::from_str(&sealed.read(file)).unwrap();
     serde_json::from_slice(&opened(&envelope).1).unwrap()
 }
@@ -147,7 +147,7 @@ fn what_falls_short_of_its_gate_is_told_and_not_signed() {
     let sealed = fleet(GATES);
     let hint = "nothing is signed\n";
     let said = attest(&sealed, "coverage", &["--out", "c.json", "cobertura.xml"]);
-    let why = "error: LINE_COVERAGE is 79.99 % (79996 of 100000), at least 80 % are asked for \
+    let why = "error: LINE_COVERAGE is 79.99 % (79996 of 100000), asked for is percent at least 80 \
                (gate \"coverage\"): ";
     said.is(1, "", &format!("{why}{hint}"));
     sealed.write("bad.xml", TESTS.replace("name=\"two\"/>", "name=\"two\"><error/></testcase>"));
@@ -248,12 +248,24 @@ fn findings_of_linters_are_held_against_a_most() {
         attest(&sealed, "lint", &[&["--out", "l.json"], more, &["x.sarif"]].concat())
     };
     let said = lint(&["--max", "0"]);
-    assert!(said.code == 1 && said.stderr.contains("1 errors and warnings found"), "{said:?}");
+    assert!(
+        said.code == 1
+            && said.stderr.contains("LINT_FINDINGS is 1, asked for is errorsAndWarnings at most 0"),
+        "{said:?}"
+    );
     assert_eq!(lint(&[]).code, 2);
     assert_eq!(lint(&["--max", "1", "--mildest", "notes"]).code, 1);
     assert_eq!(lint(&["--max", "1"]).code, 0);
     let found = statement(&sealed, "l.json");
     let attribute = &found["predicate"]["attributes"][0];
     assert_eq!(attribute["attribute"], "LINT_FINDINGS");
-    assert_eq!(attribute["conditions"]["errors"], 1);
+    let counts = serde_json::json!({"errors": 1, "errorsAndWarnings": 1, "findings": 2, "warnings": 0, "notes": 1, "suppressed": 0});
+    assert_eq!(attribute["conditions"], counts);
+    let gate = "  - {id: lint, predicate: https://in-toto.io/attestation/scai/v0.3, signers: [ci], attribute: LINT_FINDINGS, field: errors, max: 0}\n";
+    let policy =
+        sealed.read("fleet/.bowline/policy.yaml").replace(GATES, &format!("{GATES}{gate}"));
+    sealed.write("policy.yaml", policy);
+    let said = lint(&["--policy", "policy.yaml"]);
+    let why = "error: LINT_FINDINGS is 1, asked for is errors at most 0 (gate \"lint\"): ";
+    said.is(1, "", &format!("{why}nothing is signed\n"));
 }

@@ -23,6 +23,7 @@ mod sign;
 mod approve;
 mod attest;
 mod attest_notes;
+mod attest_scan;
 mod plan;
 mod local;
 mod agent;

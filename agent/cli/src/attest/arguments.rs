@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use jiff::Timestamp;
 
 /// What is attested.
 #[derive(Debug, Subcommand)]
@@ -16,6 +17,8 @@ pub enum Attest {
     Coverage(Coverage),
     /// How many findings linters came to, from SARIF
     Lint(Lint),
+    /// What a vulnerability scan found, from the JSON of Trivy, Grype or OSV-Scanner
+    Vulns(Vulns),
 }
 
 /// What every kind of evidence needs.
@@ -120,9 +123,9 @@ pub struct Lint {
     /// What every kind needs.
     #[command(flatten)]
     pub common: Common,
-    /// How many findings are let through
-    #[arg(long, value_name = "N")]
-    pub max: Option<u64>,
+    /// How many findings are let through [default: the gate's]
+    #[arg(long, value_name = "N", conflicts_with = "gate")]
+    pub max: Option<u32>,
     /// The mildest findings that count against it
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Mildest::Warnings)]
     pub mildest: Mildest,
@@ -143,4 +146,30 @@ pub enum Mildest {
     Warnings,
     /// All of them
     Notes,
+}
+
+/// Arguments of `attest vulns`.
+#[derive(Debug, Args)]
+pub struct Vulns {
+    /// What every kind needs.
+    #[command(flatten)]
+    pub common: Common,
+    /// The highest CVSS score that is let through [default: the gate's]
+    #[arg(long, value_name = "SCORE", conflicts_with = "gate")]
+    pub max_score: Option<f64>,
+    /// A finding that is let through; may be repeated
+    #[arg(long, value_name = "ID", requires = "max_score")]
+    pub allow: Vec<String>,
+    /// What `trivy version --format json` prints: Trivy's reports do not tell their database
+    #[arg(long, value_name = "FILE")]
+    pub trivy_version: Option<PathBuf>,
+    /// When the scanner's database was updated, where its report does not say
+    #[arg(long, value_name = "RFC3339")]
+    pub db_updated: Option<Timestamp>,
+    /// When the scan ended, where its report does not say
+    #[arg(long, value_name = "RFC3339")]
+    pub scanned: Option<Timestamp>,
+    /// The report: JSON of Trivy, Grype or OSV-Scanner
+    #[arg(value_name = "REPORT")]
+    pub report: PathBuf,
 }

@@ -3,10 +3,11 @@
 //! **Invariant:** the share is computed from counts; of nothing there is none.
 
 use anyhow::anyhow;
-use bowline_model::policy::Rule;
+use bowline_model::policy::predicate::ATTRIBUTE;
 use serde_json::{Map, json};
 
 use super::arguments::{Counted, Coverage};
+use super::bounds::Bounds;
 use super::case::Case;
 use super::finding::Finding;
 use super::ratio::Ratio;
@@ -15,9 +16,6 @@ use super::statement::Claim;
 use super::{cobertura, lcov};
 use crate::failure::Failure;
 use crate::screen::Screen;
-
-/// in-toto's name for attribute reports.
-pub(super) const ATTRIBUTE_REPORT: &str = "https://in-toto.io/attestation/scai/v0.3";
 
 /// The field that holds the share.
 const FIELD: &str = "percent";
@@ -34,12 +32,6 @@ pub(super) struct Counts {
     pub(super) branches: Option<Ratio>,
 }
 
-/// The least share, and who sets it.
-struct Limit {
-    min: f64,
-    gate: Option<String>,
-}
-
 /// Attests how much of the code tests reach.
 pub(super) fn attest(given: &Coverage, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let case = Case::open(&given.common)?;
@@ -47,7 +39,7 @@ pub(super) fn attest(given: &Coverage, screen: &mut Screen<'_>) -> Result<u8, Fa
         Counted::Lines => "LINE_COVERAGE",
         Counted::Branches => "BRANCH_COVERAGE",
     };
-    let limit = Limit::of(given, &case, attribute)?;
+    let limit = limit(given, &case, attribute)?;
     let mut sum = Ratio::default();
     read_each(&given.reports, HINT, |text| {
         sum = sum.plus(count(text, given.of)?);
@@ -58,26 +50,15 @@ pub(super) fn attest(given: &Coverage, screen: &mut Screen<'_>) -> Result<u8, Fa
     finding.conclude(&case, &given.common, screen)
 }
 
-impl Limit {
-    fn of(given: &Coverage, case: &Case, attribute: &str) -> Result<Self, Failure> {
-        if let Some(min) = given.min {
-            let is_share = (0.0..=100.0).contains(&min);
-            let wrong = || Failure::usage(anyhow!("--min {min} is no share, give 0 to 100"));
-            return is_share.then_some(Self { min, gate: None }).ok_or_else(wrong);
-        }
-        let fits = |rule: &Rule| {
-            matches!(rule, Rule::Attribute { attribute: it, field, min: Some(_), .. }
-                if it == attribute && field == FIELD)
-        };
-        let gate = case.gate(&given.common, fits, "--min PERCENT")?;
-        match gate.map(|it| (&it.rule, &it.id)) {
-            Some((Rule::Attribute { min: Some(min), .. }, id)) => {
-                Ok(Self { min: *min, gate: Some(id.clone()) })
-            }
-            _ => Err(Failure::usage(anyhow!("there is no policy, and no limit was given"))
-                .hint("give --min PERCENT, or a policy with --policy FILE")),
-        }
+/// The least share.
+fn limit(given: &Coverage, case: &Case, attribute: &str) -> Result<Bounds, Failure> {
+    let Some(min) = given.min else {
+        return Bounds::of_gate(case, &given.common, attribute, &[FIELD], "--min PERCENT");
+    };
+    if !(0.0..=100.0).contains(&min) {
+        return Err(Failure::usage(anyhow!("--min {min} is no share, give 0 to 100")));
     }
+    Ok(Bounds { min: Some(min), field: FIELD.to_owned(), ..Bounds::default() })
 }
 
 /// What a report counts, in whichever form it is.
@@ -104,21 +85,21 @@ fn count(text: &str, of: Counted) -> Result<Ratio, BadReport> {
     Ok(ratio)
 }
 
-fn weigh(sum: Ratio, limit: Limit, attribute: &'static str) -> Option<Finding> {
+fn weigh(sum: Ratio, limit: Bounds, attribute: &'static str) -> Option<Finding> {
     let percent = sum.percent()?;
-    let shortfall = format!("{attribute} is {sum}, at least {} % are asked for", limit.min);
+    let shortfall = format!("{attribute} is {sum}, asked for is {limit}");
     let conditions = json!({FIELD: percent, "covered": sum.covered, "total": sum.total});
     Some(Finding {
         claim: Claim {
-            predicate_type: ATTRIBUTE_REPORT,
+            predicate_type: ATTRIBUTE,
             predicate: json!({"attributes": [{"attribute": attribute, "conditions": conditions}]}),
             counts: Map::new(),
         },
         subjects: None,
-        gate: limit.gate,
         measured: sum.to_string(),
-        limit: format!("at least {} %", limit.min),
-        shortfall: Some(shortfall).filter(|_| percent < limit.min),
+        limit: limit.to_string(),
+        shortfall: Some(shortfall).filter(|_| !limit.hold(percent)),
+        gate: limit.gate,
         culprits: Vec::new(),
     })
 }
@@ -137,11 +118,11 @@ mod tests {
             (2_899, 10_000, 29.0, false),
             (1, 1, 100.0, true),
         ] {
-            let limit = Limit { min, gate: None };
+            let limit = Bounds { min: Some(min), ..Bounds::default() };
             let found = weigh(Ratio { covered, total }, limit, "LINE_COVERAGE").unwrap();
             assert_eq!(found.shortfall.is_none(), is_met, "{covered} of {total}: {found:?}");
         }
-        let found = weigh(Ratio::default(), Limit { min: 0.0, gate: None }, "LINE_COVERAGE");
+        let found = weigh(Ratio::default(), Bounds::default(), "LINE_COVERAGE");
         assert!(found.is_none(), "{found:?}");
     }
 

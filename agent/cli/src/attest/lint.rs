@@ -3,12 +3,12 @@
 //! **Invariant:** every level is told, whichever one the limit is on.
 
 use anyhow::anyhow;
-use bowline_model::policy::Rule;
+use bowline_model::policy::predicate::ATTRIBUTE;
 use serde_json::{Map, json};
 
 use super::arguments::{Lint, Mildest};
+use super::bounds::Bounds;
 use super::case::Case;
-use super::coverage::ATTRIBUTE_REPORT;
 use super::finding::Finding;
 use super::report::read_each;
 use super::sarif::Findings;
@@ -20,58 +20,52 @@ use crate::screen::Screen;
 const HINT: &str = "give SARIF 2.1.0: ruff check --output-format sarif, eslint -f @microsoft/sarif, \
                     semgrep --sarif, clippy-sarif";
 
+/// Findings as bad as errors; as warnings; all of them. The other two are single levels.
+const FIELDS: [&str; 5] = ["errors", "errorsAndWarnings", "findings", "warnings", "notes"];
+
 /// Attests how many findings there are.
 pub(super) fn attest(given: &Lint, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let case = Case::open(&given.common)?;
-    let max = given.max.ok_or(()).or_else(|()| gate_is_silent(given, &case))?;
+    let bounds = bounds(given, &case)?;
     let mut found = Findings::default();
     read_each(&given.reports, HINT, |text| found.add(text))?;
-    let (counted, what) = at_least(found, given.mildest);
-    let shortfall = format!("{counted} {what} found, at most {max} are let through");
-    let conditions = json!({
-        "errors": found.errors,
-        "warnings": found.warnings,
-        "notes": found.notes,
-        "suppressed": found.suppressed,
-    });
+    let Findings { errors, warnings, notes, suppressed } = found;
+    let numbers = [errors, errors + warnings, errors + warnings + notes, warnings, notes];
+    let mut conditions: Map<_, _> =
+        FIELDS.iter().zip(numbers).map(|(name, it)| ((*name).to_owned(), json!(it))).collect();
+    conditions.insert("suppressed".to_owned(), json!(suppressed));
+    let number = conditions.get(&bounds.field).and_then(serde_json::Value::as_f64);
+    let number =
+        number.ok_or_else(|| Failure::usage(anyhow!("nothing counts {}", bounds.field)))?;
+    let shortfall = format!("{} is {number}, asked for is {bounds}", given.attribute);
     let attribute = json!({"attribute": given.attribute, "conditions": conditions});
     let finding = Finding {
         claim: Claim {
-            predicate_type: ATTRIBUTE_REPORT,
+            predicate_type: ATTRIBUTE,
             predicate: json!({"attributes": [attribute]}),
             counts: Map::new(),
         },
         subjects: None,
-        gate: None,
         measured: format!(
-            "{} errors, {} warnings, {} notes, {} suppressed",
-            found.errors, found.warnings, found.notes, found.suppressed
+            "{errors} errors, {warnings} warnings, {notes} notes, {suppressed} suppressed"
         ),
-        limit: format!("at most {max} {what}"),
-        shortfall: Some(shortfall).filter(|_| counted > max),
+        limit: bounds.to_string(),
+        shortfall: Some(shortfall).filter(|_| !bounds.hold(number)),
+        gate: bounds.gate,
         culprits: Vec::new(),
     };
     finding.conclude(&case, &given.common, screen)
 }
 
-/// A gate sets the least value of an attribute; of findings there is only a most.
-fn gate_is_silent(given: &Lint, case: &Case) -> Result<u64, Failure> {
-    let of_lint = |rule: &Rule| matches!(rule, Rule::Attribute { attribute, .. } if *attribute == given.attribute);
-    let hint = "--max N";
-    let failure = match case.gate(&given.common, of_lint, hint)? {
-        Some(gate) => anyhow!("gate {:?} sets no most of findings", gate.id),
-        None => anyhow!("there is no policy, and no limit was given"),
+/// How many are let through.
+fn bounds(given: &Lint, case: &Case) -> Result<Bounds, Failure> {
+    let Some(max) = given.max else {
+        return Bounds::of_gate(case, &given.common, &given.attribute, &FIELDS, "--max N");
     };
-    Err(Failure::usage(failure).hint(format!("give {hint}")))
-}
-
-/// Findings at a level or worse, and what they are called.
-fn at_least(found: Findings, mildest: Mildest) -> (u64, &'static str) {
-    match mildest {
-        Mildest::Errors => (found.errors, "errors"),
-        Mildest::Warnings => (found.errors + found.warnings, "errors and warnings"),
-        Mildest::Notes => {
-            (found.errors + found.warnings + found.notes, "errors, warnings and notes")
-        }
-    }
+    let field = match given.mildest {
+        Mildest::Errors => "errors",
+        Mildest::Warnings => "errorsAndWarnings",
+        Mildest::Notes => "findings",
+    };
+    Ok(Bounds { max: Some(f64::from(max)), field: field.to_owned(), ..Bounds::default() })
 }

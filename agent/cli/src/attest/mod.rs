@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** what a gate would refuse is not signed, so CI is the first gate.
 //!
-//! Readers of reports (`junit`, `cobertura`, `lcov`, `sarif`) know nothing of policies; the verbs hold what they
+//! Readers of reports (`junit`, `cobertura`, `lcov`, `sarif`, `scan`) know nothing of policies; the verbs hold what they
 //! found against a limit (`case`), and one place signs and hands over (`finding`, `deliver`).
 
 pub mod arguments;
@@ -12,15 +12,18 @@ mod junit;
 mod cobertura;
 mod lcov;
 mod sarif;
+mod scan;
 mod ratio;
 mod signing_key;
 mod case;
+mod bounds;
 mod statement;
 mod deliver;
 mod finding;
 mod test_result;
 mod coverage;
 mod lint;
+mod vulnerabilities;
 
 use crate::failure::Failure;
 use crate::screen::Screen;
@@ -32,5 +35,6 @@ pub fn attest(verb: &Attest, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         Attest::Tests(given) => test_result::attest(given, screen),
         Attest::Coverage(given) => coverage::attest(given, screen),
         Attest::Lint(given) => lint::attest(given, screen),
+        Attest::Vulns(given) => vulnerabilities::attest(given, screen),
     }
 }

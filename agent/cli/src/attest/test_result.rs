@@ -3,6 +3,7 @@
 //! **Invariant:** what did not run did not pass.
 
 use bowline_model::policy::Rule;
+use bowline_model::policy::predicate::TEST_RESULT;
 use serde_json::{Map, Value, json};
 
 use super::arguments::Tests as Given;
@@ -13,9 +14,6 @@ use super::report::read_each;
 use super::statement::Claim;
 use crate::failure::Failure;
 use crate::screen::Screen;
-
-/// in-toto's name for test results.
-const TEST_RESULT: &str = "https://in-toto.io/attestation/test-result/v0.1";
 
 /// Names of some fifty letters fill the 1 MiB that hosts read.
 const NAMES_MAX: usize = 20_000;
