@@ -17,6 +17,7 @@ mod validate;
 mod init;
 mod verify;
 mod gate;
+mod certificates;
 mod inspect;
 mod openpgp;
 mod sign;

@@ -9,7 +9,7 @@ use bowline_host::settings;
 use bowline_model::trust_root::RootKey;
 use bowline_trust::commit::LARGEST_COMMIT;
 use bowline_trust::inspect::{Inspection, Worth, inspect as look};
-use bowline_trust::key_file::ListedKey;
+use bowline_trust::key_file::{ListedKey, Role};
 use bowline_trust::keys::Keys;
 use bowline_trust::ssh_key::SshKey;
 
@@ -62,7 +62,8 @@ fn keys(given: &Inspect, screen: &mut Screen<'_>) -> Result<Keys, Failure> {
         let key = SshKey::from_line(&it.key).map_err(|bad| {
             Failure::usage(bad).of(format!("root key {:?} of {}", it.id, file.display()))
         })?;
-        Ok(ListedKey { key, name: it.id.clone(), valid_after: None, valid_before: None })
+        let name = it.id.clone();
+        Ok(ListedKey { key, name, role: Role::Signer, valid_after: None, valid_before: None })
     };
     let ssh = trusted.root.root.keys.iter().map(listed).collect::<Result<_, Failure>>()?;
     Ok(Keys { ssh, openpgp: Vec::new() })

@@ -7,6 +7,7 @@ mod object;
 mod chain;
 mod keys;
 mod openpgp;
+mod certificates;
 mod law;
 mod gates;
 mod approvals;

@@ -8,12 +8,14 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::commit::{Commit, format_of};
-use crate::key_file::ListedKey;
+use crate::key_file::{ListedKey, Role};
 use crate::keys::Keys;
+use crate::name_patterns;
 use crate::openpgp::{self, Standing};
 use crate::signature::{BadSignature, Format, GIT_NAMESPACE};
+use crate::ssh_certificate::SshCertificate;
 use crate::ssh_key::SshKey;
-use crate::sshsig;
+use crate::sshsig::{self, Proved};
 
 /// What a look at a commit found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -86,8 +88,8 @@ type Judged = (Worth, Option<String>, String);
 fn judge(commit: &Commit, keys: &Keys) -> Result<Judged, BadSignature> {
     let signature = commit.signature.as_deref().ok_or(BadSignature::Missing)?;
     match Format::of(signature) {
-        Format::Ssh => sshsig::verify_armored(signature, GIT_NAMESPACE, &commit.payload)
-            .map(|key| judge_key(&key, commit, &keys.ssh)),
+        Format::Ssh => sshsig::prove(signature, GIT_NAMESPACE, &commit.payload)
+            .map(|proved| judge_ssh(&proved, commit, &keys.ssh)),
         Format::OpenPgp => judge_openpgp(signature, commit, keys),
         other => Err(other.unsupported()),
     }
@@ -105,18 +107,54 @@ fn judge_openpgp(signature: &[u8], commit: &Commit, keys: &Keys) -> Result<Judge
     Ok((worth, Some(made.certificate.fingerprint_text()), reason))
 }
 
-fn judge_key(key: &SshKey, commit: &Commit, keys: &[ListedKey]) -> Judged {
-    let fingerprint = key.fingerprint();
-    let mut listed = keys.iter().filter(|it| it.key == *key).peekable();
-    let (worth, reason) = if listed.peek().is_none() {
-        let reason = "the signature verifies, but its key is not among the given ones";
-        (Worth::Invalid, reason.to_owned())
-    } else if let Some(found) = listed.find(|it| counts_at(it, commit.time)) {
-        (Worth::Valid, format!("signed by {:?}", found.name))
-    } else {
-        (Worth::Invalid, NOT_THEN.to_owned())
+fn judge_ssh(proved: &Proved, commit: &Commit, keys: &[ListedKey]) -> Judged {
+    let (key, judged) = match proved {
+        Proved::Key(key) => (key, judge_key(key, commit, keys)),
+        Proved::Certified(it) => (&it.key, judge_certificate(it, commit, keys)),
     };
-    (worth, Some(fingerprint), reason)
+    let (worth, reason) = match judged {
+        Ok(name) => (Worth::Valid, format!("signed by {name:?}")),
+        Err(why) => (Worth::Invalid, why.to_owned()),
+    };
+    (worth, Some(key.fingerprint()), reason)
+}
+
+/// The name of a key that is listed for the commit's date, or why there is none.
+fn judge_key<'a>(key: &SshKey, commit: &Commit, keys: &'a [ListedKey]) -> Result<&'a str, &'a str> {
+    let is_it = |it: &&ListedKey| it.role == Role::Signer && it.key == *key;
+    let mut listed = keys.iter().filter(is_it).peekable();
+    listed.peek().ok_or("the signature verifies, but its key is not among the given ones")?;
+    let found = listed.find(|it| counts_at(it, commit.time));
+    found.map(|it| it.name.as_str()).ok_or(NOT_THEN)
+}
+
+/// The name in a certificate for which a listed authority may vouch, or why there is none.
+fn judge_certificate<'a>(
+    certificate: &'a SshCertificate,
+    commit: &Commit,
+    keys: &[ListedKey],
+) -> Result<&'a str, &'static str> {
+    let is_it = |it: &&ListedKey| it.role == Role::Authority && it.key == certificate.authority;
+    let listed: Vec<_> = keys.iter().filter(is_it).collect();
+    if listed.is_empty() {
+        return Err(
+            "the signature verifies, but its certificate is by none of the given authorities",
+        );
+    }
+    let names = &certificate.principals;
+    let mean = |it: &&ListedKey| names.iter().find(|name| name_patterns::mean(&it.name, name));
+    let mut vouched = listed.iter().copied().filter_map(|it| Some((it, mean(&it)?))).peekable();
+    vouched
+        .peek()
+        .ok_or("the signature verifies, but its authority may not vouch for that name")?;
+    let counts = |it: &ListedKey| {
+        let time = Timestamp::from_second(commit.time);
+        counts_at(it, commit.time) && time.is_ok_and(|time| certificate.counts_at(time))
+    };
+    let found = vouched.find(|(it, _)| counts(it));
+    found
+        .map(|(_, name)| name.as_str())
+        .ok_or("the signature verifies, but its certificate did not count at the commit's date")
 }
 
 fn counts_at(listed: &ListedKey, seconds: i64) -> bool {

@@ -19,12 +19,24 @@ const LARGEST: usize = 1 << 20;
 pub struct ListedKey {
     /// The key.
     pub key: SshKey,
-    /// What the line calls it: its principals, else its comment, else nothing.
+    /// What the line calls it: its principals, else its comment, else nothing. Of an authority it is the list of patterns
+    /// for which it may vouch.
     pub name: String,
+    /// What it does.
+    pub role: Role,
     /// From then on it counts.
     pub valid_after: Option<Timestamp>,
     /// Up to and including then it counts.
     pub valid_before: Option<Timestamp>,
+}
+
+/// What a listed key does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It signs.
+    Signer,
+    /// It vouches for keys that sign, in certificates.
+    Authority,
 }
 
 /// A file of keys that cannot be used.
@@ -54,8 +66,7 @@ pub enum BadKeyFile {
 
 /// Reads a file of public keys.
 ///
-/// Keys of kinds that are not verified here are left out, as are keys for other namespaces and
-/// certificate authorities.
+/// Keys of kinds that are not verified here are left out, as are keys for other namespaces.
 ///
 /// # Errors
 /// When a line is no key line.
@@ -100,13 +111,17 @@ fn read_line(line: usize, text: &str) -> Result<Option<ListedKey>, BadKeyFile> {
         Err(BadKey::Unsupported(_)) => return Ok(None),
         Err(source) => return Err(BadKeyFile::Key { line, source }),
     };
+    if options.role == Role::Authority && principals.is_none() {
+        return Err(wrong("an authority stands without the principals that it may name"));
+    }
     let listed = ListedKey {
         key,
+        role: options.role,
         name: principals.map_or_else(|| comment.join(" "), str::to_owned),
         valid_after: options.valid_after,
         valid_before: options.valid_before,
     };
-    Ok((options.for_git && !options.is_authority).then_some(listed))
+    Ok(options.for_git.then_some(listed))
 }
 
 fn is_key_type(word: &str) -> bool {
@@ -137,9 +152,8 @@ fn split_words(line: &str) -> Option<Vec<&str>> {
 }
 
 /// The options of one line.
-#[derive(Default)]
 struct Options {
-    is_authority: bool,
+    role: Role,
     for_git: bool,
     valid_after: Option<Timestamp>,
     valid_before: Option<Timestamp>,
@@ -147,7 +161,8 @@ struct Options {
 
 impl Options {
     fn read(text: &str) -> Result<Self, String> {
-        let mut options = Self { for_git: true, ..Self::default() };
+        let mut options =
+            Self { role: Role::Signer, for_git: true, valid_after: None, valid_before: None };
         let mut quoted = false;
         let parts = text.split(|it: char| {
             quoted ^= it == '"';
@@ -157,7 +172,7 @@ impl Options {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             let value = value.trim_matches('"');
             match name.to_ascii_lowercase().as_str() {
-                "cert-authority" => options.is_authority = true,
+                "cert-authority" => options.role = Role::Authority,
                 "namespaces" => {
                     options.for_git = value.split(',').any(|it| it == GIT_NAMESPACE || it == "*");
                 }
@@ -214,7 +229,6 @@ mod tests {
     fn keys_that_do_not_count_here_are_left_out() {
         for line in [
             format!("a namespaces=\"file\" {KEY}"),
-            format!("a cert-authority {KEY}"),
             "ecdsa-sha2-nistp521 AAAAE2VjZHNhLXNoYTItbmlzdHA1MjE=".to_owned(),
         ] {
             assert!(read(line.as_bytes()).unwrap().is_empty(), "{line}");
@@ -229,6 +243,7 @@ mod tests {
             "ssh-ed25519 !!!!".to_owned(),
             KEY.replace("ssh-ed25519", "ssh-rsa"),
             format!("a no-touch-required {KEY}"),
+            format!("cert-authority {KEY}"),
             format!("a namespaces=\"git {KEY}"),
             format!("a b c {KEY}"),
             format!("a valid-after=\"20260101\" {KEY}"),

@@ -11,6 +11,7 @@ use crate::bad_signature::BadSignature;
 use crate::openpgp::{self, Certificate, SigningKey};
 use crate::signer_key::{SignerKey, shown};
 use crate::spki::SpkiKey;
+use crate::ssh_certificate::SshCertificate;
 use crate::ssh_key::{BadKey, SshKey};
 
 /// Who holds a key, and when it counts.
@@ -33,10 +34,12 @@ impl Holder {
     /// Whether what a key signed counts at an instant: the key must count then, and when it signed by its own word.
     pub(crate) fn counts_for(&self, key: &SignerKey, instant: Timestamp) -> bool {
         let signed = match key {
-            SignerKey::Ssh(_) => Ok(instant),
+            SignerKey::Ssh(_) | SignerKey::Certified(_) => Ok(instant),
             SignerKey::OpenPgp { at, .. } => Timestamp::from_second(*at),
         };
-        self.counts_at(instant) && signed.is_ok_and(|it| self.counts_at(it))
+        key.counts_at(instant)
+            && self.counts_at(instant)
+            && signed.is_ok_and(|it| self.counts_at(it))
     }
 }
 
@@ -51,6 +54,8 @@ pub(crate) struct Roll {
     /// The keys within certificates of `OpenPGP`, by their own names.
     signing: BTreeMap<openpgp::Fingerprint, Holder>,
     certificates: Vec<Certificate>,
+    /// For whom an SSH authority may vouch: by its key, then by the names in its certificates.
+    authorities: BTreeMap<Vec<u8>, BTreeMap<String, Holder>>,
     /// Keys that the policy names and nobody here can use.
     pub(crate) warnings: Vec<String>,
 }
@@ -64,7 +69,15 @@ impl Roll {
                 roll.add(name, principal.kind, entry)?;
             }
         }
-        Ok(roll)
+        // Whoever holds an authority's key could sign as anybody it vouches for.
+        let both = roll.authorities.keys().find_map(|it| roll.holders.get(it));
+        match both {
+            Some(holder) => {
+                let name = &holder.principal;
+                Err(format!("the key of principal {name:?} is the key of an authority too"))
+            }
+            None => Ok(roll),
+        }
     }
 
     fn add(&mut self, name: &str, kind: Kind, entry: &KeyEntry) -> Result<(), String> {
@@ -84,6 +97,12 @@ impl Roll {
                 }
                 None => None,
             },
+            KeyMaterial::SshAuthority { line, names } => {
+                match self.usable(name, SshKey::from_line(line))? {
+                    Some(key) => self.add_authority(&holder, &key, names),
+                    None => None,
+                }
+            }
             KeyMaterial::OpenPgp { fingerprint, text } => {
                 let read = certificate(fingerprint, text).map_err(|bad| match bad {
                     BadSignature::Unsupported(what) => BadKey::Unsupported(what),
@@ -101,6 +120,13 @@ impl Roll {
             }
             None => Ok(()),
         }
+    }
+
+    /// Adds the names that an authority may vouch for; yields who has one of them already.
+    fn add_authority(&mut self, holder: &Holder, key: &SshKey, names: &[String]) -> Option<Holder> {
+        let vouched = self.authorities.entry(key.as_wire().to_vec()).or_default();
+        let known = |it: &String| vouched.insert(it.clone(), holder.clone());
+        names.iter().find_map(known)
     }
 
     /// Adds the keys of a certificate; yields who holds one of them already.
@@ -161,8 +187,17 @@ impl Roll {
     pub(crate) fn holder_of(&self, key: &SignerKey) -> Option<&Holder> {
         match key {
             SignerKey::Ssh(key) => self.holder(key),
+            SignerKey::Certified(it) => self.certified(it),
             SignerKey::OpenPgp { signing, .. } => self.signing.get(signing),
         }
+    }
+
+    /// The principal for whom an authority vouches in a certificate; nobody where it names two of them.
+    fn certified(&self, certificate: &SshCertificate) -> Option<&Holder> {
+        let vouched = self.authorities.get(certificate.authority.as_wire())?;
+        let mut named = certificate.principals.iter().filter_map(|it| vouched.get(it));
+        let first = named.next()?;
+        named.all(|it| it.principal == first.principal).then_some(first)
     }
 
     /// Whether the key that signed a commit says itself that it was taken back.
@@ -246,6 +281,28 @@ mod tests {
                 (Err(bad), Err(expected)) => assert!(bad.contains(expected), "{what}: {bad}"),
                 (found, _) => panic!("{what}: {found:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn an_authority_vouches_for_a_name_once_and_is_nobodys_key() {
+        let key = |seed| Signer::new(seed).line();
+        let vouching = |who: &str, seed, name: &str| {
+            let entry = format!("{{type: ssh-ca, key: \"{}\", principals: [{name}]}}", key(seed));
+            format!("principals:\n  {who}: {{kind: human, keys: [{entry}]}}\n")
+        };
+        let dave = vouching("dave", 6, "dave@ops");
+        let two = |more: String| {
+            let both = dave.clone() + more.trim_start_matches("principals:\n");
+            roll_of(&Law::default().yaml().replace("principals:\n", &both)).map(|_| ())
+        };
+        assert_eq!(two(vouching("erin", 6, "erin@ops")), Ok(()));
+        assert_eq!(two(vouching("erin", 7, "dave@ops")), Ok(()));
+        for (what, more, expected) in [
+            ("one name twice", vouching("erin", 6, "dave@ops"), "stands twice"),
+            ("the key of Alice", vouching("erin", 1, "erin@ops"), "key of an authority"),
+        ] {
+            assert!(two(more).is_err_and(|it| it.contains(expected)), "{what}");
         }
     }
 

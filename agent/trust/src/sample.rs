@@ -4,6 +4,7 @@
 
 mod approver;
 pub(crate) mod openpgp;
+pub(crate) mod ssh_certificate;
 mod robot;
 mod signer;
 mod law;

@@ -7,7 +7,7 @@ pub use crate::bad_signature::BadSignature;
 use crate::commit::Commit;
 use crate::openpgp::{self, Certificate};
 use crate::signer_key::SignerKey;
-use crate::sshsig;
+use crate::sshsig::{self, Proved};
 
 /// The namespace that Git signs in.
 pub const GIT_NAMESPACE: &str = "git";
@@ -70,10 +70,10 @@ pub(crate) fn verify_commit<'a>(
 ) -> Result<SignerKey, BadSignature> {
     let signature = commit.signature.as_deref().ok_or(BadSignature::Missing)?;
     match Format::of(signature) {
-        Format::Ssh => {
-            let key = sshsig::verify_armored(signature, GIT_NAMESPACE, &commit.payload)?;
-            Ok(SignerKey::Ssh(key))
-        }
+        Format::Ssh => Ok(match sshsig::prove(signature, GIT_NAMESPACE, &commit.payload)? {
+            Proved::Key(key) => SignerKey::Ssh(key),
+            Proved::Certified(certificate) => SignerKey::Certified(certificate),
+        }),
         Format::OpenPgp => {
             let made = openpgp::verify_armored(signature, &commit.payload, certificates)?;
             let (primary, signing) = (made.certificate.fingerprint, made.key.fingerprint());

@@ -4,8 +4,10 @@
 
 use bowline_model::digest::hex;
 use bowline_model::policy::{self, Policy};
+use jiff::Timestamp;
 
 use crate::openpgp::Fingerprint;
+use crate::ssh_certificate::SshCertificate;
 use crate::ssh_key::SshKey;
 
 /// A key that made a signature which verifies.
@@ -13,6 +15,8 @@ use crate::ssh_key::SshKey;
 pub(crate) enum SignerKey {
     /// OpenSSH's.
     Ssh(SshKey),
+    /// OpenSSH's, in a certificate.
+    Certified(Box<SshCertificate>),
     /// `OpenPGP`'s.
     OpenPgp {
         /// The certificate's name.
@@ -29,7 +33,16 @@ impl SignerKey {
     pub(crate) fn fingerprint(&self) -> String {
         match self {
             Self::Ssh(key) => key.fingerprint(),
+            Self::Certified(it) => it.key.fingerprint(),
             Self::OpenPgp { primary, .. } => shown(primary),
+        }
+    }
+
+    /// Whether what vouches for it counts at an instant; a key without a certificate needs nobody's word.
+    pub(crate) fn counts_at(&self, instant: Timestamp) -> bool {
+        match self {
+            Self::Certified(it) => it.counts_at(instant),
+            Self::Ssh(_) | Self::OpenPgp { .. } => true,
         }
     }
 
@@ -37,6 +50,7 @@ impl SignerKey {
     pub(crate) fn is_revoked_by(&self, policy: &Policy) -> bool {
         let names = match self {
             Self::Ssh(key) => vec![key.fingerprint()],
+            Self::Certified(it) => vec![it.key.fingerprint(), it.authority.fingerprint()],
             Self::OpenPgp { primary, signing, .. } => vec![shown(primary), shown(signing)],
         };
         let revoked = |it: &policy::Fingerprint| names.iter().any(|name| name == it.as_str());

@@ -7,14 +7,24 @@ use ring::digest::{Algorithm, SHA256, SHA512, digest};
 
 use crate::armor;
 use crate::bad_signature::BadSignature;
+use crate::ssh_certificate::SshCertificate;
 use crate::ssh_key::{BadKey, SshKey};
 use crate::wire::{Reader, push_string};
 
 const MAGIC: &[u8] = b"SSHSIG";
 
+/// What a signature proves: a key made it, with or without an authority's word on whose that is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Proved {
+    /// A key that speaks for itself.
+    Key(SshKey),
+    /// A key in a certificate.
+    Certified(Box<SshCertificate>),
+}
+
 /// Verifies an armoured signature over a message and yields the key that made it.
 ///
-/// Whether that key means anything is another question.
+/// Whether that key means anything is another question. One in a certificate is not supported: see [`prove`].
 ///
 /// # Errors
 /// When it is malformed, of an unsupported kind, made for another namespace or message.
@@ -24,26 +34,24 @@ pub fn verify_armored(
     message: &[u8],
 ) -> Result<SshKey, BadSignature> {
     let blob = armor::undo(text)?;
-    let parts = Parts::read(&blob)
-        .ok_or_else(|| BadSignature::Malformed("SSHSIG blob is malformed".to_owned()))?;
-    if parts.version != 1 {
-        let what = format!("SSHSIG version {} is not supported", parts.version);
-        return Err(BadSignature::Unsupported(what));
+    let parts = Parts::of(&blob)?;
+    let key = SshKey::from_wire(parts.key)?;
+    parts.verify(&key, namespace, message)?;
+    Ok(key)
+}
+
+/// Verifies an armoured signature as [`verify_armored`] does, by a key or by one in a certificate.
+pub(crate) fn prove(text: &[u8], namespace: &str, message: &[u8]) -> Result<Proved, BadSignature> {
+    let blob = armor::undo(text)?;
+    let parts = Parts::of(&blob)?;
+    if SshCertificate::is_one(parts.key) {
+        let certificate = SshCertificate::from_wire(parts.key)?;
+        parts.verify(&certificate.key, namespace, message)?;
+        return Ok(Proved::Certified(Box::new(certificate)));
     }
     let key = SshKey::from_wire(parts.key)?;
-    if parts.namespace != namespace.as_bytes() {
-        let found: String = String::from_utf8_lossy(parts.namespace).chars().take(64).collect();
-        return Err(BadSignature::Invalid(format!(
-            "the signature was made for {found:?}, not for {namespace:?}"
-        )));
-    }
-    // OpenSSH leaves it empty when it rebuilds the signed bytes, so nothing else verifies there.
-    if !parts.reserved.is_empty() {
-        return Err(BadSignature::Invalid("the reserved field is not empty".to_owned()));
-    }
-    let signed = signed_bytes(parts.namespace, parts.hash, message)?;
-    key.verify(parts.signature, &signed)?;
-    Ok(key)
+    parts.verify(&key, namespace, message)?;
+    Ok(Proved::Key(key))
 }
 
 struct Parts<'a> {
@@ -56,6 +64,29 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
+    fn of(blob: &'a [u8]) -> Result<Self, BadSignature> {
+        let malformed = || BadSignature::Malformed("SSHSIG blob is malformed".to_owned());
+        let parts = Self::read(blob).ok_or_else(malformed)?;
+        if parts.version == 1 {
+            return Ok(parts);
+        }
+        let what = format!("SSHSIG version {} is not supported", parts.version);
+        Err(BadSignature::Unsupported(what))
+    }
+
+    fn verify(&self, key: &SshKey, namespace: &str, message: &[u8]) -> Result<(), BadSignature> {
+        if self.namespace != namespace.as_bytes() {
+            let found: String = String::from_utf8_lossy(self.namespace).chars().take(64).collect();
+            let what = format!("the signature was made for {found:?}, not for {namespace:?}");
+            return Err(BadSignature::Invalid(what));
+        }
+        // OpenSSH leaves it empty when it rebuilds the signed bytes, so nothing else verifies there.
+        if !self.reserved.is_empty() {
+            return Err(BadSignature::Invalid("the reserved field is not empty".to_owned()));
+        }
+        key.verify(self.signature, &signed_bytes(self.namespace, self.hash, message)?)
+    }
+
     fn read(blob: &'a [u8]) -> Option<Self> {
         let mut reader = Reader::new(blob);
         reader.literal(MAGIC)?;

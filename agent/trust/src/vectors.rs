@@ -17,12 +17,13 @@ use crate::attested::{self, Bench};
 use crate::commit::{Commit, object_id};
 use crate::dsse;
 use crate::inspect::{Worth, inspect};
-use crate::key_file::{self, ListedKey};
+use crate::key_file::{self, ListedKey, Role};
 use crate::keys::Keys;
 use crate::openpgp::Certificate;
 use crate::roll::Roll;
 use crate::sample::{BEGINNING, Law};
 use crate::signature::BadSignature;
+use crate::ssh_certificate::SshCertificate;
 use crate::ssh_key::SshKey;
 use crate::sshsig::verify_armored;
 use crate::wire::Reader;
@@ -51,9 +52,7 @@ fn read_text(folder: &std::path::Path, name: &str) -> String {
 fn demanded(file: &str, says: &str) -> Worth {
     match file {
         // Not verified here: they must say so, and never "unsigned".
-        "ssh-ecdsa256-cert.commit" | "ssh-ecdsa521.commit" | "x509-gitsign.commit" => {
-            Worth::Unsupported
-        }
+        "ssh-ecdsa521.commit" | "x509-gitsign.commit" => Worth::Unsupported,
         "unsigned.commit" | "crafted-msg_first.commit" => Worth::Unsigned,
         "crafted-both.commit" => Worth::Valid,
         _ if says.starts_with("accept") || says.starts_with("crypto-valid") => Worth::Valid,
@@ -71,10 +70,20 @@ fn claimed_key(raw: &[u8]) -> Vec<ListedKey> {
         let mut reader = Reader::new(&blob);
         reader.literal(b"SSHSIG")?;
         reader.u32()?;
-        SshKey::from_wire(reader.string()?).ok()
+        let wire = reader.string()?;
+        if SshCertificate::is_one(wire) {
+            return Some((
+                SshCertificate::from_wire(wire).unwrap().authority,
+                "*",
+                Role::Authority,
+            ));
+        }
+        Some((SshKey::from_wire(wire).ok()?, "claimed", Role::Signer))
     };
-    let listed =
-        |key| ListedKey { key, name: "claimed".to_owned(), valid_after: None, valid_before: None };
+    let listed = |(key, name, role): (_, &str, _)| {
+        let name = name.to_owned();
+        ListedKey { key, name, role, valid_after: None, valid_before: None }
+    };
     claim().map(listed).into_iter().collect()
 }
 

@@ -299,7 +299,7 @@ fn demand_still_good(start: &Judged, passed: &[Authorised], now: Timestamp) -> R
         let holder = newest.roll.holder_of(&it.key);
         let holder = holder.or_else(|| law.roll.holder_of(&it.key));
         // A root key that renews an expired policy is on no roll.
-        if holder.is_some_and(|holder| !holder.counts_at(now)) {
+        if holder.is_some_and(|holder| !holder.counts_at(now)) || !it.key.counts_at(now) {
             let detail = format!("key {fingerprint} is not valid now, {now}");
             return Err(Refusal::of(Code::KeyExpired, detail).at(it.judged.id));
         }

@@ -26,6 +26,17 @@ impl<'a> Reader<'a> {
         Some(u32::from_be_bytes(*number))
     }
 
+    pub(crate) fn u64(&mut self) -> Option<u64> {
+        let (number, rest) = self.rest.split_first_chunk()?;
+        self.rest = rest;
+        Some(u64::from_be_bytes(*number))
+    }
+
+    /// How many bytes are left.
+    pub(crate) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     /// Takes exactly these bytes.
     pub(crate) fn literal(&mut self, expected: &[u8]) -> Option<()> {
         self.rest = self.rest.strip_prefix(expected)?;

@@ -11,6 +11,12 @@ use serde::{Deserialize, Serialize};
 /// More keys than one person, robot or forge uses at a time.
 const MOST_KEYS: usize = 32;
 
+/// As many names as an authority gives one person.
+const MOST_NAMES: usize = 32;
+
+/// A mail address fits.
+const LONGEST_NAME: usize = 256;
+
 /// Longer than an armoured `OpenPGP` key with many certifications.
 const LONGEST_KEY: usize = 128 << 10;
 
@@ -74,6 +80,13 @@ pub enum KeyMaterial {
         /// `ssh-ed25519 AAAA… comment`.
         line: String,
     },
+    /// The key of an SSH certificate authority, which vouches for whoever holds a certificate.
+    SshAuthority {
+        /// `ssh-ed25519 AAAA… comment`.
+        line: String,
+        /// The names in certificates that mean this principal, each as it is written there.
+        names: Vec<String>,
+    },
     /// An `OpenPGP` key.
     OpenPgp {
         /// The whole fingerprint of the primary key; 64-bit key ids collide.
@@ -116,6 +129,8 @@ struct KeyText {
     fingerprint: Option<Fingerprint>,
     key: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    principals: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     not_before: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     not_after: Option<Timestamp>,
@@ -126,6 +141,8 @@ struct KeyText {
 enum KeyKind {
     #[serde(alias = "openssh-line")]
     Ssh,
+    #[serde(rename = "ssh-ca")]
+    SshAuthority,
     OpenPgp,
     Spki,
 }
@@ -142,31 +159,57 @@ impl TryFrom<KeyText> for KeyEntry {
         {
             return Err(format!("notBefore {first} is not before notAfter {end}"));
         }
-        let material = match (text.kind, text.fingerprint) {
-            (KeyKind::Ssh, None) => KeyMaterial::Ssh { line: text.key },
-            (KeyKind::Spki, None) => KeyMaterial::Spki { pem: text.key },
-            (KeyKind::OpenPgp, Some(fingerprint)) => {
+        let material = match (text.kind, text.fingerprint, text.principals) {
+            (KeyKind::Ssh, None, None) => KeyMaterial::Ssh { line: text.key },
+            (KeyKind::Spki, None, None) => KeyMaterial::Spki { pem: text.key },
+            (KeyKind::OpenPgp, Some(fingerprint), None) => {
                 KeyMaterial::OpenPgp { fingerprint, text: text.key }
             }
-            (KeyKind::OpenPgp, None) => {
+            (KeyKind::SshAuthority, None, Some(names)) => {
+                KeyMaterial::SshAuthority { line: text.key, names: read_names(names)? }
+            }
+            (KeyKind::OpenPgp, None, _) => {
                 return Err("an openpgp key needs its fingerprint".to_owned());
             }
-            (_, Some(_)) => return Err("only an openpgp key takes a fingerprint".to_owned()),
+            (KeyKind::SshAuthority, _, None) => {
+                return Err(
+                    "an ssh-ca key needs principals, the names in its certificates".to_owned()
+                );
+            }
+            (_, Some(_), _) => return Err("only an openpgp key takes a fingerprint".to_owned()),
+            (_, _, Some(_)) => return Err("only an ssh-ca key takes principals".to_owned()),
         };
         Ok(Self { material, not_before: text.not_before, not_after: text.not_after })
     }
 }
 
+/// Names are compared as they are; a pattern would be read as one by people, and match nothing.
+fn read_names(names: Vec<String>) -> Result<Vec<String>, String> {
+    if names.is_empty() || names.len() > MOST_NAMES {
+        return Err(format!("{} principals, write 1 to {MOST_NAMES}", names.len()));
+    }
+    let plain = |it: char| it.is_ascii_alphanumeric() || "@._+-:/".contains(it);
+    let is_plain = |it: &&String| (1..=LONGEST_NAME).contains(&it.len()) && it.chars().all(plain);
+    match names.iter().find(|it| !is_plain(it)) {
+        Some(bad) => Err(format!("principal {bad:?} of a certificate is no plain name")),
+        None => Ok(names),
+    }
+}
+
 impl From<KeyEntry> for KeyText {
     fn from(entry: KeyEntry) -> Self {
-        let (kind, fingerprint, key) = match entry.material {
-            KeyMaterial::Ssh { line } => (KeyKind::Ssh, None, line),
-            KeyMaterial::OpenPgp { fingerprint, text } => {
-                (KeyKind::OpenPgp, Some(fingerprint), text)
+        let (kind, fingerprint, principals, key) = match entry.material {
+            KeyMaterial::Ssh { line } => (KeyKind::Ssh, None, None, line),
+            KeyMaterial::SshAuthority { line, names } => {
+                (KeyKind::SshAuthority, None, Some(names), line)
             }
-            KeyMaterial::Spki { pem } => (KeyKind::Spki, None, pem),
+            KeyMaterial::OpenPgp { fingerprint, text } => {
+                (KeyKind::OpenPgp, Some(fingerprint), None, text)
+            }
+            KeyMaterial::Spki { pem } => (KeyKind::Spki, None, None, pem),
         };
-        Self { kind, fingerprint, key, not_before: entry.not_before, not_after: entry.not_after }
+        let KeyEntry { not_before, not_after, .. } = entry;
+        Self { kind, fingerprint, key, principals, not_before, not_after }
     }
 }
 

@@ -16,6 +16,7 @@ principals:
   bob: {kind: human, keys: [{type: openssh-line, key: "ssh-ed25519 AAAB", notBefore: 2026-01-01T00:00:00Z}]}
   carol: {kind: human, keys: [{type: ssh, key: "ssh-ed25519 AAAC"}]}
   ci: {kind: robot, keys: [{type: spki, key: "-----BEGIN PUBLIC KEY-----"}]}
+  dan: {kind: human, keys: [{type: ssh-ca, key: "ssh-ed25519 AAAD", principals: [dan@ops]}]}
   github: {kind: forge, keys: [{type: openpgp, fingerprint: 968479A1AFF927E37D1A566BB5690EEEBB952194, key: "-----BEGIN"}]}
 merge: {mergers: [alice, bob, github], approvals: {principals: 2, from: [alice, bob], on: tree, excludeAuthors: true}}
 gates:
@@ -105,6 +106,12 @@ const SLIPS: &[(&str, &str)] = &[
     ("labels: local", "labels: everywhere"),
     ("kind: robot", "kind: cyborg"),
     ("type: spki", "type: pgp"),
+    ("type: ssh-ca", "type: ssh"),
+    (", principals: [dan@ops]", ""),
+    ("[dan@ops]", "[]"),
+    ("[dan@ops]", "[\"*@ops\"]"),
+    ("[dan@ops]", "[\"\"]"),
+    ("{type: ssh-ca, ", "{type: ssh-ca, fingerprint: 968479A1AFF927E37D1A566BB5690EEEBB952194, "),
     ("fingerprint: 968479A1AFF927E37D1A566BB5690EEEBB952194, ", ""),
     ("968479A1AFF927E37D1A566BB5690EEEBB952194", "B5690EEEBB952194"),
     ("{type: spki, ", "{type: spki, fingerprint: 968479A1AFF927E37D1A566BB5690EEEBB952194, "),

@@ -42,20 +42,35 @@ impl Signer {
         armor::put_on(&self.blob(namespace, message, &Twist::default()))
     }
 
-    /// An SSHSIG blob, with one field or another twisted.
+    /// A signature in whose blob something else stands for the key, such as a certificate.
+    pub(crate) fn sign_as(&self, wire: &[u8], namespace: &str, message: &[u8]) -> String {
+        armor::put_on(&self.blob_as(wire, namespace, message, &Twist::default()))
+    }
+
+    /// The signature of these bytes as the wire has it.
+    pub(crate) fn value(&self, signed: &[u8]) -> Vec<u8> {
+        let mut value = Vec::new();
+        push_string(&mut value, b"ssh-ed25519");
+        push_string(&mut value, self.pair.sign(signed).as_ref());
+        value
+    }
+
     pub(crate) fn blob(&self, namespace: &str, message: &[u8], twist: &Twist) -> Vec<u8> {
+        self.blob_as(&self.wire(), namespace, message, twist)
+    }
+
+    /// An SSHSIG blob, with one field or another twisted.
+    fn blob_as(&self, wire: &[u8], namespace: &str, message: &[u8], twist: &Twist) -> Vec<u8> {
         let mut signed = b"SSHSIG".to_vec();
         push_string(&mut signed, namespace.as_bytes());
         push_string(&mut signed, twist.reserved);
         push_string(&mut signed, twist.hash);
         push_string(&mut signed, digest(&SHA512, message).as_ref());
-        let mut value = Vec::new();
-        push_string(&mut value, b"ssh-ed25519");
-        push_string(&mut value, self.pair.sign(&signed).as_ref());
+        let mut value = self.value(&signed);
         value.extend_from_slice(twist.after_value);
         let mut blob = b"SSHSIG".to_vec();
         blob.extend_from_slice(&twist.version.to_be_bytes());
-        push_string(&mut blob, &self.wire());
+        push_string(&mut blob, wire);
         push_string(&mut blob, namespace.as_bytes());
         push_string(&mut blob, twist.reserved);
         push_string(&mut blob, twist.hash);
