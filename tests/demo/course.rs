@@ -98,6 +98,7 @@ pub(crate) fn follow(
     })?;
     match record.outcome {
         Outcome::Refused => course.end("verify", record.outcome.word()),
+        Outcome::Pending => course.end("gate", record.outcome.word()),
         _ => course.end_recorded(&record),
     }
     if record.outcome != expected {

@@ -1,4 +1,4 @@
-//! `cargo demo`: four changes to throw-away hosts, told as a story; no root, network or systemd.
+//! `cargo demo`: changes to throw-away hosts, good and bad, told as a story; no root, network or systemd.
 //!
 //! **Invariant:** exit code 0 only if each change ended as it must.
 //! **Invariant:** whatever is started here is ended here, and the folder it lay in is removed.

@@ -15,16 +15,19 @@ use crate::programs::{run, sealed};
 pub enum Person {
     /// The root key and the only merger.
     Alice,
+    /// Somebody who looks at what others merge.
+    Bob,
     /// Somebody who can push, and whom no policy names.
     Mallory,
 }
 
 impl Person {
-    const ALL: [Self; 2] = [Self::Alice, Self::Mallory];
+    const ALL: [Self; 3] = [Self::Alice, Self::Bob, Self::Mallory];
 
     fn name(self) -> &'static str {
         match self {
             Self::Alice => "alice",
+            Self::Bob => "bob",
             Self::Mallory => "mallory",
         }
     }
@@ -38,7 +41,7 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// Makes two keys in a folder, and has `bowline init` make the repository beside them; gives what
+    /// Makes their keys in a folder, and has `bowline init` make the repository beside them; gives what
     /// it said.
     pub fn found(home: &Path, bowline: &Path) -> Result<(Self, String)> {
         let fleet = Self { folder: home.join("fleet"), home: home.to_owned() };
@@ -53,7 +56,8 @@ impl Fleet {
         Ok((fleet, said))
     }
 
-    fn key(&self, person: Person) -> PathBuf {
+    /// Where somebody's private key lies.
+    pub fn key(&self, person: Person) -> PathBuf {
         self.home.join(person.name())
     }
 
@@ -79,6 +83,12 @@ impl Fleet {
         self.git(person, &["switch", "-q", "main"])?;
         let merged = format!("Merge {branch}: {message}");
         self.git(person, &["merge", "-q", "--no-ff", "-S", "-m", &merged, branch])?;
+        self.head()
+    }
+
+    /// Takes the last commit back by a new one, which may be a revert itself; gives its id.
+    pub fn revert_commit(&self, person: Person) -> Result<String> {
+        self.git(person, &["revert", "--no-edit", "-S", "HEAD"])?;
         self.head()
     }
 

@@ -1,4 +1,4 @@
-//! Chapter 7: the fleet's board knows of all of it, from the hosts' own records.
+//! Chapter 8: the fleet's board knows of all of it, from the hosts' own records.
 //!
 //! **Invariant:** what is told is asked of the control service, and compared with what the hosts say of themselves.
 
@@ -18,7 +18,7 @@ use crate::world::World;
 const HEARD: Duration = Duration::from_mins(1);
 
 pub(super) fn tell(world: &mut World, story: &Story) -> Result<()> {
-    story.chapter(7, "What the fleet's board says of it");
+    story.chapter(8, "What the fleet's board says of it");
     let tip = world.fleet.head()?;
     patience::until("all hosts to run the newest merge, and the board to know", HEARD, || {
         world.check()?;

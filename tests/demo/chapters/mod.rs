@@ -8,6 +8,7 @@ mod failing;
 mod unknown;
 mod killed;
 mod fleet;
+mod gates;
 mod end;
 mod shop;
 
@@ -25,6 +26,7 @@ pub(crate) fn tell_all(world: &mut World, story: &Story) -> Result<()> {
     failing::tell(world, story)?;
     unknown::tell(world, story)?;
     killed::tell(world, story)?;
+    gates::tell(world, story)?;
     end::tell(world, story)?;
     fleet::tell(world, story)
 }
