@@ -142,3 +142,31 @@ fn a_certificate_counts_for_people_in_its_own_time() {
     let [result, reason] = desk.inspect(&desk.commit(), &line);
     assert!(result == "unsupported" && reason.contains("source-address"), "{result}: {reason}");
 }
+
+#[test]
+fn a_revoked_authority_takes_its_certificates_with_it_as_in_openssh() {
+    let desk = Desk::new();
+    let kind = ["-t", "ed25519"];
+    let [authority, _] = ["authority", "other"].map(|name| desk.key(name, &kind));
+    desk.key("signer", &kind);
+    desk.certify("authority", &USUAL);
+    let raw = desk.commit();
+    let line = format!("alice@ops cert-authority {authority}");
+    assert_eq!(desk.git_says(&raw, &line), "valid");
+    desk.0.git("ask", &["config", "gpg.ssh.revocationFile", "../revoked"]);
+    for (name, expected) in [("other", "valid"), ("signer", "invalid"), ("authority", "invalid")] {
+        desk.0.write("revoked", desk.0.read(&format!("{name}.pub")));
+        assert_eq!(desk.git_says(&raw, &line), expected, "{name}: Git");
+        let said = desk.0.bowline(&[
+            "trust",
+            "inspect",
+            "raw",
+            "--keys",
+            "signers",
+            "--revoked",
+            "revoked",
+            "--json",
+        ]);
+        assert_eq!(said.json()["result"], expected, "{name}: {said:?}");
+    }
+}

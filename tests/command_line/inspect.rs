@@ -87,6 +87,37 @@ fn files_that_cannot_be_used_are_mistakes() {
 }
 
 #[test]
+fn a_key_that_is_listed_as_revoked_never_counts_and_the_list_must_be_there() {
+    let (sealed, _) = signed();
+    sealed.key("bob");
+    let fingerprint = sealed.run(".", "ssh-keygen", &["-lf", "alice.pub"]);
+    let fingerprint = fingerprint.split(' ').find(|it| it.starts_with("SHA256:")).unwrap();
+    sealed.write("alice.sha256", format!("# gone\n{fingerprint}\n"));
+    sealed.write("nobody", "\n");
+    sealed.write("words", "alice\n");
+    sealed.run(".", "ssh-keygen", &["-q", "-k", "-f", "alice.krl", "alice.pub"]);
+    let look = |list: &str| {
+        let arguments = ["trust", "inspect", "raw", "--keys", "alice.pub", "--revoked", list];
+        sealed.bowline(&arguments)
+    };
+    for (list, code, shown) in [
+        ("bob.pub", 0, "signed by \"alice@example.org\""),
+        ("nobody", 0, "signed by \"alice@example.org\""),
+        ("alice.pub", 1, "its key is revoked"),
+        ("alice.sha256", 1, "its key is revoked"),
+        ("alice.krl", 2, "binary lists of OpenSSH (KRL) are not supported"),
+        ("words", 2, "line 1 of the list of revoked keys: neither key nor fingerprint"),
+        ("none", 2, "list of revoked keys"),
+        (".", 2, "read ."),
+    ] {
+        let said = look(list);
+        assert_eq!(said.code, code, "{list}: {said:?}");
+        let text = if code == 2 { &said.stderr } else { &said.stdout };
+        assert!(text.contains(shown), "{list}: {said:?}");
+    }
+}
+
+#[test]
 fn without_keys_the_root_keys_of_a_trust_file_count() {
     let (sealed, _) = signed();
     let said = sealed.bowline(&["trust", "inspect", "raw", "--trust", "fleet.trust.yaml"]);

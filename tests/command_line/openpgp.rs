@@ -126,6 +126,14 @@ fn a_subkey_signs_for_its_certificate_only_where_both_say_so() {
     let raw = desk.commit(COMMITTED, &["--local-user", "alice"]);
     let found = desk.inspect(&raw, &desk.public(&["alice"]));
     assert_eq!((found[0].as_str(), &found[1]), ("valid", &fingerprint));
+    let listed = desk.gpg(&["--with-colons", "--list-keys", "alice"]);
+    let names: Vec<_> = listed.lines().filter(|it| it.starts_with("fpr:")).collect();
+    let names = names.iter().map(|it| it.split(':').nth(9).unwrap());
+    for (place, (name, code)) in names.zip([1, 1, 0]).enumerate() {
+        desk.0.write("revoked", name);
+        let arguments = ["trust", "inspect", "raw", "--keys", "keys.asc", "--revoked", "revoked"];
+        assert_eq!(desk.0.bowline(&arguments).code, code, "key {place}, {name}");
+    }
     let primary = desk.gpg(&["--armor", "--export", &format!("{fingerprint}!")]);
     desk.counts_not(&raw, &primary, "invalid", "none of the given");
 }

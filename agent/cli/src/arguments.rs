@@ -223,6 +223,9 @@ pub struct Inspect {
     #[arg(long, value_name = "FILE")]
     #[arg(help = "Public keys: .pub, allowed_signers or armoured OpenPGP [default: root keys]")]
     pub keys: Option<PathBuf>,
+    /// Keys that were taken back: a public key, or a fingerprint, in a line
+    #[arg(long, value_name = "FILE")]
+    pub revoked: Option<PathBuf>,
     /// A trust file, whose root keys count when no others are named [default: the installed one]
     #[arg(long, value_name = "FILE", conflicts_with = "keys")]
     pub trust: Option<PathBuf>,

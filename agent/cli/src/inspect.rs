@@ -11,6 +11,7 @@ use bowline_trust::commit::LARGEST_COMMIT;
 use bowline_trust::inspect::{Inspection, Worth, inspect as look};
 use bowline_trust::key_file::{ListedKey, Role};
 use bowline_trust::keys::Keys;
+use bowline_trust::revoked_file::Revoked;
 use bowline_trust::ssh_key::SshKey;
 
 use crate::arguments::Inspect;
@@ -26,7 +27,10 @@ const KEYS_BYTES_MAX: u64 = 16 << 20;
 
 /// Looks at one commit.
 pub fn inspect(given: &Inspect, screen: &mut Screen<'_>) -> Result<u8, Failure> {
-    let keys = keys(given, screen)?;
+    let mut keys = keys(given, screen)?;
+    if let Some(file) = &given.revoked {
+        keys.revoked = revoked(file)?;
+    }
     let raw = match &given.repo {
         Some(repo) => of_repository(repo, &given.what)?,
         None => read_given(Path::new(&given.what), "file", COMMIT_BYTES_MAX).map_err(|it| {
@@ -66,7 +70,15 @@ fn keys(given: &Inspect, screen: &mut Screen<'_>) -> Result<Keys, Failure> {
         Ok(ListedKey { key, name, role: Role::Signer, valid_after: None, valid_before: None })
     };
     let ssh = trusted.root.root.keys.iter().map(listed).collect::<Result<_, Failure>>()?;
-    Ok(Keys { ssh, openpgp: Vec::new() })
+    Ok(Keys { ssh, ..Keys::default() })
+}
+
+/// The keys that were taken back. Git goes on without a list that it cannot find; a list that is named counts here, or
+/// nothing does.
+fn revoked(file: &Path) -> Result<Revoked, Failure> {
+    let list = read_given(file, "list of revoked keys", KEYS_BYTES_MAX)?;
+    Revoked::read(&list)
+        .map_err(|source| Failure::usage(source).of(format!("{} cannot be used", file.display())))
 }
 
 fn of_repository(repo: &str, name: &str) -> Result<Vec<u8>, Failure> {

@@ -13,6 +13,7 @@ use crate::keys::Keys;
 use crate::name_patterns;
 use crate::openpgp::{self, Standing};
 use crate::signature::{BadSignature, Format, GIT_NAMESPACE};
+use crate::signer_key::shown;
 use crate::ssh_certificate::SshCertificate;
 use crate::ssh_key::SshKey;
 use crate::sshsig::{self, Proved};
@@ -52,6 +53,9 @@ pub enum Worth {
 /// What is told of a key that was not yet, or no longer, to be believed.
 const NOT_THEN: &str = "the signature verifies, but its key did not count at the commit's date";
 
+/// What is told of a key that was taken back, by its own word or by the list.
+const REVOKED: &str = "the signature verifies, but its key is revoked";
+
 /// Looks at a raw commit object.
 pub fn inspect(raw: &[u8], keys: &Keys) -> Inspection {
     let commit = match Commit::parse(raw, format_of(raw)) {
@@ -89,7 +93,7 @@ fn judge(commit: &Commit, keys: &Keys) -> Result<Judged, BadSignature> {
     let signature = commit.signature.as_deref().ok_or(BadSignature::Missing)?;
     match Format::of(signature) {
         Format::Ssh => sshsig::prove(signature, GIT_NAMESPACE, &commit.payload)
-            .map(|proved| judge_ssh(&proved, commit, &keys.ssh)),
+            .map(|proved| judge_ssh(&proved, commit, keys)),
         Format::OpenPgp => judge_openpgp(signature, commit, keys),
         other => Err(other.unsupported()),
     }
@@ -97,21 +101,30 @@ fn judge(commit: &Commit, keys: &Keys) -> Result<Judged, BadSignature> {
 
 fn judge_openpgp(signature: &[u8], commit: &Commit, keys: &Keys) -> Result<Judged, BadSignature> {
     let made = openpgp::verify_armored(signature, &commit.payload, &keys.openpgp)?;
-    let (worth, reason) = match made.stands_at(commit.time) {
+    let names = [made.certificate.fingerprint, made.key.fingerprint()].map(|it| shown(&it));
+    let standing = if keys.revoked.holds_any(&names) {
+        Standing::Revoked
+    } else {
+        made.stands_at(commit.time)
+    };
+    let (worth, reason) = match standing {
         Standing::Counts => (Worth::Valid, format!("signed by {:?}", made.certificate.shown())),
         Standing::NotThen => (Worth::Invalid, NOT_THEN.to_owned()),
-        Standing::Revoked => {
-            (Worth::Invalid, "the signature verifies, but its key is revoked".to_owned())
-        }
+        Standing::Revoked => (Worth::Invalid, REVOKED.to_owned()),
     };
     Ok((worth, Some(made.certificate.fingerprint_text()), reason))
 }
 
-fn judge_ssh(proved: &Proved, commit: &Commit, keys: &[ListedKey]) -> Judged {
+fn judge_ssh(proved: &Proved, commit: &Commit, keys: &Keys) -> Judged {
     let (key, judged) = match proved {
-        Proved::Key(key) => (key, judge_key(key, commit, keys)),
-        Proved::Certified(it) => (&it.key, judge_certificate(it, commit, keys)),
+        Proved::Key(key) => (key, judge_key(key, commit, &keys.ssh)),
+        Proved::Certified(it) => (&it.key, judge_certificate(it, commit, &keys.ssh)),
     };
+    let names = match proved {
+        Proved::Key(key) => vec![key.fingerprint()],
+        Proved::Certified(it) => vec![it.key.fingerprint(), it.authority.fingerprint()],
+    };
+    let judged = if keys.revoked.holds_any(&names) { Err(REVOKED) } else { judged };
     let (worth, reason) = match judged {
         Ok(name) => (Worth::Valid, format!("signed by {name:?}")),
         Err(why) => (Worth::Invalid, why.to_owned()),

@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::bad_signature::BadSignature;
 use crate::key_file::{self, BadKeyFile, ListedKey};
 use crate::openpgp::{Certificate, armor};
+use crate::revoked_file::Revoked;
 use crate::signer_key::shown;
 
 /// Far above any real list; keeps reading it quick.
@@ -20,6 +21,8 @@ pub struct Keys {
     pub ssh: Vec<ListedKey>,
     /// `OpenPGP`'s.
     pub openpgp: Vec<Certificate>,
+    /// Those that were taken back, whichever list they stand in as well.
+    pub revoked: Revoked,
 }
 
 /// A file that holds no keys that can be used.
@@ -53,7 +56,7 @@ impl Keys {
     pub fn read(bytes: &[u8]) -> Result<Self, BadKeys> {
         let text = str::from_utf8(bytes).unwrap_or_default().trim_start();
         if !text.starts_with(armor::BEGIN_KEYS) {
-            return Ok(Self { ssh: key_file::read(bytes)?, openpgp: Vec::new() });
+            return Ok(Self { ssh: key_file::read(bytes)?, ..Self::default() });
         }
         if bytes.len() > LARGEST {
             return Err(BadKeyFile::NotText.into());
@@ -70,7 +73,7 @@ impl Keys {
             let fingerprint = twice.first().map(shown).unwrap_or_default();
             return Err(BadKeys::Twice { fingerprint });
         }
-        Ok(Self { ssh: Vec::new(), openpgp })
+        Ok(Self { openpgp, ..Self::default() })
     }
 }
 

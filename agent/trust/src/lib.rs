@@ -20,6 +20,7 @@ mod header;
 pub mod commit;
 mod name_patterns;
 pub mod key_file;
+pub mod revoked_file;
 pub mod keys;
 mod signer_key;
 pub mod inspect;
