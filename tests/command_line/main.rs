@@ -25,6 +25,7 @@ mod approve;
 mod attest;
 mod attest_notes;
 mod attest_scan;
+mod attest_origin;
 mod plan;
 mod local;
 mod agent;

@@ -19,6 +19,10 @@ pub enum Attest {
     Lint(Lint),
     /// What a vulnerability scan found, from the JSON of Trivy, Grype or OSV-Scanner
     Vulns(Vulns),
+    /// Who built artifacts, and from which commit
+    Provenance(Provenance),
+    /// What a verifier made sure of, in short
+    Summary(Summary),
 }
 
 /// What every kind of evidence needs.
@@ -172,4 +176,64 @@ pub struct Vulns {
     /// The report: JSON of Trivy, Grype or OSV-Scanner
     #[arg(value_name = "REPORT")]
     pub report: PathBuf,
+}
+
+/// Arguments of `attest provenance`.
+#[derive(Debug, Args)]
+pub struct Provenance {
+    /// What every kind needs.
+    #[command(flatten)]
+    pub common: Common,
+    /// The builder's id, a URI
+    #[arg(long, value_name = "URI")]
+    pub builder: String,
+    /// What kind of build it is, a URI that says what its parameters mean
+    #[arg(long, value_name = "URI")]
+    pub build_type: String,
+    /// The repository that was built [default: the policy's repoUri]
+    #[arg(long, value_name = "URI")]
+    pub source: Option<String>,
+    /// What the build was asked for; may be repeated
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = pair)]
+    pub parameters: Vec<(String, String)>,
+    /// The run, as its builder names it
+    #[arg(long, value_name = "ID")]
+    pub invocation: Option<String>,
+    /// When the build began
+    #[arg(long, value_name = "RFC3339")]
+    pub started: Option<Timestamp>,
+    /// When the build ended [default: now]
+    #[arg(long, value_name = "RFC3339")]
+    pub finished: Option<Timestamp>,
+    /// Asks no gate whether it knows this builder
+    #[arg(long, conflicts_with = "gate")]
+    pub any_gate: bool,
+    /// The files that were built
+    #[arg(value_name = "ARTIFACT", required = true)]
+    pub artifacts: Vec<PathBuf>,
+}
+
+/// Arguments of `attest summary`.
+#[derive(Debug, Args)]
+pub struct Summary {
+    /// What every kind needs.
+    #[command(flatten)]
+    pub common: Common,
+    /// The verifier's id, a URI
+    #[arg(long, value_name = "URI")]
+    pub verifier: String,
+    /// A level that was verified, such as `SLSA_SOURCE_LEVEL_3`; may be repeated
+    #[arg(long = "level", value_name = "LEVEL", required = true)]
+    pub levels: Vec<String>,
+    /// Asks no gate whether it knows this verifier
+    #[arg(long, conflicts_with = "gate")]
+    pub any_gate: bool,
+    /// Evidence that was verified
+    #[arg(value_name = "EVIDENCE")]
+    pub inputs: Vec<PathBuf>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }

@@ -6,6 +6,7 @@ use anyhow::anyhow;
 use bowline_host::door::clock;
 use bowline_host::repository::tree::TreeFailure;
 use bowline_host::repository::{Repository, view};
+use bowline_model::digest::Sha256;
 use bowline_model::object_id::ObjectId;
 use bowline_model::policy::{Gate, KeyMaterial, POLICY_PATH, Policy, Rule};
 use bowline_trust::commit::Commit;
@@ -28,6 +29,8 @@ pub(super) struct Case {
     pub(super) tree: ObjectId,
     /// The policy, where there is one.
     pub(super) policy: Option<Policy>,
+    /// The digest of its text.
+    pub(super) policy_sha256: Option<Sha256>,
     /// The key that signs.
     pub(super) key: SigningKey,
     /// When.
@@ -47,16 +50,17 @@ impl Case {
         let raw = repository.raw_commit(&commit).map_err(usage)?;
         let parsed = Commit::parse(&raw, commit.format()).map_err(Failure::failed)?;
         let tree = parsed.tree;
-        let policy = match &given.policy {
+        let text = match &given.policy {
             Some(file) => {
-                let bytes = read_given(file, "policy", POLICY_BYTES_MAX)?;
-                Some(parse(&file.display().to_string(), &bytes)?)
+                Some((file.display().to_string(), read_given(file, "policy", POLICY_BYTES_MAX)?))
             }
-            None => policy_of(&repository, &commit)?,
+            None => policy_of(&repository, &commit)?.map(|it| (POLICY_PATH.to_owned(), it)),
         };
+        let policy = text.as_ref().map(|(name, bytes)| parse(name, bytes)).transpose()?;
+        let policy_sha256 = text.as_ref().map(|(_, bytes)| Sha256::of(bytes));
         // The clock's seconds are in range for some thousand years.
         let now = Timestamp::from_second(clock::wall()).unwrap_or(Timestamp::MAX);
-        Ok(Self { commit, tree, policy, key, now })
+        Ok(Self { commit, tree, policy, policy_sha256, key, now })
     }
 
     /// The gate that sets the limit: the named one, or the only one of its kind that counts this key.
@@ -136,9 +140,9 @@ fn is_same(material: &KeyMaterial, id: &str) -> bool {
     SpkiKey::from_pem(pem).is_ok_and(|it| it.fingerprint() == id)
 }
 
-fn policy_of(repository: &Repository, commit: &ObjectId) -> Result<Option<Policy>, Failure> {
+fn policy_of(repository: &Repository, commit: &ObjectId) -> Result<Option<Vec<u8>>, Failure> {
     match repository.contents(commit, &[POLICY_PATH.to_owned()]) {
-        Ok(found) => found.get(POLICY_PATH).map(|it| parse(POLICY_PATH, it)).transpose(),
+        Ok(found) => Ok(found.get(POLICY_PATH).map(|it| it.to_vec())),
         Err(TreeFailure::NoFile { .. }) => Ok(None),
         Err(other) => Err(Failure::failed(other)),
     }

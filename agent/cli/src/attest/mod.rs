@@ -24,6 +24,8 @@ mod test_result;
 mod coverage;
 mod lint;
 mod vulnerabilities;
+mod provenance;
+mod summary;
 
 use crate::failure::Failure;
 use crate::screen::Screen;
@@ -36,5 +38,7 @@ pub fn attest(verb: &Attest, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         Attest::Coverage(given) => coverage::attest(given, screen),
         Attest::Lint(given) => lint::attest(given, screen),
         Attest::Vulns(given) => vulnerabilities::attest(given, screen),
+        Attest::Provenance(given) => provenance::attest(given, screen),
+        Attest::Summary(given) => summary::attest(given, screen),
     }
 }
