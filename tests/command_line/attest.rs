@@ -30,10 +30,12 @@ pub(crate) fn fleet(gates: &str) -> Sealed {
         let keys = format!("[{{type: spki, key: \"{pem}\"}}]");
         principals += &format!("  {name}: {{kind: robot, keys: {keys}}}\n");
     }
-    policy = policy.replace("principals:\n", &principals);
+    policy = policy.replace("version: 1\n", "version: 2\n").replace("principals:\n", &principals);
     assert!(policy.contains("\ngates: []\n"), "{policy}");
     let gates = format!("\ngates:\n{gates}");
     sealed.write("fleet/.bowline/policy.yaml", policy.replace("\ngates: []\n", &gates));
+    let said = sealed.bowline_in("fleet", &["trust", "sign-policy", "--key", "../alice"]);
+    assert_eq!(said.code, 0, "{said:?}");
     sealed.merge("alice", "gates");
     sealed.write("junit.xml", TESTS);
     sealed.write("cobertura.xml", COBERTURA);
@@ -259,7 +261,7 @@ fn findings_of_linters_are_held_against_a_most() {
     let found = statement(&sealed, "l.json");
     let attribute = &found["predicate"]["attributes"][0];
     assert_eq!(attribute["attribute"], "LINT_FINDINGS");
-    let counts = serde_json::json!({"errors": 1, "errorsAndWarnings": 1, "findings": 2, "warnings": 0, "notes": 1, "suppressed": 0});
+    let counts = serde_json::json!({"errors": 1, "errorsAndWarnings": 1, "count": 2, "warnings": 0, "notes": 1, "suppressed": 0});
     assert_eq!(attribute["conditions"], counts);
     let gate = "  - {id: lint, predicate: https://in-toto.io/attestation/scai/v0.3, signers: [ci], attribute: LINT_FINDINGS, field: errors, max: 0}\n";
     let policy =

@@ -126,6 +126,10 @@ fn a_remote_that_says_no_is_quoted_and_the_note_stays_here() {
         assert!(said.stderr.contains(part), "{part}: {said:?}");
     }
     assert_eq!(notes(&sealed, "one", "HEAD").len(), 1);
+    let secret = "https://me:s3cret@127.0.0.1:9/x.git";
+    let said = attest(&sealed, "one", &["--push", secret]);
+    assert!(said.code == 1 && said.stderr.contains("127.0.0.1"), "{said:?}");
+    assert!(!said.stderr.contains("s3cret"), "{said:?}");
     let said = attest(&sealed, "one", &["--push", "nowhere"]);
     assert!(said.code == 1 && said.stderr.contains("'nowhere'"), "{said:?}");
 }

@@ -26,6 +26,7 @@ mod attest;
 mod attest_notes;
 mod attest_scan;
 mod attest_origin;
+mod attest_judged;
 mod plan;
 mod local;
 mod agent;

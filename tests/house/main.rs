@@ -12,5 +12,6 @@
 mod arrows;
 mod files;
 mod examples;
+mod pipelines;
 mod codes;
 mod seldom;

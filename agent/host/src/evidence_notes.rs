@@ -16,9 +16,8 @@ use thiserror::Error;
 use crate::door::git::{self, NoGit, Order};
 use crate::door::{clock, files};
 use crate::failure::OsFailure;
-
-/// Where hosts look for evidence.
-const REFERENCE: &str = "refs/notes/attestations";
+use crate::repository::NOTES;
+use crate::repository::address::shown;
 
 /// What a remote has, until it is merged; below `refs/notes/`, or `git` would not merge it.
 const INCOMING: &str = "refs/notes/bowline-incoming";
@@ -80,6 +79,15 @@ pub enum NotesFailure {
     Os(#[from] OsFailure),
 }
 
+/// Notes that a remote took.
+#[derive(Debug)]
+pub struct Pushed {
+    /// The remote, without a password that stood in its address.
+    pub remote: String,
+    /// How many attempts it took.
+    pub attempts: u32,
+}
+
 /// Adds a line to the notes of each object.
 pub fn add(repo: &Path, objects: &[ObjectId], line: &[u8]) -> Result<(), NotesFailure> {
     let _alone = lock(repo)?;
@@ -87,15 +95,15 @@ pub fn add(repo: &Path, objects: &[ObjectId], line: &[u8]) -> Result<(), NotesFa
     let doing = "add a note";
     for object in objects {
         let id = object.to_string();
-        let arguments = &["notes", "--ref", REFERENCE, "append", "-F", "-", &id];
+        let arguments = &["notes", "--ref", NOTES, "append", "-F", "-", &id];
         let order = Order { variables, input: line, ..near(repo, doing, arguments) };
         succeed(&order)?;
     }
     Ok(())
 }
 
-/// Pushes the notes; what the remote has beside them is merged first. Says how many attempts it took.
-pub fn push(repo: &Path, remote: &str) -> Result<u32, NotesFailure> {
+/// Pushes the notes; what the remote has beside them is merged first.
+pub fn push(repo: &Path, remote: &str) -> Result<Pushed, NotesFailure> {
     let mut pause = FIRST_PAUSE;
     for attempt in 1..=ATTEMPTS_MAX {
         let alone = lock(repo)?;
@@ -103,7 +111,7 @@ pub fn push(repo: &Path, remote: &str) -> Result<u32, NotesFailure> {
             merge_theirs(repo, remote)?;
         }
         if push_once(repo, remote)? {
-            return Ok(attempt);
+            return Ok(Pushed { remote: shown(remote), attempts: attempt });
         }
         drop(alone);
         // The first time there is nobody to wait for: the remote was merely ahead.
@@ -112,12 +120,12 @@ pub fn push(repo: &Path, remote: &str) -> Result<u32, NotesFailure> {
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
-    Err(NotesFailure::Outrun { remote: remote.to_owned() })
+    Err(NotesFailure::Outrun { remote: shown(remote) })
 }
 
 /// Whether the remote took them; no: it has what these do not follow on.
 fn push_once(repo: &Path, remote: &str) -> Result<bool, NotesFailure> {
-    let both = format!("{REFERENCE}:{REFERENCE}");
+    let both = format!("{NOTES}:{NOTES}");
     let arguments = &[
         "push",
         "--porcelain",
@@ -149,7 +157,7 @@ fn is_race(verdict: &str) -> bool {
 }
 
 fn merge_theirs(repo: &Path, remote: &str) -> Result<(), NotesFailure> {
-    let theirs = format!("+{REFERENCE}:{INCOMING}");
+    let theirs = format!("+{NOTES}:{INCOMING}");
     // Without the remote's own map: one of all notes would put theirs in the place of ours.
     let fetch = &[
         "fetch",
@@ -163,7 +171,7 @@ fn merge_theirs(repo: &Path, remote: &str) -> Result<(), NotesFailure> {
         &theirs,
     ];
     succeed(&far(repo, "fetch the notes of others", fetch))?;
-    let merge = &["notes", "--ref", REFERENCE, "merge", "-q", "-s", "cat_sort_uniq", INCOMING];
+    let merge = &["notes", "--ref", NOTES, "merge", "-q", "-s", "cat_sort_uniq", INCOMING];
     let variables = name(repo)?;
     succeed(&Order { variables, ..near(repo, "merge the notes of others", merge) })?;
     succeed(&near(repo, "forget what was merged", &["update-ref", "-d", INCOMING]))?;

@@ -86,8 +86,8 @@ fn note(case: &Case, given: &Common, line: &[u8]) -> Result<Option<String>, Fail
     };
     evidence_notes::add(repo, &[case.commit, case.tree], line).map_err(failed)?;
     let Some(remote) = push else { return Ok(Some("notes".to_owned())) };
-    evidence_notes::push(repo, remote).map_err(failed)?;
-    Ok(Some(format!("notes on {remote}")))
+    let pushed = evidence_notes::push(repo, remote).map_err(failed)?;
+    Ok(Some(format!("notes on {}", pushed.remote)))
 }
 
 /// The envelope in a Sigstore bundle, with cosign's hint at the key.

@@ -21,7 +21,7 @@ const HINT: &str = "give SARIF 2.1.0: ruff check --output-format sarif, eslint -
                     semgrep --sarif, clippy-sarif";
 
 /// Findings as bad as errors; as warnings; all of them. The other two are single levels.
-const FIELDS: [&str; 5] = ["errors", "errorsAndWarnings", "findings", "warnings", "notes"];
+const FIELDS: [&str; 5] = ["errors", "errorsAndWarnings", "count", "warnings", "notes"];
 
 /// Attests how many findings there are.
 pub(super) fn attest(given: &Lint, screen: &mut Screen<'_>) -> Result<u8, Failure> {
@@ -65,7 +65,7 @@ fn bounds(given: &Lint, case: &Case) -> Result<Bounds, Failure> {
     let field = match given.mildest {
         Mildest::Errors => "errors",
         Mildest::Warnings => "errorsAndWarnings",
-        Mildest::Notes => "findings",
+        Mildest::Notes => "count",
     };
     Ok(Bounds { max: Some(f64::from(max)), field: field.to_owned(), ..Bounds::default() })
 }

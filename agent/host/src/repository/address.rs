@@ -147,7 +147,7 @@ fn looks_like_scp(url: &str) -> bool {
 }
 
 /// An address without the user and password that may stand in it.
-pub(super) fn shown(url: &str) -> String {
+pub(crate) fn shown(url: &str) -> String {
     match url.split_once("://") {
         Some((scheme, rest)) => {
             let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));

@@ -3,7 +3,7 @@
 //! **Invariant:** nothing here is believed: objects go out raw, under names that were recomputed.
 //! **Invariant:** no configuration counts: neither an account's nor the system's nor a stranger's is read.
 
-mod address;
+pub(crate) mod address;
 mod remotes;
 mod watch;
 mod source;
