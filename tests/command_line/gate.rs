@@ -1,5 +1,7 @@
 //! Gates as `bowline verify` and `bowline gate` show them, with statements that git's own notes carry.
 
+use bowline_api::record::Kind;
+use bowline_host::record;
 use bowline_model::envelope::EnvelopeSignature;
 use bowline_trust::{attested, dsse};
 use serde_json::{Value, json};
@@ -107,6 +109,55 @@ fn a_merge_waits_for_its_coverage_and_is_told_the_number() {
         "at": "2020-01-01T00:00:00Z", "detail": "", "evidence": ["SHA256"],
     }]);
     assert_eq!(verify(&sealed, &["--json"]).json()["gates"], expected);
+}
+
+/// A host that the repository names, and a file for it that holds this.
+fn asks_for(sealed: &Sealed, content: &str) {
+    let key = sealed.run(".", "ssh-keygen", &["-lf", "fleet.host.key.pub"]);
+    let key = key.split(' ').nth(1).unwrap();
+    let host = format!(
+        "apiVersion: bowline/v1\nkind: Host\nmetadata: {{name: web-1}}\n\
+         spec: {{keyFingerprint: \"{key}\", environment: production}}\n"
+    );
+    sealed.write("fleet/hosts/web-1.yaml", host);
+    let file = format!(
+        "apiVersion: bowline/v1\nkind: File\nmetadata: {{name: covered}}\n\
+         spec: {{path: /covered, content: \"{content}\"}}\n"
+    );
+    sealed.write("fleet/apps/covered.yaml", file);
+    sealed.merge("alice", content);
+}
+
+#[test]
+fn a_host_deploys_what_met_its_gates_however_late_and_records_what_they_said() {
+    let sealed = found();
+    std::fs::create_dir(sealed.path("root")).unwrap();
+    assert_eq!(sealed.once(&[]).code, 1, "its gates are not met");
+    asks_for(&sealed, "older");
+    let older = id(&sealed, "HEAD");
+    asks_for(&sealed, "newer");
+    let cycle = || serde_json::from_str::<Value>(&sealed.once_raw(&["--json"])).unwrap();
+    let waits = cycle();
+    assert_eq!(
+        (&waits["outcome"], &waits["code"]),
+        (&json!("pending"), &json!("evidence-missing"))
+    );
+    assert!(!sealed.path("root/covered").exists());
+
+    // What is said of the older one comes after both were verified, and lets it in.
+    attest(&sealed, "ci", ("gitCommit", &older), &json!(87.4));
+    attest(&sealed, "ci", ("gitTree", "HEAD^{tree}"), &json!(79.9));
+    let waits = cycle();
+    assert_eq!((&waits["outcome"], &waits["code"]), (&json!("pending"), &json!("evidence-below")));
+    assert_eq!(waits["gates"][0]["measured"], "LINE_COVERAGE percent 79.9", "{waits}");
+    assert_eq!(sealed.read("root/covered"), "older");
+    let records = record::newest(&sealed.path("fleet.state/records"), 10).unwrap();
+    let deployed = records.iter().find(|it| it.kind == Kind::Deployment).unwrap();
+    assert_eq!(deployed.revision, Some(format!("main@sha1:{older}")));
+    assert_eq!(deployed.gates[0]["measured"], "LINE_COVERAGE percent 87.4", "{deployed:?}");
+    assert_eq!(json!(deployed.evidence), deployed.gates[0]["evidence"]);
+    let refused = records.iter().find(|it| it.kind == Kind::Alarm).unwrap();
+    assert_eq!((&refused.gates[0]["met"], refused.evidence.len()), (&json!(false), 0));
 }
 
 #[test]

@@ -58,6 +58,8 @@ pub struct Memory {
     pub alarmed: Option<(String, String)>,
     /// What a person should know.
     pub warnings: Vec<String>,
+    /// What each gate says of the newest revision that was judged.
+    pub(crate) gates: Gated,
     /// What the end of a test left to tell: warnings, and probes that fail since. The cycle after it tells them.
     pub(crate) carried: Carried,
     /// Why what is offered to be tried out is not.
@@ -100,6 +102,7 @@ impl Memory {
             next_deployment: 1,
             alarmed: None,
             warnings: Vec::new(),
+            gates: Gated::default(),
             carried: Carried::default(),
             untried: None,
             retired: None,
@@ -123,6 +126,15 @@ impl Memory {
             _ => self,
         }
     }
+}
+
+/// What gates say of a revision.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Gated {
+    /// Which.
+    pub(crate) revision: String,
+    /// Verdicts, as the wire has them.
+    pub(crate) verdicts: Vec<serde_json::Value>,
 }
 
 /// What one cycle found out and the next one tells.

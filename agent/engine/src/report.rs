@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a record says nothing that the transaction's marks do not say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bowline_api::cycle::Cycle;
 use bowline_api::outcome::Outcome;
@@ -10,6 +10,8 @@ use bowline_api::record::{self, Kind, PolicyMark, ProbeWord, Record, StepCount};
 use bowline_model::digest::Sha256;
 use bowline_model::mark::{Cause, Why};
 use bowline_model::revision::Revision;
+use bowline_trust::GateVerdict;
+use serde_json::Value;
 
 use crate::memory::Memory;
 use crate::plan::lines;
@@ -64,6 +66,31 @@ fn subject_of(memory: &Memory, revision: &str) -> Option<String> {
     verified.subject().filter(|_| is_it).map(ToOwned::to_owned)
 }
 
+/// What gates said of a revision: of the one at hand when it was let in, else of the newest.
+fn gates_of(memory: &Memory, revision: &str) -> Vec<Value> {
+    let compiled = memory.compiled.as_ref().map(|it| it.cleared.verified());
+    let at_hand = compiled.filter(|it| it.revision().to_string() == revision);
+    match at_hand.map(|it| in_words(it.gates())).filter(|it| !it.is_empty()) {
+        Some(gates) => gates,
+        None if memory.gates.revision == revision => memory.gates.verdicts.clone(),
+        None => Vec::new(),
+    }
+}
+
+/// Verdicts as the wire has them.
+pub(crate) fn in_words(gates: &[GateVerdict]) -> Vec<Value> {
+    // A verdict is plain data, which always has a form in JSON.
+    gates.iter().filter_map(|it| serde_json::to_value(it).ok()).collect()
+}
+
+/// The statements that met gates rest on, each once.
+fn evidence_in(gates: &[Value]) -> Vec<String> {
+    let met = gates.iter().filter(|it| it["met"] == true);
+    let lists = met.filter_map(|it| it["evidence"].as_array()).flatten();
+    let distinct: BTreeSet<_> = lists.filter_map(Value::as_str).collect();
+    distinct.into_iter().map(str::to_owned).collect()
+}
+
 /// Whether what stands has no probe that could say how it does.
 fn has_none(memory: &Memory) -> bool {
     memory.generation.as_ref().is_none_or(|it| it.probes.is_empty())
@@ -77,6 +104,8 @@ fn blank(
     (reason, detail): &(String, String),
 ) -> Record {
     let subject = revision.as_deref().and_then(|it| subject_of(memory, it));
+    let gates = revision.as_deref().map(|it| gates_of(memory, it)).unwrap_or_default();
+    let evidence = evidence_in(&gates);
     Record {
         v: record::VERSION,
         host: memory.host.clone(),
@@ -97,8 +126,8 @@ fn blank(
             version: it.policy_version,
             sha256: it.policy_sha256.to_string(),
         }),
-        evidence: Vec::new(),
-        gates: Vec::new(),
+        evidence,
+        gates,
         steps: StepCount::default(),
         irreversible: Vec::new(),
         probes: Vec::new(),
@@ -127,6 +156,7 @@ pub(crate) fn cycle_of(tx: &Transaction, outcome: Outcome, warnings: &[String]) 
         conflicts: tx.conflicts.clone(),
         proof: tx.end.as_ref().and_then(|(_, proof)| proof.clone()),
         failing: Vec::new(),
+        gates: Vec::new(),
         warnings: warnings.to_vec(),
     }
 }

@@ -12,8 +12,8 @@ use bowline_model::object_id::ObjectId;
 use bowline_model::policy::Policy;
 use bowline_model::revision::Revision;
 use bowline_model::shown::one_line;
-use bowline_trust::Purpose;
 use bowline_trust::verdict::{Deployable, Verdict, Walked};
+use bowline_trust::{GateVerdict, Purpose};
 use jiff::Timestamp;
 
 use crate::settings::Settings;
@@ -28,6 +28,7 @@ pub struct Verified {
     revision: Revision,
     policy: Arc<Policy>,
     subject: Option<String>,
+    gates: Arc<[GateVerdict]>,
 }
 
 impl Verified {
@@ -45,6 +46,11 @@ impl Verified {
     /// The first line of the commit's message, for people; `None` when it is not at hand.
     pub fn subject(&self) -> Option<&str> {
         self.subject.as_deref()
+    }
+
+    /// What each gate said of it; nothing where it met them at an earlier judgement.
+    pub fn gates(&self) -> &[GateVerdict] {
+        &self.gates
     }
 
     /// The policy in force.
@@ -159,7 +165,8 @@ fn prove(
         tree: deployable.tree,
     };
     let subject = subject_of(&evidence.raw);
-    Some(Verified { revision, policy: Arc::clone(&walked.policy), subject })
+    let (policy, gates) = (Arc::clone(&walked.policy), walked.opened.as_slice().into());
+    Some(Verified { revision, policy, subject, gates })
 }
 
 /// The first line of a raw commit's message; it stands behind the first empty line.
@@ -171,7 +178,7 @@ fn subject_of(raw: &[u8]) -> Option<String> {
 }
 
 fn evidence_of<'a>(bundle: &'a Bundle, commit: &ObjectId) -> Option<&'a CommitEvidence> {
-    bundle.commits.iter().chain(&bundle.start).find(|it| it.id == *commit)
+    bundle.commits.iter().chain(&bundle.waiting).chain(&bundle.start).find(|it| it.id == *commit)
 }
 
 /// Earns the proof again for the revision that this host committed, when nothing newer counts.
@@ -205,7 +212,8 @@ pub(crate) fn policy_in_force(
 /// The proof for a revision that this host committed earlier; `None` when the policy revokes it.
 pub(crate) fn under(policy: &Arc<Policy>, revision: &Revision) -> Option<Verified> {
     let (policy, revision) = (Arc::clone(policy), revision.clone());
-    (!is_revoked(&policy, &revision)).then_some(Verified { revision, policy, subject: None })
+    let is_fine = !is_revoked(&policy, &revision);
+    is_fine.then(|| Verified { revision, policy, subject: None, gates: Arc::new([]) })
 }
 
 fn policy_at_head(

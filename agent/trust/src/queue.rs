@@ -50,6 +50,8 @@ pub(crate) struct Chosen {
     pub(crate) wait: Option<Wait>,
     /// What each gate says of the newest commit.
     pub(crate) gates: Vec<GateVerdict>,
+    /// What each gate says of the one that is chosen.
+    pub(crate) opened: Vec<GateVerdict>,
     pub(crate) cleared: Option<ObjectId>,
     /// Oldest first.
     pub(crate) waiting: Vec<Waiting>,
@@ -105,7 +107,7 @@ impl<'a> Queue<'a> {
     /// Chooses the newest that the newest policy does not revoke and that meets its own gates.
     pub(crate) fn choose(self, root: &TrustRoot, newest: &Policy, now: Timestamp) -> Chosen {
         let mut waiting = Vec::new();
-        let (mut wait, mut gates) = (None, Vec::new());
+        let (mut wait, mut gates, mut opened) = (None, Vec::new(), Vec::new());
         let mut deployable = None;
         for (place, it) in self.candidates.iter().enumerate() {
             let is_cleared = self.cleared == Some(it.id);
@@ -116,9 +118,10 @@ impl<'a> Queue<'a> {
             };
             let is_met = lacks.is_none() && !is_revoked(newest, it);
             if place == 0 {
-                (wait, gates) = (lacks, verdicts);
+                (wait, gates) = (lacks, verdicts.clone());
             }
             if is_met {
+                opened = verdicts;
                 deployable = Some(Deployable { commit: it.id, tree: it.tree });
             }
             if is_met || is_cleared {
@@ -129,7 +132,7 @@ impl<'a> Queue<'a> {
         waiting.truncate(WAITING_MAX);
         waiting.reverse();
         let cleared = deployable.map(|it| it.commit).or(self.cleared);
-        Chosen { deployable, wait, gates, cleared, waiting }
+        Chosen { deployable, wait, gates, opened, cleared, waiting }
     }
 }
 

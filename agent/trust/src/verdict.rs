@@ -81,6 +81,8 @@ pub struct Walked {
     pub approvals: Vec<ApprovalSeen>,
     /// What each gate says of the newest commit.
     pub gates: Vec<GateVerdict>,
+    /// What each gate said of the one to deploy; nothing where it met them at an earlier judgement.
+    pub opened: Vec<GateVerdict>,
 }
 
 /// A commit that may be deployed.

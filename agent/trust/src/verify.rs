@@ -240,6 +240,7 @@ impl Case<'_> {
             warnings,
             approvals,
             gates: chosen.gates,
+            opened: chosen.opened,
         };
         let deployable = chosen.deployable;
         if let Some(wait) = unapproved.or(chosen.wait) {

@@ -37,6 +37,9 @@ pub struct Cycle {
     /// Probes that fail on the host as it stands now, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failing: Vec<String>,
+    /// What each gate says of the newest revision.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<serde_json::Value>,
     /// What a person should know.
     #[serde(default)]
     pub warnings: Vec<String>,
@@ -58,6 +61,7 @@ impl Cycle {
             conflicts: Vec::new(),
             proof: None,
             failing: Vec::new(),
+            gates: Vec::new(),
             warnings: Vec::new(),
         }
     }

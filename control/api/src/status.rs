@@ -36,7 +36,7 @@ pub struct Status {
     pub warnings: Vec<String>,
     /// Changes that failed and are not tried again by themselves.
     pub quarantine: Vec<Quarantined>,
-    /// What each gate measured.
+    /// What each gate says of the newest revision.
     pub gates: Vec<serde_json::Value>,
     /// How reports reach the control service; `None` where none is named.
     pub control: Option<Control>,

@@ -9,6 +9,8 @@ use bowline_api::outcome::Outcome;
 use bowline_api::record::Record;
 use bowline_api::status::{Committed, Control, Last, Quarantined, Status, WaitingFor};
 
+use serde_json::Value;
+
 use crate::failure::Failure;
 use crate::screen::Screen;
 
@@ -55,10 +57,21 @@ pub(super) fn status(status: &Status, screen: &mut Screen<'_>) -> Result<(), Fai
             quarantined(it, screen)?;
         }
     }
+    for it in &status.gates {
+        screen.line(gate(it))?;
+    }
     for it in &status.warnings {
         screen.line(format_args!("warning: {it}"))?;
     }
     Ok(())
+}
+
+/// What a gate says of the newest revision.
+fn gate(verdict: &Value) -> String {
+    let text = |field: &str| verdict.get(field).and_then(Value::as_str).unwrap_or_default();
+    let code = Some(text("code")).filter(|it| !it.is_empty());
+    let measured = Some(text("measured")).filter(|it| !it.is_empty()).unwrap_or("nothing");
+    format!("gate {}: {}: {measured}; {}", text("id"), code.unwrap_or("met"), text("limit"))
 }
 
 /// A change that is not tried again by itself.

@@ -64,6 +64,7 @@ impl Host {
             });
             status.last_attempted_revision.clone_from(&cycle.revision);
             status.warnings.clone_from(&cycle.warnings);
+            status.gates.clone_from(&cycle.gates);
             status.conditions = conditions::after(cycle, known, &status.conditions);
             status.conditions.extend(self.testing(cycle));
         });

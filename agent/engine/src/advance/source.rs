@@ -14,9 +14,9 @@ use bowline_model::revision::Revision;
 
 use super::{destination, order, testing, turn};
 use crate::ending::Ending;
-use crate::memory::Memory;
+use crate::memory::{Gated, Memory};
 use crate::phase::{Effect, Failure, Means, Phase, Quest, Turn};
-use crate::report::plain_cycle;
+use crate::report::{in_words, plain_cycle};
 use crate::settings::Settings;
 use crate::verify::{self, Judged, Verified};
 use crate::wish::Order;
@@ -77,6 +77,11 @@ pub(super) fn judge(mut memory: Memory, mut quest: Quest, bundle: Box<Bundle>) -
     }
     if let Some(walked) = &judged.walked {
         memory.warnings.extend(walked.warnings.iter().cloned());
+        let revision = newest(&settings, bundle.tip);
+        // What met its gates once is not asked again, and what they said then is known on.
+        if memory.gates.revision != revision || !walked.gates.is_empty() {
+            memory.gates = Gated { revision, verdicts: in_words(&walked.gates) };
+        }
     }
     let verified = judged.verified.clone().map(Box::new);
     let raised = judged.walked.as_ref().map(|it| it.high_water.clone());
@@ -91,6 +96,11 @@ pub(super) fn judge(mut memory: Memory, mut quest: Quest, bundle: Box<Bundle>) -
     }
 }
 
+/// The newest commit as a revision, in words.
+fn newest(settings: &Settings, tip: ObjectId) -> String {
+    Revision::name(Revision::branch_of(settings.trust.repo.ref_name.as_str()), &tip)
+}
+
 /// What is refused is the newest commit; the one that is to blame may lie below it.
 fn unverified(memory: &Memory, settings: &Settings, judged: &Judged, tip: ObjectId) -> Ending {
     let (outcome, reason) = match judged.word {
@@ -98,12 +108,11 @@ fn unverified(memory: &Memory, settings: &Settings, judged: &Judged, tip: Object
         "tampered" => (Outcome::Stranded, "Tampered"),
         _ => (Outcome::Refused, "Refused"),
     };
-    let branch = Revision::branch_of(settings.trust.repo.ref_name.as_str());
     let detail = match judged.commit.filter(|it| *it != tip) {
         Some(below) => format!("at {}: {}", below.short(), judged.detail),
         None => judged.detail.clone(),
     };
-    let revision = Some(Revision::name(branch, &tip));
+    let revision = Some(newest(settings, tip));
     let why = (reason, judged.code.as_str(), detail.as_str());
     let mut cycle = plain_cycle(outcome, revision, memory.standing(), why);
     cycle.commit = judged.commit.map(|it| it.to_string());
