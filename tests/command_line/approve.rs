@@ -60,7 +60,7 @@ fn what_is_approved_is_shown_and_counts_once_it_is_merged() {
             "onto      SHORT of refs/heads/main",
             "in        git+file://HERE/fleet",
             "by        bob",
-            "changes   1 files",
+            "changes   1 file",
             "  A manifests/motd.txt",
         ]
     );

@@ -115,12 +115,16 @@ fn show(
         ("in", approval.repo_uri.clone()),
         ("by", approver.to_owned()),
         ("until", approval.expires.to_string()),
-        ("changes", format!("{} files", target.change.len())),
+        ("changes", counted(target.change.len())),
     ])?;
     for line in paths(&target.change) {
         screen.line(line)?;
     }
     Ok(())
+}
+
+fn counted(files: usize) -> String {
+    if files == 1 { "1 file".to_owned() } else { format!("{files} files") }
 }
 
 /// One line for each changed path, as `git diff --name-status` has them.
