@@ -19,6 +19,9 @@ const COMMITS_MAX: usize = 1_000;
 /// Commits that are read for one merge, those of the branch it went into counted too.
 const READ_MAX: usize = 20_000;
 
+/// Further steps for commits that are dated before their parents: rebases and slow clocks make some.
+const SLACK: usize = 128;
+
 /// Reached from the first parent.
 const MAIN: u8 = 1;
 /// Reached from another.
@@ -38,8 +41,11 @@ pub(super) fn commits(odb: &Odb<'_>, merge: &Commit) -> Side {
     for (at, parent) in merge.parents.iter().enumerate() {
         whole &= walk.reach(*parent, if at == 0 { MAIN } else { SIDE });
     }
-    // As long as something that only the side reaches is still to be gone on from.
-    while whole && walk.queue.iter().any(|(_, id)| walk.flags(id) == SIDE) {
+    let mut slack = SLACK;
+    while whole && slack > 0 {
+        // As long as something that only the side reaches is still to be gone on from, and some more.
+        let is_open = walk.queue.iter().any(|(_, id)| walk.flags(id) == SIDE);
+        slack = if is_open { SLACK } else { slack - 1 };
         let Some((_, id)) = walk.queue.pop() else { break };
         let (flags, parents) = match walk.seen.get(&id) {
             Some(it) => (it.flags, it.parents.clone()),

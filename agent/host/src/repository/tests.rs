@@ -3,6 +3,7 @@
 //! **Invariant:** nothing here runs the `git` program.
 
 mod beside;
+mod evidence;
 mod fetch;
 mod history;
 mod tree;
