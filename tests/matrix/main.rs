@@ -1,6 +1,7 @@
 //! Prints one table: every fault row and attack of the design, its tests, and how they ended.
 //!
-//! `cargo matrix` runs the simulation, the scenarios and the tests of control, and reads their own lines.
+//! `cargo matrix` runs the simulation, the scenarios, the tests of control, and those beside the code of trust
+//! and host, and reads their own lines.
 //! `cargo matrix -- FILE` reads the output of an earlier run instead.
 //!
 //! **Invariant:** a row without a test says so; a test that failed makes the command fail.
@@ -25,12 +26,13 @@ fn main() -> anyhow::Result<ExitCode> {
         None => run_tests()?,
     };
     let results = results(&output);
-    println!("| row | what | test | result |\n|---|---|---|---|");
+    println!("| row | what | codes | test | result |\n|---|---|---|---|---|");
     let mut failed = 0;
-    for (kind, rows) in [("fault", FAULTS), ("attack", ATTACKS)] {
-        for row in rows {
-            failed += print_row(kind, row, &results);
-        }
+    for row in FAULTS {
+        failed += print_row("fault", *row, "", &results);
+    }
+    for (number, what, codes) in ATTACKS {
+        failed += print_row("attack", (*number, what), codes, &results);
     }
     println!("\n{} tests, {failed} failed", results.len());
     Ok(if failed == 0 && !results.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -41,7 +43,18 @@ fn run_tests() -> anyhow::Result<String> {
     let targets = suites.iter().flat_map(|it| ["--test", it]);
     eprintln!("runs the suites {}; this takes some minutes", suites.join(", "));
     let output = Command::new(env!("CARGO"))
-        .args(["test", "--package", "tests", "--no-fail-fast"])
+        .args([
+            "test",
+            "--package",
+            "tests",
+            "--package",
+            "bowline-trust",
+            "--package",
+            "bowline-host",
+            "--package",
+            "bowline-model",
+        ])
+        .args(["--no-fail-fast", "--lib"])
         .args(targets)
         .stderr(Stdio::inherit())
         .output()
@@ -59,19 +72,42 @@ fn results(output: &str) -> BTreeMap<String, String> {
 }
 
 /// Prints a row's tests; gives how many failed.
-fn print_row(kind: &str, row: &Row, results: &BTreeMap<String, String>) -> usize {
-    let (number, what) = row;
+fn print_row(
+    kind: &str,
+    (number, what): Row,
+    codes: &str,
+    results: &BTreeMap<String, String>,
+) -> usize {
     let prefix = format!("{kind}_{number:02}_");
     let is_of = |name: &str| name.rsplit("::").next().is_some_and(|it| it.starts_with(&prefix));
     let mut found = results.iter().filter(|(name, _)| is_of(name)).peekable();
     if found.peek().is_none() {
-        println!("| {kind} {number} | {what} | – | no test in this version |");
+        println!("| {kind} {number} | {what} | {codes} | – | no test in this version |");
         return 0;
     }
     let mut failed = 0;
     for (name, result) in found {
-        println!("| {kind} {number} | {what} | `{name}` | {result} |");
+        println!("| {kind} {number} | {what} | {codes} | `{name}` | {result} |");
         failed += usize::from(result != "ok");
     }
     failed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bowline_trust::Code;
+
+    /// Codes that come before the judgement: of fetching, and of scanning the tree.
+    const EARLIER: [&str; 2] = ["remote-damaged", "hostile-tree"];
+
+    #[test]
+    fn every_code_of_the_table_is_one_that_a_host_gives() {
+        for (number, what, codes) in ATTACKS {
+            for code in codes.split_whitespace() {
+                let is_known = Code::ALL.iter().any(|it| it.as_str() == code);
+                assert!(is_known || EARLIER.contains(&code), "attack {number}, {what}: {code}");
+            }
+        }
+    }
 }

@@ -134,7 +134,7 @@ fn a_server_that_is_ill_is_given_up() {
 }
 
 #[test]
-fn references_without_end_or_sense_are_given_up() {
+fn attack_33_references_without_end_or_sense_are_given_up() {
     let shop = careful();
     let flood = Villain::start(|it| {
         it.begin();
@@ -170,7 +170,7 @@ fn references_without_end_or_sense_are_given_up() {
 }
 
 #[test]
-fn packs_without_end_or_sense_are_given_up() {
+fn attack_33_packs_without_end_or_sense_are_given_up() {
     let shop = careful();
     // A blob of a length that no one unpacks, in stored blocks without an end.
     let endless = with_pack(|it| {
@@ -229,7 +229,7 @@ fn packs_without_end_or_sense_are_given_up() {
 }
 
 #[test]
-fn a_remote_that_floods_a_host_takes_nothing_from_it() {
+fn attack_33_a_remote_that_floods_a_host_takes_nothing_from_it() {
     let shop = settled("");
     shop.trust(&shop.tip(), "limits: {packBytes: 128KiB}\n");
     shop.once().ended(Outcome::Unchanged);
@@ -259,7 +259,7 @@ fn a_remote_that_floods_a_host_takes_nothing_from_it() {
 }
 
 #[test]
-fn a_redirect_to_another_server_takes_no_credentials_along() {
+fn attack_33_a_redirect_to_another_server_takes_no_credentials_along() {
     let shop = careful();
     let token = shop.folder().join("token");
     fs::write(&token, "deploy:canary7Kx9").unwrap();
@@ -295,7 +295,7 @@ fn a_proxy_is_asked_for_what_is_behind_it() {
 }
 
 #[test]
-fn redirects_in_a_circle_end() {
+fn attack_33_redirects_in_a_circle_end() {
     let shop = careful();
     let circle = Villain::start(|it| {
         let path = it.words.split(' ').nth(1).unwrap_or("/").to_owned();

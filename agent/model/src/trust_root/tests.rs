@@ -75,3 +75,11 @@ fn every_slip_is_a_fault() {
         assert!(parse(&changed).is_err(), "{from} → {to}");
     }
 }
+
+#[test]
+fn attack_13_a_tag_is_nothing_that_a_host_follows() {
+    for name in ["refs/tags/v1", "refs/remotes/origin/main", "HEAD", "refs/heads/../tags/v1"] {
+        let text = FULL.replace("refs/heads/main", name);
+        assert!(parse(&text).is_err(), "{name}");
+    }
+}

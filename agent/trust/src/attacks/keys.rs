@@ -134,3 +134,13 @@ fn something_wrong_above_a_commit_that_waits_is_still_refused() {
     let above = Draft::on(&merge, BEGINNING + 2 * HOUR).by(9).commit();
     assert_eq!(world.says(&[&merge, &above]), "refused unknown-key");
 }
+
+#[test]
+fn attack_28_a_fork_by_a_retired_key_is_refused_by_a_host_that_was_away() {
+    let law = law_with_alice(", notAfter: 2026-11-05T00:00:00Z");
+    let mut world = World::under(World::new().anchor.id.format(), law.signed());
+    let fork = Draft::on(&world.anchor, BEGINNING + HOUR).commit();
+    assert_eq!(world.says(&[&fork]), "refused key-expired", "dated before the key was retired");
+    world.now = BEGINNING + 2 * HOUR;
+    assert_eq!(world.says(&[&fork]), "accepted", "while it was not");
+}

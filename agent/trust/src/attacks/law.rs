@@ -179,3 +179,18 @@ fn what_cannot_be_judged_yet_is_pending_and_named() {
         assert_eq!(deployable.map(|it| it.commit), Some(before.id));
     }
 }
+
+#[test]
+fn attack_07_a_policy_without_its_list_of_what_is_revoked_is_none() {
+    let good = Law::version(2).yaml();
+    assert_eq!(says_of(sign_policy(&good, &[1, 2])), "accepted");
+    for list in ["keys", "commits", "trees"] {
+        let without =
+            good.replace(&format!("{list}: []"), "").replace("{,", "{").replace(", ,", ",");
+        assert_ne!(without, good);
+        assert_eq!(says_of(sign_policy(&without, &[1, 2])), "refused policy-malformed", "{list}");
+    }
+    let lines = good.lines().filter(|line| !line.starts_with("revoked"));
+    let without = lines.collect::<Vec<_>>().join("\n");
+    assert_eq!(says_of(sign_policy(&without, &[1, 2])), "refused policy-malformed");
+}
