@@ -77,6 +77,69 @@ fn a_commit_of_a_repository_is_named_as_git_names_it() {
 }
 
 #[test]
+fn a_tag_counts_by_its_own_signature_and_under_its_own_name() {
+    let (sealed, _) = signed();
+    let signing = format!("user.signingkey={}", sealed.path("alice").display());
+    let signing = ["-c", "gpg.format=ssh", "-c", &signing];
+    let git = |arguments: &[&str]| sealed.git("fleet", &[&signing[..], arguments].concat());
+    git(&["tag", "-s", "-m", "first", "v1"]);
+    git(&["tag", "-a", "--no-sign", "-m", "unsigned", "v0"]);
+    git(&["update-ref", "refs/tags/plain", "HEAD"]);
+    git(&["update-ref", "refs/tags/v2", "refs/tags/v1"]);
+    let id = git(&["rev-parse", "v1"]);
+    for (name, result, tag) in [
+        ("v1", "valid", Some("v1")),
+        ("refs/tags/v1", "valid", Some("v1")),
+        (id.trim(), "valid", Some("v1")),
+        (&id[..9], "valid", Some("v1")),
+        ("v0", "unsigned", Some("v0")),
+        // Git says "good" to a tag under another's name.
+        ("v2", "invalid", Some("v1")),
+        // No tag of its own, but the commit.
+        ("plain", "valid", None),
+    ] {
+        let arguments =
+            ["trust", "inspect", name, "--repo", "fleet", "--keys", "alice.pub", "--json"];
+        let found = sealed.bowline(&arguments).json();
+        let expected = (&result.into(), tag);
+        assert_eq!((&found["result"], found["tag"].as_str()), expected, "{name}: {found}");
+    }
+    let shown =
+        sealed.bowline(&["trust", "inspect", "v1", "--repo", "fleet", "--keys", "alice.pub"]);
+    assert!(shown.stdout.contains("\ntag      v1\n"), "{shown:?}");
+}
+
+#[test]
+fn a_changed_tag_is_judged_as_git_judges_it_or_more_strictly() {
+    let (sealed, _) = signed();
+    let signing = format!("user.signingkey={}", sealed.path("alice").display());
+    let signed = ["-c", "gpg.format=ssh", "-c", &signing, "tag", "-s", "-m", "first", "v1"];
+    sealed.git("fleet", &signed);
+    sealed.write("signers", format!("alice@example.org {}", sealed.read("alice.pub")));
+    let raw = sealed.git("fleet", &["cat-file", "tag", "v1"]);
+    let verify = "id=$(git -C fleet hash-object --literally -t tag -w ../raw) && \
+                  git -C fleet -c gpg.ssh.allowedSignersFile=../signers verify-tag $id \
+                  >/dev/null 2>&1 && echo valid || echo invalid";
+    let begin = "-----BEGIN SSH SIGNATURE-----";
+    let twice = format!("{begin}\n{begin}");
+    for (what, changed, result, git) in [
+        ("as it is", raw.clone(), "valid", "valid"),
+        ("another name", raw.replace("tag v1", "tag v2"), "invalid", "invalid"),
+        ("another word", raw.replace("first", "First"), "invalid", "invalid"),
+        ("a line that begins one", raw.replace(begin, &twice), "invalid", "invalid"),
+        ("a NUL", raw.replace("first", "fir\0st"), "malformed", "invalid"),
+        ("a NUL behind it", format!("{raw}\0x"), "malformed", "valid"),
+        ("more behind it", format!("{raw}more\n"), "malformed", "valid"),
+        ("a header more", raw.replace("\ntagger", "\nparent x\ntagger"), "malformed", "invalid"),
+    ] {
+        sealed.write("raw", changed);
+        let said = inspect(&sealed, "raw", "alice.pub");
+        assert_eq!(said.json()["result"], result, "{what}: {said:?}");
+        assert_eq!(sealed.run(".", "sh", &["-c", verify]).trim(), git, "{what}: Git");
+    }
+}
+
+#[test]
 fn files_that_cannot_be_used_are_mistakes() {
     let (sealed, _) = signed();
     sealed.write("keys", "alice is a friend\n");

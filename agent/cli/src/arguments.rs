@@ -72,7 +72,7 @@ pub enum Verb {
 /// What is done with signatures.
 #[derive(Debug, Subcommand)]
 pub enum Trust {
-    /// Says what the signature of one commit is worth, given a list of keys
+    /// Says what the signature of one commit or tag is worth, given a list of keys
     Inspect(Inspect),
     /// Adds signatures of root keys to a policy's policy.dsse.json
     SignPolicy(SignPolicy),
@@ -213,10 +213,10 @@ pub struct Plan {
 /// Arguments of `trust inspect`.
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// A file with a raw commit object; with --repo a branch, a tag or an id
+    /// A file with a raw commit or tag; with --repo a branch, a tag or an id
     #[arg(value_name = "FILE|REV")]
     pub what: String,
-    /// The repository that holds the commit
+    /// The repository that holds it
     #[arg(long, value_name = "PATH")]
     pub repo: Option<String>,
     /// Public keys.

@@ -1,4 +1,4 @@
-//! `bowline trust inspect`: what is the signature of one commit worth?
+//! `bowline trust inspect`: what is the signature of one commit or tag worth?
 //!
 //! **Invariant:** a policy is not looked at: `valid` means signed by a listed key, not "may be deployed".
 
@@ -22,6 +22,9 @@ use crate::verify::{read_trust, unreachable};
 /// Ten times what a commit may have: a larger one is said to be malformed, not unreadable.
 const COMMIT_BYTES_MAX: u64 = 10 * LARGEST_COMMIT as u64;
 
+/// Git's own least.
+const SHORTEST_ID: usize = 4;
+
 /// Lists of keys that people keep; the reader refuses larger ones by itself.
 const KEYS_BYTES_MAX: u64 = 16 << 20;
 
@@ -34,10 +37,14 @@ pub fn inspect(given: &Inspect, screen: &mut Screen<'_>) -> Result<u8, Failure> 
     let raw = match &given.repo {
         Some(repo) => of_repository(repo, &given.what)?,
         None => read_given(Path::new(&given.what), "file", COMMIT_BYTES_MAX).map_err(|it| {
-            it.hint("name a file with a raw commit object, or a revision together with --repo")
+            it.hint("name a file with a raw commit or tag, or a revision together with --repo")
         })?,
     };
     let found = look(&raw, &keys);
+    let found = match &given.repo {
+        Some(_) => offered(found, &given.what),
+        None => found,
+    };
     if given.json {
         screen.json(&found)?;
     } else {
@@ -84,7 +91,13 @@ fn revoked(file: &Path) -> Result<Revoked, Failure> {
 fn of_repository(repo: &str, name: &str) -> Result<Vec<u8>, Failure> {
     let id = view::find(repo, name).map_err(unknown)?;
     let repository = Repository::view(repo).map_err(unreachable)?;
-    Ok(repository.raw_commit(&id).map_err(unknown)?.to_vec())
+    Ok(repository.raw_signed(&id).map_err(unknown)?.to_vec())
+}
+
+/// Holds a tag against the name under which it was found; an id names no tag.
+fn offered(found: Inspection, what: &str) -> Inspection {
+    let is_id = what.len() >= SHORTEST_ID && what.bytes().all(|it| it.is_ascii_hexdigit());
+    if is_id { found } else { found.offered_as(what.strip_prefix("refs/tags/").unwrap_or(what)) }
 }
 
 /// A revision that was not found: a mistake in its name, or in the repository's.
@@ -107,6 +120,7 @@ fn show(found: &Inspection, screen: &mut Screen<'_>) -> Result<(), Failure> {
         ("result", result.to_owned()),
         ("reason", found.reason.clone()),
         ("format", found.format.to_owned()),
+        ("tag", found.tag.clone().unwrap_or_default()),
         ("key", found.key.clone().unwrap_or_default()),
         ("payload", found.payload_sha256.map(|it| format!("sha256:{it}")).unwrap_or_default()),
     ])

@@ -77,8 +77,13 @@ impl Commit {
 
 /// Guesses the object format of a raw commit from its first line.
 pub fn format_of(raw: &[u8]) -> ObjectFormat {
+    format_of_first(raw, "tree ")
+}
+
+/// Guesses it from a first line that names an object behind these letters.
+pub(crate) fn format_of_first(raw: &[u8], letters: &str) -> ObjectFormat {
     let first = raw.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    if first.len() == "tree ".len() + 64 { ObjectFormat::Sha256 } else { ObjectFormat::Sha1 }
+    if first.len() == letters.len() + 64 { ObjectFormat::Sha256 } else { ObjectFormat::Sha1 }
 }
 
 /// Recomputes the id of an object from its content.
@@ -105,7 +110,7 @@ pub fn object_id(format: ObjectFormat, kind: &str, raw: &[u8]) -> ObjectId {
 }
 
 /// The header that must stand here, on one line.
-fn only<'h, 'a>(
+pub(crate) fn only<'h, 'a>(
     header: Option<&'h Header<'a>>,
     name: &str,
 ) -> Result<&'h Header<'a>, MalformedCommit> {

@@ -14,9 +14,9 @@ const MOST_HEADERS: usize = 512;
 /// The year 5138; eleven digits keep every sum of two times within range.
 const MOST_TIME_DIGITS: usize = 11;
 
-/// A raw object that is no commit of the strict form.
+/// A raw object that is no commit, or no tag, of the strict form.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{what}, at line {line} of the commit object")]
+#[error("{what}, at line {line} of the object")]
 pub struct MalformedCommit {
     line: usize,
     what: String,
@@ -91,7 +91,18 @@ impl<'a> Header<'a> {
     }
 
     fn fold(&mut self, line: usize, text: &'a [u8], end: usize) -> Result<(), MalformedCommit> {
-        if matches!(self.name, b"tree" | b"parent" | b"author" | b"committer" | b"encoding") {
+        if matches!(
+            self.name,
+            b"tree"
+                | b"parent"
+                | b"author"
+                | b"committer"
+                | b"encoding"
+                | b"object"
+                | b"type"
+                | b"tag"
+                | b"tagger"
+        ) {
             return Err(MalformedCommit::new(line, "this header may not be folded"));
         }
         // A merged tag's message may have been written with carriage returns; nobody reads it here.
@@ -134,6 +145,11 @@ impl<'a> Header<'a> {
             value.extend_from_slice(line);
         }
         value
+    }
+
+    /// The value as text.
+    pub(crate) fn text(&self) -> Option<&'a str> {
+        str::from_utf8(self.value).ok()
     }
 
     /// The value as a full object id of the repository's format.

@@ -1,4 +1,4 @@
-//! A look at one commit object, for people: what its signature is worth against a list of keys.
+//! A look at one commit or tag, for people: what its signature is worth against a list of keys.
 //!
 //! **Invariant:** `valid` means: the signature verifies, and its key is on the list for that date.
 //! **Invariant:** nothing here knows a policy; `valid` never means "may be deployed".
@@ -17,8 +17,9 @@ use crate::signer_key::shown;
 use crate::ssh_certificate::SshCertificate;
 use crate::ssh_key::SshKey;
 use crate::sshsig::{self, Proved};
+use crate::tag::{self, Tag};
 
-/// What a look at a commit found.
+/// What a look at a commit or a tag found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Inspection {
@@ -26,6 +27,9 @@ pub struct Inspection {
     pub format: &'static str,
     /// What it is worth.
     pub result: Worth,
+    /// What a tag says that it is called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
     /// The fingerprint of the key that made it, once it verified; of `OpenPGP` that of the primary key.
     pub key: Option<String>,
     /// SHA-256 of the bytes that the signature covers.
@@ -51,30 +55,68 @@ pub enum Worth {
 }
 
 /// What is told of a key that was not yet, or no longer, to be believed.
-const NOT_THEN: &str = "the signature verifies, but its key did not count at the commit's date";
+const NOT_THEN: &str = "the signature verifies, but its key did not count at its date";
 
 /// What is told of a key that was taken back, by its own word or by the list.
 const REVOKED: &str = "the signature verifies, but its key is revoked";
 
-/// Looks at a raw commit object.
+/// What there is to look at, of a commit or of a tag.
+struct Signed {
+    tag: Option<String>,
+    time: i64,
+    signature: Option<Vec<u8>>,
+    payload: Vec<u8>,
+}
+
+impl Signed {
+    fn read(raw: &[u8]) -> Result<Self, String> {
+        if tag::is_one(raw) {
+            let tag = Tag::parse(raw).map_err(|bad| format!("the tag is malformed: {bad}"))?;
+            let Tag { name, time, signature, payload } = tag;
+            return Ok(Self { tag: Some(name), time, signature, payload });
+        }
+        let commit = Commit::parse(raw, format_of(raw));
+        let commit = commit.map_err(|bad| format!("the commit is malformed: {bad}"))?;
+        let Commit { time, signature, payload, .. } = commit;
+        Ok(Self { tag: None, time, signature, payload })
+    }
+}
+
+/// Looks at a raw object: a commit, or an annotated tag.
 pub fn inspect(raw: &[u8], keys: &Keys) -> Inspection {
-    let commit = match Commit::parse(raw, format_of(raw)) {
-        Ok(commit) => commit,
-        Err(source) => {
+    let signed = match Signed::read(raw) {
+        Ok(signed) => signed,
+        Err(reason) => {
             return Inspection {
                 format: "none",
                 result: Worth::Malformed,
+                tag: None,
                 key: None,
                 payload_sha256: None,
-                reason: format!("the commit is malformed: {source}"),
+                reason,
             };
         }
     };
-    let format = commit.signature.as_deref().map_or("none", |it| Format::of(it).as_str());
-    let judged = judge(&commit, keys);
+    let format = signed.signature.as_deref().map_or("none", |it| Format::of(it).as_str());
+    let judged = judge(&signed, keys);
     let (result, key, reason) =
         judged.unwrap_or_else(|bad| (worth_of(&bad), None, bad.to_string()));
-    Inspection { format, result, key, payload_sha256: Some(Sha256::of(&commit.payload)), reason }
+    let payload_sha256 = Some(Sha256::of(&signed.payload));
+    Inspection { format, result, tag: signed.tag, key, payload_sha256, reason }
+}
+
+impl Inspection {
+    /// Demands that a tag says it is called what it is offered as: only its own word on that is signed.
+    #[must_use]
+    pub fn offered_as(mut self, name: &str) -> Self {
+        if let Some(tag) = self.tag.as_deref().filter(|it| *it != name)
+            && self.result == Worth::Valid
+        {
+            self.reason = format!("the tag is signed as {tag:?}, and offered as {name:?}");
+            self.result = Worth::Invalid;
+        }
+        self
+    }
 }
 
 fn worth_of(bad: &BadSignature) -> Worth {
@@ -89,23 +131,23 @@ fn worth_of(bad: &BadSignature) -> Worth {
 /// A worth, the key once it is known, and why.
 type Judged = (Worth, Option<String>, String);
 
-fn judge(commit: &Commit, keys: &Keys) -> Result<Judged, BadSignature> {
-    let signature = commit.signature.as_deref().ok_or(BadSignature::Missing)?;
+fn judge(signed: &Signed, keys: &Keys) -> Result<Judged, BadSignature> {
+    let signature = signed.signature.as_deref().ok_or(BadSignature::Missing)?;
     match Format::of(signature) {
-        Format::Ssh => sshsig::prove(signature, GIT_NAMESPACE, &commit.payload)
-            .map(|proved| judge_ssh(&proved, commit, keys)),
-        Format::OpenPgp => judge_openpgp(signature, commit, keys),
+        Format::Ssh => sshsig::prove(signature, GIT_NAMESPACE, &signed.payload)
+            .map(|proved| judge_ssh(&proved, signed, keys)),
+        Format::OpenPgp => judge_openpgp(signature, signed, keys),
         other => Err(other.unsupported()),
     }
 }
 
-fn judge_openpgp(signature: &[u8], commit: &Commit, keys: &Keys) -> Result<Judged, BadSignature> {
-    let made = openpgp::verify_armored(signature, &commit.payload, &keys.openpgp)?;
+fn judge_openpgp(signature: &[u8], signed: &Signed, keys: &Keys) -> Result<Judged, BadSignature> {
+    let made = openpgp::verify_armored(signature, &signed.payload, &keys.openpgp)?;
     let names = [made.certificate.fingerprint, made.key.fingerprint()].map(|it| shown(&it));
     let standing = if keys.revoked.holds_any(&names) {
         Standing::Revoked
     } else {
-        made.stands_at(commit.time)
+        made.stands_at(signed.time)
     };
     let (worth, reason) = match standing {
         Standing::Counts => (Worth::Valid, format!("signed by {:?}", made.certificate.shown())),
@@ -115,10 +157,10 @@ fn judge_openpgp(signature: &[u8], commit: &Commit, keys: &Keys) -> Result<Judge
     Ok((worth, Some(made.certificate.fingerprint_text()), reason))
 }
 
-fn judge_ssh(proved: &Proved, commit: &Commit, keys: &Keys) -> Judged {
+fn judge_ssh(proved: &Proved, signed: &Signed, keys: &Keys) -> Judged {
     let (key, judged) = match proved {
-        Proved::Key(key) => (key, judge_key(key, commit, &keys.ssh)),
-        Proved::Certified(it) => (&it.key, judge_certificate(it, commit, &keys.ssh)),
+        Proved::Key(key) => (key, judge_key(key, signed, &keys.ssh)),
+        Proved::Certified(it) => (&it.key, judge_certificate(it, signed, &keys.ssh)),
     };
     let names = match proved {
         Proved::Key(key) => vec![key.fingerprint()],
@@ -133,18 +175,18 @@ fn judge_ssh(proved: &Proved, commit: &Commit, keys: &Keys) -> Judged {
 }
 
 /// The name of a key that is listed for the commit's date, or why there is none.
-fn judge_key<'a>(key: &SshKey, commit: &Commit, keys: &'a [ListedKey]) -> Result<&'a str, &'a str> {
+fn judge_key<'a>(key: &SshKey, signed: &Signed, keys: &'a [ListedKey]) -> Result<&'a str, &'a str> {
     let is_it = |it: &&ListedKey| it.role == Role::Signer && it.key == *key;
     let mut listed = keys.iter().filter(is_it).peekable();
     listed.peek().ok_or("the signature verifies, but its key is not among the given ones")?;
-    let found = listed.find(|it| counts_at(it, commit.time));
+    let found = listed.find(|it| counts_at(it, signed.time));
     found.map(|it| it.name.as_str()).ok_or(NOT_THEN)
 }
 
 /// The name in a certificate for which a listed authority may vouch, or why there is none.
 fn judge_certificate<'a>(
     certificate: &'a SshCertificate,
-    commit: &Commit,
+    signed: &Signed,
     keys: &[ListedKey],
 ) -> Result<&'a str, &'static str> {
     let is_it = |it: &&ListedKey| it.role == Role::Authority && it.key == certificate.authority;
@@ -161,13 +203,13 @@ fn judge_certificate<'a>(
         .peek()
         .ok_or("the signature verifies, but its authority may not vouch for that name")?;
     let counts = |it: &ListedKey| {
-        let time = Timestamp::from_second(commit.time);
-        counts_at(it, commit.time) && time.is_ok_and(|time| certificate.counts_at(time))
+        let time = Timestamp::from_second(signed.time);
+        counts_at(it, signed.time) && time.is_ok_and(|time| certificate.counts_at(time))
     };
     let found = vouched.find(|(it, _)| counts(it));
     found
         .map(|(_, name)| name.as_str())
-        .ok_or("the signature verifies, but its certificate did not count at the commit's date")
+        .ok_or("the signature verifies, but its certificate did not count at its date")
 }
 
 fn counts_at(listed: &ListedKey, seconds: i64) -> bool {

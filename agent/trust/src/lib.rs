@@ -18,6 +18,7 @@ pub mod sshsig;
 pub mod openpgp;
 mod header;
 pub mod commit;
+mod tag;
 mod name_patterns;
 pub mod key_file;
 pub mod revoked_file;

@@ -66,10 +66,21 @@ impl Repository {
 
     /// The raw commit of an id.
     pub fn raw_commit(&self, id: &ObjectId) -> Result<Arc<[u8]>, NoRevision> {
+        self.raw(id, ObjectType::Commit)
+    }
+
+    /// What somebody may have signed under an id: a raw commit, or a raw tag.
+    pub fn raw_signed(&self, id: &ObjectId) -> Result<Arc<[u8]>, NoRevision> {
+        let found = oid(id).and_then(|oid| self.odb.read_header(oid).ok());
+        let is_tag = found.is_some_and(|(_, kind)| kind == ObjectType::Tag);
+        self.raw(id, if is_tag { ObjectType::Tag } else { ObjectType::Commit })
+    }
+
+    fn raw(&self, id: &ObjectId, kind: ObjectType) -> Result<Arc<[u8]>, NoRevision> {
         let url = || self.folder.display().to_string();
         let refuse = |why: String| NoRevision::NotACommit { id: *id, url: url(), why };
         let oid = oid(id).ok_or_else(|| refuse("is named by SHA-256".to_owned()))?;
-        match read(&self.odb, oid, ObjectType::Commit, LARGEST_COMMIT as u64) {
+        match read(&self.odb, oid, kind, LARGEST_COMMIT as u64) {
             Ok(object) => Ok(Arc::from(object.data())),
             Err(NoObject::Kind(found)) => Err(refuse(format!("is a {found}, not a commit"))),
             Err(why) => Err(refuse(why.to_string())),
