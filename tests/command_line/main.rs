@@ -18,6 +18,7 @@ mod init;
 mod verify;
 mod gate;
 mod certificates;
+mod fudged;
 mod inspect;
 mod openpgp;
 mod sign;

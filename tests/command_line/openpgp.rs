@@ -9,13 +9,13 @@ use tests::served::programs;
 use crate::sealed::Sealed;
 
 /// When commits are made, in seconds since 1970.
-const COMMITTED: i64 = 1_790_000_000;
+pub(crate) const COMMITTED: i64 = 1_790_000_000;
 
 /// A day.
-const DAY: i64 = 86_400;
+pub(crate) const DAY: i64 = 86_400;
 
 /// A sealed environment with GnuPG's own folder; its agent ends with it.
-struct Desk(Sealed);
+pub(crate) struct Desk(pub(crate) Sealed);
 
 impl Drop for Desk {
     fn drop(&mut self) {
@@ -25,7 +25,7 @@ impl Drop for Desk {
 
 impl Desk {
     /// `None` where there is no GnuPG, and that may be.
-    fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         programs(&["gpg", "gpgconf"])?;
         let sealed = Sealed::new();
         let home = sealed.path("home/.gnupg");
@@ -34,29 +34,38 @@ impl Desk {
         Some(Self(sealed))
     }
 
-    fn gpg(&self, arguments: &[&str]) -> String {
+    pub(crate) fn gpg(&self, arguments: &[&str]) -> String {
         let usual =
             ["--batch", "--quiet", "--yes", "--passphrase", "", "--pinentry-mode", "loopback"];
         self.0.run(".", "gpg", &[&usual, arguments].concat())
     }
 
-    /// Makes a key, a day before the commit, and gives its fingerprint.
+    /// Makes a key for a week, a day before the commit, and gives its fingerprint.
     fn key(&self, name: &str, kind: &str, more: &[&str]) -> String {
+        self.key_for(name, kind, more, "seconds=604800")
+    }
+
+    /// Makes a key for a time.
+    pub(crate) fn key_for(&self, name: &str, kind: &str, more: &[&str], lasting: &str) -> String {
         let made = format!("--faked-system-time={}!", COMMITTED - DAY);
         let user = format!("{name} <{name}@example.org>");
         let arguments = [&[made.as_str()], more, &["--quick-generate-key", &user, kind, "sign"]];
-        self.gpg(&[&arguments.concat()[..], &["seconds=604800"]].concat());
-        let listed = self.gpg(&["--with-colons", "--list-keys", &user]);
+        self.gpg(&[&arguments.concat()[..], &[lasting]].concat());
+        self.fingerprint(name)
+    }
+
+    pub(crate) fn fingerprint(&self, name: &str) -> String {
+        let listed = self.gpg(&["--with-colons", "--list-keys", name]);
         let line = listed.lines().find(|it| it.starts_with("fpr:")).unwrap().to_owned();
         line.split(':').nth(9).unwrap().to_owned()
     }
 
-    fn public(&self, names: &[&str]) -> String {
+    pub(crate) fn public(&self, names: &[&str]) -> String {
         self.gpg(&[&["--armor", "--export"], names].concat())
     }
 
     /// A commit at a time, signed with these options a moment after [`COMMITTED`].
-    fn commit(&self, at: i64, signing: &[&str]) -> String {
+    pub(crate) fn commit(&self, at: i64, signing: &[&str]) -> String {
         let person = format!("A <a@example.org> {at} +0000");
         let tree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
         let head = format!("tree {tree}\nauthor {person}\ncommitter {person}\n");
