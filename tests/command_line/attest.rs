@@ -214,6 +214,46 @@ fn a_gate_is_chosen_by_the_key_and_doubt_is_a_mistake() {
 }
 
 #[test]
+fn a_key_that_counts_no_more_has_no_gate() {
+    let sealed = fleet(GATES);
+    let policy = sealed.read("fleet/.bowline/policy.yaml");
+    let said = attest(&sealed, "tests", &["--json", "--out", "t.json", "junit.xml"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let envelope: Value = serde_json::from_str(&sealed.read("t.json")).unwrap();
+    let id = envelope["signatures"][0]["keyid"].as_str().unwrap();
+    let revoked = policy.replace("revoked: {keys: []", &format!("revoked: {{keys: [\"{id}\"]"));
+    let expired = policy.replace("{type: spki,", "{type: spki, notAfter: 2020-01-01T00:00:00Z,");
+    for changed in [revoked, expired] {
+        assert_ne!(changed, policy);
+        sealed.write("policy.yaml", changed);
+        let more = ["--policy", "policy.yaml", "--out", "c.json", "junit.xml"];
+        let said = attest(&sealed, "tests", &more);
+        let why = "the policy has no gate of this kind for the key";
+        assert!(said.code == 2 && said.stderr.contains(why), "{said:?}");
+    }
+    assert_eq!(attest(&sealed, "tests", &["--json", "--out", "-", "junit.xml"]).code, 2);
+    assert!(!sealed.path("c.json").exists());
+}
+
+#[test]
+fn evidence_that_no_host_would_read_for_its_size_is_not_made() {
+    let sealed = fleet(GATES);
+    let report = |count: usize, long: &str| {
+        let cases: String =
+            (0..count).map(|it| format!("<testcase name='{long}{it}'/>\n")).collect();
+        sealed.write("many.xml", format!("<testsuite>{cases}</testsuite>"));
+        attest(&sealed, "tests", &["--out", "t.json", "many.xml"])
+    };
+    let said = report(20_001, "t");
+    assert!(said.code == 1 && said.stderr.contains("names at most 20000"), "{said:?}");
+    let said = report(8_000, &"t".repeat(100));
+    assert!(said.code == 1 && said.stderr.contains("hosts read 1 MiB"), "{said:?}");
+    assert!(said.stderr.contains("hint: attest parts apart"), "{said:?}");
+    assert!(!sealed.path("t.json").exists());
+    assert_eq!(report(8_000, "t").code, 0);
+}
+
+#[test]
 fn reports_and_keys_that_cannot_be_used_are_named() {
     let sealed = fleet(GATES);
     sealed.write("cut.xml", "<testsuites>\n<testsuite>\n");

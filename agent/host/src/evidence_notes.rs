@@ -165,6 +165,7 @@ fn merge_theirs(repo: &Path, remote: &str) -> Result<(), NotesFailure> {
         "--refmap=",
         "--no-tags",
         "--no-write-fetch-head",
+        "--no-auto-maintenance",
         "--recurse-submodules=no",
         "--",
         remote,

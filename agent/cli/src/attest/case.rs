@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** the gate that is applied is one for which this key's word counts.
 
+use std::path::Path;
+
 use anyhow::anyhow;
 use bowline_host::door::clock;
 use bowline_host::repository::tree::TreeFailure;
@@ -40,6 +42,10 @@ pub(super) struct Case {
 impl Case {
     /// Looks up what is named on the command line.
     pub(super) fn open(given: &Common) -> Result<Self, Failure> {
+        if given.json && given.delivery.out.as_deref() == Some(Path::new("-")) {
+            let what = anyhow!("--json and --out - would both write to stdout");
+            return Err(Failure::usage(what).hint("write the evidence to a file: --out FILE"));
+        }
         let key = SigningKey::read(&given.key)?;
         let usage = |failure: view::NoRevision| match failure {
             view::NoRevision::Repository { source, .. } => unreachable(source),

@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** a run that does not say that it was completed counts nothing, rather than no findings.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::report::{BadReport, parse_json};
@@ -105,14 +107,15 @@ impl Findings {
             let Some(results) = &run.results else {
                 return Err(BadReport::whole(format!("the run of {name} came to no results")));
             };
+            let rules = Rules::of(&run.tool.driver.rules);
             for found in results {
-                self.count(found, &run.tool.driver.rules);
+                self.count(found, &rules);
             }
         }
         Ok(())
     }
 
-    fn count(&mut self, found: &Found, rules: &[Rule]) {
+    fn count(&mut self, found: &Found, rules: &Rules<'_>) {
         let stands = |it: &Suppression| it.status.as_deref().is_none_or(|it| it == "accepted");
         if !found.suppressions.is_empty() && found.suppressions.iter().all(stands) {
             self.suppressed += 1;
@@ -127,19 +130,34 @@ impl Findings {
     }
 }
 
+/// The rules of a run, by place and by id.
+struct Rules<'r> {
+    placed: &'r [Rule],
+    named: BTreeMap<&'r str, &'r Rule>,
+}
+
+impl<'r> Rules<'r> {
+    fn of(placed: &'r [Rule]) -> Self {
+        Self { placed, named: placed.iter().map(|it| (it.id.as_str(), it)).collect() }
+    }
+
+    fn rule(&self, found: &Found) -> Option<&'r Rule> {
+        let place = found.rule_index.and_then(|it| usize::try_from(it).ok());
+        let named = || self.named.get(found.rule_id.as_deref()?).copied();
+        place.and_then(|it| self.placed.get(it)).or_else(named)
+    }
+}
+
 /// The level of a result, by the rules of SARIF 3.27.10.
-fn level(found: &Found, rules: &[Rule]) -> Level {
+fn level(found: &Found, rules: &Rules<'_>) -> Level {
     if let Some(level) = found.level {
         return level;
     }
     if found.kind.as_deref().is_some_and(|it| it != "fail") {
         return Level::None;
     }
-    let index = found.rule_index.and_then(|it| usize::try_from(it).ok());
-    let rule = index.and_then(|it| rules.get(it));
-    let rule = rule.or_else(|| rules.iter().find(|it| found.rule_id.as_ref() == Some(&it.id)));
-    let configured = rule.and_then(|it| it.default_configuration.as_ref()?.level);
-    configured.unwrap_or(Level::Warning)
+    let rule = rules.rule(found).and_then(|it| it.default_configuration.as_ref());
+    rule.and_then(|it| it.level).unwrap_or(Level::Warning)
 }
 
 #[cfg(test)]

@@ -13,6 +13,9 @@ use super::report::BadReport;
 /// Suites within suites and packages within packages are some ten deep.
 const DEPTH_MAX: usize = 64;
 
+/// An element has some ten; each is compared with all before it, so their number must be small.
+const ATTRIBUTES_MAX: usize = 64;
+
 /// What stands next in a text.
 pub(super) enum Step<'t> {
     /// An element begins.
@@ -37,7 +40,10 @@ impl Tag<'_> {
     /// The text of an attribute.
     pub(super) fn text(&self, name: &str) -> Result<Option<Cow<'_, str>>, String> {
         let mut found = None;
-        for attribute in self.start.attributes() {
+        for (number, attribute) in self.start.attributes().enumerate() {
+            if number == ATTRIBUTES_MAX {
+                return Err(format!("<{}> has more than {ATTRIBUTES_MAX} attributes", self.name()));
+            }
             let attribute = attribute.map_err(|bad| format!("<{}>: {bad}", self.name()))?;
             if attribute.key.local_name().into_inner() == name {
                 let value = attribute.normalized_value(XmlVersion::Implicit1_0);
@@ -128,6 +134,8 @@ mod tests {
     #[test]
     fn what_is_not_whole_or_asks_for_more_is_refused_with_its_line() {
         let deep = format!("{}{}", "<a>".repeat(65), "</a>".repeat(65));
+        let wide: Vec<_> = (0..65).map(|it| format!("a{it}=''")).collect();
+        let wide = format!("<r {}/>", wide.join(" "));
         let bomb = "<!DOCTYPE r [<!ENTITY e \"1\">]>\n<r a=\"&e;\"/>";
         for (text, part) in [
             ("<r>\n<a>\n", "line 3: the text ends inside of 2 elements"),
@@ -136,6 +144,7 @@ mod tests {
             ("<r a='1' a='2'/>", "line 1:"),
             ("", "line 1: there are 0 root elements"),
             ("<a/><b/>", "line 1: there are 2 root elements"),
+            (&wide, "<r> has more than 64 attributes"),
             (&deep, "nested deeper than 64"),
             (bomb, "line 2: a of <r>"),
         ] {
