@@ -28,6 +28,7 @@ mod attest_notes;
 mod attest_scan;
 mod attest_origin;
 mod attest_judged;
+mod cosign;
 mod plan;
 mod local;
 mod agent;
