@@ -75,8 +75,7 @@ fn a_merge_waits_for_its_coverage_and_is_told_the_number() {
          coverage  evidence-missing  -         {limit}  -          -\n\
          coverage: no statement of this kind came with it\n"
     );
-    let hint = "hint: let CI attest the merged tree with the gate's key and push refs/notes/attestations: \
-                bowline attest --note --push\n";
+    let hint = "hint: let CI attest the merged tree with the gate's key: bowline attest KIND --push REMOTE\n";
     verify(&sealed, &[]).is(1, &stdout, hint);
 
     attest(&sealed, "ci", ("gitTree", "HEAD^{tree}"), &json!(79.9));

@@ -16,6 +16,7 @@ use crate::armor;
 use crate::attested::{self, Bench};
 use crate::commit::{Commit, object_id};
 use crate::dsse;
+use crate::gates::{self, Case};
 use crate::inspect::{Worth, inspect};
 use crate::key_file::{self, ListedKey, Role};
 use crate::keys::Keys;
@@ -26,6 +27,7 @@ use crate::signature::BadSignature;
 use crate::ssh_certificate::SshCertificate;
 use crate::ssh_key::SshKey;
 use crate::sshsig::verify_armored;
+use crate::verdict::Code;
 use crate::wire::Reader;
 
 /// The folder of vectors, if one is named.
@@ -239,20 +241,58 @@ fn envelopes_made_by_other_tools_are_read() {
     }
 }
 
-#[test]
-fn attestations_made_by_other_tools_are_known_by_their_bare_keys() {
-    let Some(folder) = folder() else { return };
-    let attestation = |name: &str| read(&folder, &format!("attestations/{name}"));
-    let pem = |name: &str| read_text(&folder, &format!("attestations/{name}")).replace('\n', "\\n");
+/// A policy that knows the keys of cosign and witness, and has a gate for tests that cosign attests.
+fn policy_with_tools(folder: &std::path::Path) -> Policy {
+    let pem = |name: &str| read_text(folder, &format!("attestations/{name}")).replace('\n', "\\n");
     let [cosign, witness] = [pem("cosign.pub"), pem("witness.pub")];
-    let yaml = Law::default().yaml().replace(
+    let gates = "gates: [{id: tests, predicate: \"https://in-toto.io/attestation/test-result/v0.1\", \
+                 signers: [cosign]}]\n";
+    let yaml = Law { more: gates, ..Law::default() }.yaml().replace(
         "principals:\n",
         &format!(
             "principals:\n  cosign: {{kind: robot, keys: [{{type: spki, key: \"{cosign}\"}}]}}\n  \
              witness: {{kind: robot, keys: [{{type: spki, key: \"{witness}\"}}]}}\n"
         ),
     );
-    let policy = Policy::parse("policy.yaml", yaml.as_bytes()).unwrap();
+    Policy::parse("policy.yaml", yaml.as_bytes()).unwrap()
+}
+
+#[test]
+fn what_cosign_attests_opens_a_gate_for_its_own_revision_alone() {
+    let Some(folder) = folder() else { return };
+    let policy = policy_with_tools(&folder);
+    let (roll, now) = (Roll::of(&policy).unwrap(), Timestamp::from_second(BEGINNING).unwrap());
+    let bench =
+        Bench { policy: &policy, roll: &roll, at: Some(now), largest: ByteSize::from_mib(1) };
+    let (tree, commit) =
+        ("4b825dc642cb6eb9a060e54bf8d69288fbee4904", "9a04d1ee393b5be2773b1ce204f61fe0fd02366a");
+    let said = |name: &str, commit: &str, tree: &str| {
+        let found = attested::read(&read(&folder, &format!("attestations/{name}")), &bench);
+        let case = Case {
+            commit: Some(commit.parse().unwrap()),
+            tree: tree.parse().unwrap(),
+            repo_uri: &policy.repo_uri,
+            ref_name: &policy.ref_name,
+            now,
+            artifacts: None,
+        };
+        gates::judge_all(&policy, &case, &[found.unwrap()]).remove(0).code
+    };
+    let other = "0123456789abcdef0123456789abcdef01234567";
+    assert_eq!(said("cosign3-statement-bundle.json", commit, other), None);
+    assert_eq!(said("cosign3-statement-bundle.json", other, tree), None);
+    let missing = Some(Code::EvidenceMissing);
+    assert_eq!(said("cosign3-statement-bundle.json", tree, commit), missing);
+    // cosign 2 files any digest under "sha256", which is no tree and no commit.
+    assert_eq!(said("cosign2.5-dsse.json", other, other), missing);
+    assert_eq!(said("witness-0.11-ed25519.json", other, other), missing);
+}
+
+#[test]
+fn attestations_made_by_other_tools_are_known_by_their_bare_keys() {
+    let Some(folder) = folder() else { return };
+    let attestation = |name: &str| read(&folder, &format!("attestations/{name}"));
+    let policy = policy_with_tools(&folder);
     let (roll, at) = (Roll::of(&policy).unwrap(), Timestamp::from_second(BEGINNING).unwrap());
     let bench =
         Bench { policy: &policy, roll: &roll, at: Some(at), largest: ByteSize::from_mib(1) };

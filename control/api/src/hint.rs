@@ -74,7 +74,7 @@ pub const HINTS: &[(&str, &str)] = &[
     ("gate-unsupported", "upgrade the agent, or drop the demand by a root-signed policy"),
     (
         "evidence-missing",
-        "let CI attest the merged tree with the gate's key and push refs/notes/attestations: bowline attest --note --push",
+        "let CI attest the merged tree with the gate's key: bowline attest KIND --push REMOTE",
     ),
     (
         "evidence-malformed",
