@@ -179,6 +179,16 @@ fn what_the_gates_say_of_a_proposal_is_what_they_say_of_its_merge() {
                 tree at best, so only what is said of the tree counts\n";
     sealed.bowline_in("fleet", &["gate", "--rev", "proposal"]).is(0, stdout, note);
 
+    let comment = "Gates of OID: **accepted**\n\n\
+         | gate | says | measured | limit | signed by | at |\n|---|---|---|---|---|---|\n\
+         | coverage | met | LINE\\_COVERAGE percent 87.4 | LINE\\_COVERAGE percent 80 at least | ci | 2020-01-01T00&#58;00&#58;00Z |\n";
+    sealed.bowline_in("fleet", &["gate", "--rev", "proposal", "--markdown"]).is(0, comment, "");
+    let comment = "Gates of OID: **pending** `evidence-missing`\n\n\
+         | gate | says | measured | limit | signed by | at |\n|---|---|---|---|---|---|\n\
+         | coverage | evidence-missing | - | LINE\\_COVERAGE percent 80 at least | - | - |\n\n\
+         - coverage: no statement of this kind came with it\n";
+    sealed.bowline_in("fleet", &["gate", "--rev", "main", "--markdown"]).is(1, comment, "");
+
     let signing = format!("user.signingkey={}", sealed.path("alice").display());
     sealed.git("fleet", &["switch", "-q", "main"]);
     sealed.git("fleet", &["-c", &signing, "merge", "-q", "-S", "--no-ff", "--no-edit", "proposal"]);
@@ -197,4 +207,7 @@ fn a_commit_that_is_not_there_or_has_no_policy_is_said_to_be_so() {
     let stdout = "verdict   refused\ncode      policy-missing\n\
                   detail    there is no .bowline/policy.yaml in its tree\nrevision  OID\n";
     sealed.bowline_in("fleet", &["gate"]).is(1, stdout, "");
+    let comment = "Gates of OID: **refused** `policy-missing`\n\n\
+                   there is no .bowline/policy.yaml in its tree\n";
+    sealed.bowline_in("fleet", &["gate", "--markdown"]).is(1, comment, "");
 }

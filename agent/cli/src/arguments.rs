@@ -188,6 +188,9 @@ pub struct Gate {
     /// Judges as if it were this time, such as 2026-11-01T00:00:00Z
     #[arg(long, value_name = "RFC3339")]
     pub at: Option<Timestamp>,
+    /// Prints Markdown, for a comment on the proposal
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
     /// Prints JSON
     #[arg(long)]
     pub json: bool,

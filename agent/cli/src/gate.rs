@@ -60,6 +60,8 @@ pub fn gate(given: &Gate, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     };
     if given.json {
         screen.json(&report)?;
+    } else if given.markdown {
+        report.comment(screen)?;
     } else {
         report.show(screen)?;
         if let Some(branch) = proposed_to {
@@ -124,6 +126,17 @@ impl Report {
             gates: Vec::new(),
             approvals: [],
         }
+    }
+
+    /// The same as a comment on a proposal.
+    fn comment(&self, screen: &mut Screen<'_>) -> Result<(), Failure> {
+        let code = if self.code.is_empty() { String::new() } else { format!(" `{}`", self.code) };
+        screen.line(format_args!("Gates of {}: **{}**{code}", self.revision, self.verdict))?;
+        if self.gates.is_empty() && !self.detail.is_empty() {
+            screen.line("")?;
+            screen.line(gates::escape(&self.detail))?;
+        }
+        gates::comment(&self.gates, screen)
     }
 
     fn show(&self, screen: &mut Screen<'_>) -> Result<(), Failure> {
