@@ -168,6 +168,18 @@ mod tests {
     }
 
     #[test]
+    fn attack_17_what_was_signed_as_something_else_is_no_statement() {
+        for payload_type in ["application/json", "application/vnd.bowline.policy+yaml", ""] {
+            let payload_type = payload_type.to_owned();
+            let unsigned = Envelope { payload_type, ..unsigned(STATEMENT.as_bytes()) };
+            let sig = Robot::new(7).sign(&unsigned.pae());
+            let signatures = vec![EnvelopeSignature { key_id: None, sig }];
+            let line = dsse::write(&Envelope { signatures, ..unsigned });
+            assert_eq!(who(&line), None);
+        }
+    }
+
+    #[test]
     fn a_bundle_counts_as_the_envelope_in_it() {
         let line = String::from_utf8(Robot::new(7).attest(STATEMENT)).unwrap();
         let bundle = |kind: &str, material: &str| {

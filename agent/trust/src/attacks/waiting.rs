@@ -112,6 +112,23 @@ fn what_met_its_gates_is_not_asked_again_and_nothing_older_takes_its_place() {
 }
 
 #[test]
+fn what_met_its_gates_and_is_revoked_gives_way_to_nothing_older() {
+    let mut world = world();
+    let (_, one) = commit(&world.anchor, "one", BEGINNING + HOUR);
+    let (two, good_two) = commit(&one, "two", BEGINNING + 2 * HOUR);
+    world.remember(&[&one, &good_two]);
+    let yaml = law(2).yaml().replace("commits: []", &format!("commits: [\"{}\"]", two.id));
+    let next = crate::sample::sign_policy(&yaml, &[1, 2]);
+    let revoking = Draft::on(&two, BEGINNING + 3 * HOUR).with(next).commit();
+    let bundle = Bundle { waiting: vec![one], ..world.bundle_from(&two, &[&revoking]) };
+    world.marks.as_mut().unwrap().waiting.push(bowline_model::high_water::Waiting {
+        commit: bundle.waiting[0].id,
+        commit_sha256: bowline_model::digest::Sha256::of(&bundle.waiting[0].raw),
+    });
+    assert_eq!(walked(&world, &bundle).1, None);
+}
+
+#[test]
 fn attack_22_an_old_green_measurement_opens_nothing() {
     let world = world();
     let (bare, _) = commit(&world.anchor, "one", BEGINNING + HOUR);
