@@ -64,8 +64,7 @@ fn what_is_approved_is_shown_and_counts_once_it_is_merged() {
             "  A manifests/motd.txt",
         ]
     );
-    let note = "note: it is in the notes here; git push REMOTE refs/notes/attestations brings it to the \
-                hosts\n";
+    let note = "note: it is in the notes here; with --push REMOTE it goes to where hosts look\n";
     assert_eq!(said.stderr, note);
     merge_pr(&sealed);
     let found = verify(&sealed);

@@ -174,8 +174,11 @@ impl Report {
             Verdict::Accepted { walked, deployable } => {
                 (Some(deployable.commit), &walked.warnings[..], None, "")
             }
-            Verdict::Pending { walked, deployable, detail, .. } => {
-                (deployable.map(|it| it.commit), &walked.warnings[..], None, detail.as_str())
+            Verdict::Pending { walked, deployable, commit, detail, .. } => {
+                let deployable = deployable.map(|it| it.commit);
+                // Where the newest waits, `revision` names it already.
+                let below = Some(*commit).filter(|it| it != tip);
+                (deployable, &walked.warnings[..], below, detail.as_str())
             }
             Verdict::Refused(it) | Verdict::Tampered(it) => {
                 (None, &[][..], it.commit, it.detail.as_str())

@@ -108,11 +108,11 @@ fn judge(
             verified: proof(&walked, &deployable),
             walked: Some(walked),
         },
-        Verdict::Pending { walked, deployable, code, detail } => Judged {
+        Verdict::Pending { walked, deployable, commit, code, detail } => Judged {
             word,
             code: code.to_string(),
             detail,
-            commit: None,
+            commit: Some(commit).filter(|it| *it != bundle.tip),
             verified: deployable.and_then(|it| proof(&walked, &it)),
             walked: Some(walked),
         },

@@ -26,6 +26,9 @@ use crate::verdict::Code;
 /// Approvals that are remembered as used. More than a hundred a day are no approvals.
 const SPENT_MAX: usize = 16_384;
 
+/// Why a person's second approval of a merge does not count.
+const SPARE: &str = "is one more by the same person";
+
 /// Whose approval is asked for, and for what.
 pub(crate) struct Wanted<'a> {
     /// The policy at the parent.
@@ -89,8 +92,10 @@ impl<'a> Desk<'a> {
     }
 
     /// Remembers what counted for a commit, which is then used up.
-    pub(crate) fn spend(&mut self, commit: ObjectId, seen: &[ApprovalSeen]) {
-        for it in seen.iter().filter(|it| it.counts) {
+    /// So are others of the same people from before the merge: nobody banks approvals.
+    pub(crate) fn spend(&mut self, commit: ObjectId, time: i64, seen: &[ApprovalSeen]) {
+        let is_spare = |it: &ApprovalSeen| it.reason == SPARE && it.issued.as_second() < time;
+        for it in seen.iter().filter(|it| it.counts || is_spare(it)) {
             let until = it.expires.as_second();
             self.spent.insert(*it.sha256.as_bytes(), Spent { sha256: it.sha256, commit, until });
         }
@@ -166,15 +171,15 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// Lets the earliest of each person's approvals count. A later one of the same change is for when it is
-/// merged once more: it must not be used up by the first time.
+/// Lets the earliest of each person's approvals count. One from after the merge is for when the same change
+/// is merged once more: it must not be used up by the first time.
 fn once_each(seen: &mut [ApprovalSeen]) {
     seen.sort_by_key(|it| (it.issued, it.sha256));
     let mut people = BTreeSet::new();
     for it in seen.iter_mut().filter(|it| it.counts) {
         if !people.insert(it.principal.clone()) {
             it.counts = false;
-            "is one more, for another merge of the same change".clone_into(&mut it.reason);
+            SPARE.clone_into(&mut it.reason);
         }
     }
 }

@@ -34,6 +34,8 @@ pub enum Verdict {
         walked: Walked,
         /// The newest commit that needs nothing further, if any does.
         deployable: Option<Deployable>,
+        /// The commit that it is missing for.
+        commit: ObjectId,
         /// What kind of thing is missing.
         code: Code,
         /// What is missing, for people.

@@ -208,7 +208,7 @@ impl Case<'_> {
             if it.wait.is_some() {
                 break;
             }
-            desk.spend(it.judged.id, &it.approvals);
+            desk.spend(it.judged.id, it.judged.time, &it.approvals);
             (law, time) = (Arc::clone(&it.judged.governing), it.judged.time);
             head_time = head_time.max(dated);
         }
@@ -226,7 +226,8 @@ impl Case<'_> {
         let newest = Arc::clone(&passed.last().map_or(start, |it| &it.judged).governing.policy);
         // Marks stop below the first commit that waits for approval.
         let reached = passed.iter().position(|it| it.wait.is_some()).unwrap_or(passed.len());
-        let unapproved = passed.get(reached).and_then(|it| it.wait.clone());
+        let unapproved = passed.get(reached);
+        let unapproved = unapproved.and_then(|it| Some((it.judged.id, it.wait.clone()?)));
         let told = reached.min(passed.len().saturating_sub(1));
         let approvals = passed.get(told).map(|it| it.approvals.clone()).unwrap_or_default();
         passed.truncate(reached);
@@ -239,14 +240,16 @@ impl Case<'_> {
             commits: passed.len(),
             warnings,
             approvals,
-            gates: chosen.gates,
+            // Of an older commit they would only mislead.
+            gates: if unapproved.is_some() { Vec::new() } else { chosen.gates },
             opened: chosen.opened,
         };
         let deployable = chosen.deployable;
-        if let Some(wait) = unapproved.or(chosen.wait) {
+        if let Some((commit, wait)) = unapproved.or(chosen.wait.map(|it| (head.id, it))) {
             return Ok(Verdict::Pending {
                 walked,
                 deployable,
+                commit,
                 code: wait.code,
                 detail: wait.detail,
             });

@@ -74,7 +74,7 @@ pub const HINTS: &[(&str, &str)] = &[
     ("gate-unsupported", "upgrade the agent, or drop the demand by a root-signed policy"),
     (
         "evidence-missing",
-        "let CI attest the merged tree with the gate's key: bowline attest KIND --push REMOTE",
+        "let CI attest the merged tree with the gate's key: bowline attest KIND --key FILE --push REMOTE REPORT",
     ),
     (
         "evidence-malformed",
@@ -94,7 +94,7 @@ pub const HINTS: &[(&str, &str)] = &[
     ),
     (
         "approval-missing",
-        "have people approve that commit: bowline approve COMMIT --key FILE --push REMOTE",
+        "have people approve the commit that is named: bowline approve COMMIT --key FILE --push REMOTE",
     ),
     ("revision-revoked", "merge a commit with another tree on top"),
     ("walk-too-long", "raise limits.commitsPerWalk in trust.yaml, or move the anchor forward"),

@@ -169,8 +169,8 @@ fn deliver(
     let places = [approved.change.blob, approved.head, approved.tree];
     evidence_notes::add(repo, &places, line).map_err(Failure::failed)?;
     let Some(remote) = &given.push else {
-        let hint = "git push REMOTE refs/notes/attestations brings it to the hosts";
-        return screen.note(format_args!("note: it is in the notes here; {hint}"));
+        let note = "note: it is in the notes here; with --push REMOTE it goes to where hosts look";
+        return screen.note(note);
     };
     evidence_notes::push(repo, remote).map_err(Failure::failed)?;
     screen.table(&[("pushed", format!("refs/notes/attestations to {remote}"))])

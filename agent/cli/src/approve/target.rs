@@ -55,10 +55,12 @@ impl Target {
             (tip, merge(repo, &tip, &head)?)
         };
         let change = repository.change(&base, &tree).ok_or_else(|| {
-            let what = anyhow!("what {} changes is too much to list", head.short());
-            Failure::failed(what).hint("hosts refuse it too: merge it in parts")
+            let what = anyhow!("what {} changes cannot be listed", head.short());
+            Failure::failed(what)
+                .hint("git fetch --unshallow, where history is missing; a change of more than 50,000 files is merged in parts")
         })?;
-        if change.is_empty() {
+        // What was merged is approved also when it changes nothing: a host asks of every merge.
+        if change.is_empty() && !is_merged {
             let what = anyhow!("{} changes nothing on {}", head.short(), base.short());
             return Err(Failure::usage(what).hint(
                 "it may be merged already: name the merge commit, or --onto what it goes onto",

@@ -123,7 +123,10 @@ pub fn tip_of(url: &str, reference: &str) -> Result<ObjectId, FetchFailure> {
 pub fn find(url: &str, name: &str) -> Result<ObjectId, NoRevision> {
     let fail = |source| NoRevision::Repository { name: name.to_owned(), source };
     let remote = Remote::find(url).map_err(fail)?;
-    let named = [name.to_owned(), format!("refs/heads/{name}"), format!("refs/tags/{name}")];
+    let below = |folder: &str| format!("refs/{folder}{name}");
+    // As Git looks for it; a branch that only origin has comes last, for whoever has just fetched it.
+    let folders = ["heads/", "tags/", "remotes/", "remotes/origin/", ""];
+    let named: Vec<_> = std::iter::once(name.to_owned()).chain(folders.map(below)).collect();
     for reference in named.iter().filter(|it| *it == "HEAD" || it.starts_with("refs/")) {
         match remote.resolve(reference) {
             Ok(id) => return Ok(object_id(id)),

@@ -217,6 +217,11 @@ fn attack_16_an_approval_is_used_once() {
     // Both approvals hang on the change, so the first merge sees the second one too.
     let sees_both = merge(&world, 4, &[anew.sign(&[2]), Arc::clone(&line)]);
     assert_eq!(world.says(&[&sees_both, &approved_anew]), "accepted");
+    // What was approved twice before the merge is used up by it as well.
+    let mut spare = Approver::of(&world, "one");
+    spare.approval.issued = jiff::Timestamp::from_second(BEGINNING + HOUR - 1).unwrap();
+    let banked = merge(&world, 4, &[Arc::clone(&line), spare.sign(&[2])]);
+    assert_eq!(world.says(&[&banked, &again(&first, spare.sign(&[2]))]), PENDING);
     world.remember(&[&first]);
     let judge = |commit: &CommitEvidence| said(&world.judge(&world.bundle_from(&first, &[commit])));
     assert_eq!(judge(&second), PENDING, "remembered from the walk before");
