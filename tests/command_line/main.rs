@@ -19,6 +19,7 @@ mod verify;
 mod gate;
 mod certificates;
 mod fudged;
+mod merging_keys;
 mod inspect;
 mod openpgp;
 mod sign;

@@ -26,8 +26,11 @@ impl Drop for Desk {
 impl Desk {
     /// `None` where there is no GnuPG, and that may be.
     pub(crate) fn new() -> Option<Self> {
+        Self::of(Sealed::new())
+    }
+
+    pub(crate) fn of(sealed: Sealed) -> Option<Self> {
         programs(&["gpg", "gpgconf"])?;
-        let sealed = Sealed::new();
         let home = sealed.path("home/.gnupg");
         fs::create_dir(&home).unwrap();
         fs::set_permissions(&home, fs::Permissions::from_mode(0o700)).unwrap();
@@ -58,6 +61,13 @@ impl Desk {
         let listed = self.gpg(&["--with-colons", "--list-keys", name]);
         let line = listed.lines().find(|it| it.starts_with("fpr:")).unwrap().to_owned();
         line.split(':').nth(9).unwrap().to_owned()
+    }
+
+    pub(crate) fn revoke(&self, fingerprint: &str) {
+        let path = format!("home/.gnupg/openpgp-revocs.d/{fingerprint}.rev");
+        // GnuPG keeps nobody from importing it by mistake but with a colon.
+        self.0.write("revoked", self.0.read(&path).replace("\n:-----", "\n-----"));
+        self.gpg(&["--import", "revoked"]);
     }
 
     pub(crate) fn public(&self, names: &[&str]) -> String {
@@ -157,10 +167,7 @@ fn a_key_counts_in_its_own_time_and_never_once_it_is_revoked() {
         assert_eq!(desk.inspect(&raw, &keys)[0], result, "{at}");
     }
     let raw = desk.commit(COMMITTED, &["--local-user", "alice"]);
-    let path = format!("home/.gnupg/openpgp-revocs.d/{fingerprint}.rev");
-    // GnuPG keeps nobody from importing it by mistake but with a colon.
-    desk.0.write("revoked", desk.0.read(&path).replace("\n:-----", "\n-----"));
-    desk.gpg(&["--import", "revoked"]);
+    desk.revoke(&fingerprint);
     let revoked = desk.public(&["alice"]);
     assert_ne!(revoked, keys);
     desk.counts_not(&raw, &revoked, "invalid", "is revoked");
