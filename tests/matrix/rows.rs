@@ -47,7 +47,11 @@ pub(crate) const ATTACKS: &[Attack] = &[
     (1, "unsigned, wrong key, any byte changed", "unsigned bad-signature unknown-key"),
     (2, "NUL, look-alike headers, duplicate signatures", "malformed-commit bad-signature"),
     (3, "SSHSIG namespace, version, hash, RSA, presence", "bad-signature unsupported-signature"),
-    (4, "SSH certificates", "unknown-key key-expired key-revoked"),
+    (
+        4,
+        "SSH certificates",
+        "bad-signature unsupported-signature unknown-key key-expired key-revoked",
+    ),
     (5, "OpenPGP", "bad-signature unsupported-signature unknown-key key-expired key-revoked"),
     (6, "back-dated, future-dated, before its parent", "key-expired future-dated before-parent"),
     (7, "revocation list missing", "policy-malformed"),
