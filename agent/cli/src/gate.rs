@@ -54,6 +54,11 @@ pub fn gate(given: &Gate, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let (report, proposed_to) = match judged {
         Err(refusal) => (Report::refused(&commit, refusal), None),
         Ok((stage, policy, preview)) => {
+            if policy.asks().approvals && !given.json && !given.markdown {
+                screen.note(
+                    "note: approvals are not counted here; bowline verify does, once it is merged",
+                )?;
+            }
             let branch = (stage == Stage::Proposed).then_some(policy.ref_name);
             (Report::of(&commit, preview), branch)
         }

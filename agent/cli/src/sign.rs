@@ -3,11 +3,12 @@
 //! **Invariant:** only what can be read as a policy is signed, and signatures of others stay as long as
 //! they fit it.
 
+use anyhow::anyhow;
 use bowline_host::door::files::{read, replace_cheaply};
 use bowline_model::byte_size::ByteSize;
 use bowline_model::policy::Policy;
 use bowline_trust::policy_sign::{assemble, bytes_to_sign, extend};
-use bowline_trust::{POLICY_NAMESPACE, dsse};
+use bowline_trust::{POLICY_NAMESPACE, check_keys, dsse};
 
 use crate::arguments::SignPolicy;
 use crate::failure::{Failure, read_given};
@@ -22,6 +23,9 @@ pub fn sign(given: &SignPolicy, screen: &mut Screen<'_>) -> Result<u8, Failure> 
     let text = read_given(&given.policy, "policy", FILE_BYTES_MAX)?;
     let policy = Policy::parse(&given.policy.display().to_string(), &text).map_err(|faults| {
         Failure::failed(faults).of("the policy cannot be used, nothing is signed")
+    })?;
+    check_keys(&policy).map_err(|what| {
+        Failure::failed(anyhow!(what)).of("hosts would refuse the policy, nothing is signed")
     })?;
     let message = bytes_to_sign(&text);
     let mut signatures = Vec::new();

@@ -60,6 +60,7 @@ pub use header::MalformedCommit;
 pub use inspect::{Inspection, Worth, inspect};
 pub use policy_change::POLICY_TYPE;
 pub use purpose::{Purpose, TRAILER};
+pub use roll::check_keys;
 pub use root_keys::POLICY_NAMESPACE;
 pub use start::marks_apply;
 pub use verdict::{Code, Deployable, Refusal, Verdict, Walked};

@@ -216,6 +216,14 @@ impl Roll {
     }
 }
 
+/// Says what a host would refuse about the keys of a policy: whoever signs one wants to know before.
+///
+/// # Errors
+/// When a key is broken, or stands twice.
+pub fn check_keys(policy: &Policy) -> Result<(), String> {
+    Roll::of(policy).map(drop)
+}
+
 /// The one certificate of an entry, which must have the name that the entry gives it.
 fn certificate(name: &Fingerprint, text: &str) -> Result<Certificate, BadSignature> {
     let malformed = |what: String| BadSignature::Malformed(what);

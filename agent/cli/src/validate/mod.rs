@@ -8,12 +8,14 @@ mod gather;
 mod doubts;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use bowline_model::desired::Desired;
 use bowline_model::host_path::RepoPath;
 use bowline_model::manifest::{FileContent, Manifest, Spec, State};
 use bowline_model::policy::{LabelSource, POLICY_PATH, Policy};
 use bowline_model::read::{self, Fault, Faults};
+use bowline_trust::check_keys;
 
 use crate::arguments::Validate;
 use crate::failure::{Failure, read_given};
@@ -78,7 +80,18 @@ fn check(case: &Case) -> Result<Found, Failure> {
         let faults = if is_policy(file) {
             let policy = Policy::parse(&file.label, &bytes);
             labels = policy.as_ref().map_or(labels, |it| it.labels);
-            policy.err().unwrap_or_default()
+            match policy {
+                Ok(policy) => {
+                    let mut faults = Faults::default();
+                    // A host looks at the keys as well, and refuses the policy whole.
+                    if let Err(what) = check_keys(&policy) {
+                        let label = Arc::from(&*file.label);
+                        faults.push(Fault::at(&label, 1, 1, "principals", what, ""));
+                    }
+                    faults
+                }
+                Err(faults) => faults,
+            }
         } else {
             let (read, faults) = read::manifests(&file.label, &bytes);
             found.manifests += if file.is_meant { read.len() } else { 0 };
