@@ -8,7 +8,7 @@ const POLICY: &str = "fleet/.bowline/policy.yaml";
 
 /// A repository whose policy asks for one approval besides the merge, and a branch `pr` by Bob on it.
 fn asking(approvals: &str) -> Sealed {
-    let sealed = Sealed::found(&["alice", "bob"]);
+    let sealed = Sealed::found(&["alice", "bob", "carol"]);
     let policy = sealed.read(POLICY);
     let line = policy.lines().find(|it| it.trim_start().starts_with("mergers:")).unwrap();
     let asked = format!("{line}\n  approvals: {approvals}");
@@ -134,7 +134,7 @@ fn an_approval_is_used_up_by_the_merge_that_it_let_through() {
 
 #[test]
 fn an_author_does_not_approve_her_own_work() {
-    let sealed = asking("{principals: 1, from: [alice, bob], excludeAuthors: true}");
+    let sealed = asking("{principals: 1, from: [alice, bob, carol], excludeAuthors: true}");
     assert_eq!(approve(&sealed, "pr", "bob").code, 0);
     merge_pr(&sealed);
     let found = verify(&sealed);
@@ -142,6 +142,8 @@ fn an_author_does_not_approve_her_own_work() {
     let detail = found["detail"].as_str().unwrap();
     assert!(detail.ends_with("; that of \"bob\" was made by an author of the change"), "{detail}");
     assert_eq!(approve(&sealed, "main", "alice").code, 0);
+    assert_eq!(code(&sealed), "approval-missing", "whoever merges signs for what is in it");
+    assert_eq!(approve(&sealed, "main", "carol").code, 0);
     assert_eq!(code(&sealed), "");
 }
 
@@ -197,4 +199,45 @@ fn an_approval_can_be_carried_by_hand() {
     assert_eq!(code(&sealed), "approval-missing");
     sealed.git("fleet", &["notes", "--ref=attestations", "append", "-F", &word, "HEAD"]);
     assert_eq!(code(&sealed), "");
+}
+
+#[test]
+fn a_branch_is_found_as_a_clone_has_it() {
+    let sealed = asking(BY_BOTH);
+    sealed.git(".", &["clone", "-q", "fleet", "clone"]);
+    for name in ["pr", "origin/pr", "refs/remotes/origin/pr"] {
+        let said =
+            sealed.bowline(&["approve", name, "--repo", "clone", "--key", "bob", "--out", "w"]);
+        assert_eq!(said.code, 0, "{name}: {said:?}");
+    }
+}
+
+#[test]
+fn a_merge_that_changes_nothing_is_approved_like_any_other_and_the_one_that_waits_is_named() {
+    let sealed = asking(BY_BOTH);
+    sealed.merge("alice", "nothing");
+    let nothing = sealed.git("fleet", &["rev-parse", "HEAD"]);
+    assert_eq!(approve(&sealed, "pr", "bob").code, 0);
+    merge_pr(&sealed);
+    let found = verify(&sealed);
+    // It is named where it is not the newest; ids are shown by their kind here.
+    assert_eq!((&found["code"], &found["commit"]), (&"approval-missing".into(), &"OID".into()));
+    assert_eq!(approve(&sealed, "main~1", "bob").code, 2, "by an id, a branch or a tag");
+    assert_eq!(approve(&sealed, nothing.trim(), "bob").code, 0);
+    assert_eq!(code(&sealed), "");
+}
+
+#[test]
+fn a_policy_that_hosts_refuse_for_its_keys_is_neither_valid_nor_signed() {
+    let sealed = Sealed::found(&["alice", "bob"]);
+    let [alice, bob] =
+        ["alice.pub", "bob.pub"].map(|it| sealed.read(it).split(' ').nth(1).unwrap().to_owned());
+    let policy = sealed.read(POLICY);
+    let twice = policy.replacen(&bob, &alice, 1).replace("version: 1\n", "version: 2\n");
+    assert_ne!(policy, twice);
+    sealed.write(POLICY, twice);
+    let said = sealed.bowline(&["trust", "sign-policy", POLICY, "--key", "alice"]);
+    assert!(said.code == 1 && said.stderr.contains("one key stands twice"), "{said:?}");
+    let said = sealed.bowline(&["validate", "fleet"]);
+    assert!(said.code == 1 && said.stderr.contains("one key stands twice"), "{said:?}");
 }

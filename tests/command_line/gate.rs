@@ -75,7 +75,7 @@ fn a_merge_waits_for_its_coverage_and_is_told_the_number() {
          coverage  evidence-missing  -         {limit}  -          -\n\
          coverage: no statement of this kind came with it\n"
     );
-    let hint = "hint: let CI attest the merged tree with the gate's key: bowline attest KIND --push REMOTE\n";
+    let hint = "hint: let CI attest the merged tree with the gate's key: bowline attest KIND --key FILE --push REMOTE REPORT\n";
     verify(&sealed, &[]).is(1, &stdout, hint);
 
     attest(&sealed, "ci", ("gitTree", "HEAD^{tree}"), &json!(79.9));

@@ -129,7 +129,8 @@ pub(crate) fn history(
     // Most repositories have no notes.
     let notes = view::tip_of(url, NOTES).ok();
     let waiting = marks.map_or_else(|| vec![from], HighWater::in_question);
-    let gathering = Gathering { notes: notes.as_ref(), waiting: &waiting, limits: &root.limits };
+    let (notes, waiting) = (notes.as_ref(), waiting.as_slice());
+    let gathering = Gathering { notes, waiting, root: Some(root), limits: &root.limits };
     repository.gather(&mut bundle, &gathering).map_err(Failure::failed)?;
     Ok(bundle)
 }

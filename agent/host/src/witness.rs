@@ -13,8 +13,8 @@ use thiserror::Error;
 use crate::door::files;
 use crate::failure::{Kind, OsFailure};
 
-/// Some hundred bytes are written.
-const BYTES_MAX: u64 = 64 << 10;
+/// Some hundred bytes are written, and 150 for each approval that was used: 16,384 of them at most.
+const BYTES_MAX: u64 = 8 << 20;
 
 /// The witness.
 #[derive(Debug, Clone)]
@@ -132,6 +132,7 @@ pub fn compare(state: &Said, witness: Option<&Said>) -> Standing {
 mod tests {
     use super::*;
     use bowline_model::digest::Sha256;
+    use bowline_model::high_water::Spent;
 
     fn said(generation: u64, time: i64) -> Said {
         let high_water = (time > 0).then(|| HighWater {
@@ -146,6 +147,21 @@ mod tests {
             spent: Vec::new(),
         });
         Said { generation, high_water }
+    }
+
+    #[test]
+    fn a_witness_of_many_used_approvals_is_heard() {
+        let scratch = crate::scratch::Scratch::new();
+        let witness = Witness { path: scratch.path().join("witness.json") };
+        let spent = (0..16_384_u32).map(|number| Spent {
+            sha256: Sha256::of(&number.to_le_bytes()),
+            commit: "a".repeat(40).parse().unwrap(),
+            until: i64::MAX,
+        });
+        let mut said = said(1, 7);
+        said.high_water.as_mut().unwrap().spent = spent.collect();
+        witness.tell(&said).unwrap();
+        assert_eq!(witness.said().unwrap(), Some(said));
     }
 
     #[test]

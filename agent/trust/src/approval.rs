@@ -22,8 +22,10 @@ pub const APPROVAL_TYPE: &str = "bowline approval/v1";
 pub const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// What is approved, for whom and until when.
+///
+/// A field that is not known here is refused: it might be what takes the approval back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Approval {
     /// The repository's name for itself.
     pub repo_uri: String,

@@ -23,6 +23,9 @@ pub const APPROVAL_NAMESPACE: &str = "bowline-approval";
 /// What an envelope that carries a statement says it is.
 pub const STATEMENT_TYPE: &str = "application/vnd.in-toto+json";
 
+/// One statement is signed by some; more are a way to keep a host busy.
+pub(crate) const MOST_SIGNATURES: usize = 8;
+
 /// A statement and who signed it.
 #[derive(Debug, Clone)]
 pub(crate) struct Attested {
@@ -56,7 +59,7 @@ pub(crate) struct Bench<'a> {
 /// Reads one line; `None` when nobody known signed a statement in it.
 pub(crate) fn read(line: &[u8], bench: &Bench<'_>) -> Option<Attested> {
     let envelope = dsse::read_any(line, bench.largest).ok()?;
-    if !is_statement(&envelope.payload_type) {
+    if !is_statement(&envelope.payload_type) || envelope.signatures.len() > MOST_SIGNATURES {
         return None;
     }
     let pae = envelope.pae();
@@ -89,8 +92,11 @@ fn signer(it: &EnvelopeSignature, pae: &[u8], bench: &Bench<'_>) -> Option<(Stri
 /// The holder of the key that made a signature. An SSH signature names its key; for others each bare
 /// key is tried, for a hint at the key is a stranger's word.
 fn made_by<'r>(it: &EnvelopeSignature, pae: &[u8], roll: &'r Roll) -> Option<(&'r Holder, String)> {
-    if let Ok(key) = sshsig::verify_armored(&it.sig, APPROVAL_NAMESPACE, pae) {
-        return roll.holder(&key).map(|holder| (holder, key.fingerprint()));
+    if let Some(claimed) = sshsig::claimed_key(&it.sig) {
+        // A signature by nobody known is not worth verifying.
+        let holder = roll.holder(&claimed)?;
+        let key = sshsig::verify_armored(&it.sig, APPROVAL_NAMESPACE, pae).ok()?;
+        return (key == claimed).then(|| (holder, key.fingerprint()));
     }
     let (key, holder) = roll.bare_keys().find(|(key, _)| key.made(&it.sig, pae))?;
     Some((holder, key.fingerprint()))

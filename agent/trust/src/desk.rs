@@ -72,6 +72,10 @@ impl<'a> Desk<'a> {
         if needed == 0 {
             return (None, Vec::new());
         }
+        if self.spent.len() >= SPENT_MAX {
+            // No commit above this one is of an earlier time.
+            self.spent.retain(|_, it| it.until > wanted.time.as_second());
+        }
         let authors = if asked.exclude_authors { Authors::of(wanted) } else { Authors::default() };
         let seen = self.look(wanted, asked, &authors);
         let counted: BTreeSet<&str> =
@@ -215,19 +219,17 @@ struct Authors {
 impl Authors {
     fn of(wanted: &Wanted<'_>) -> Self {
         let mut authors = Self::default();
-        if wanted.commit.parents.len() < 2 {
-            // Squashed or made on the spot: whoever signed it is the only one it tells of.
-            match wanted.merger {
-                (name, Kind::Human) => drop(authors.known.insert(name.to_owned())),
-                _ => authors.unknown += 1,
-            }
-            return authors;
-        }
         let beside = &wanted.evidence.beside;
+        // A merge may hold more than what it merges, and a person signs for that. A forge does where it merges
+        // nothing: squashed, or made on the spot.
+        match wanted.merger {
+            (name, Kind::Human) => drop(authors.known.insert(name.to_owned())),
+            _ => authors.unknown += usize::from(beside.side.is_empty()),
+        }
         authors.unknown += usize::from(beside.side_cut_short);
         let format = wanted.evidence.id.format();
         for raw in &beside.side {
-            match author(raw, format, wanted.law) {
+            match author(raw, format, wanted) {
                 Some(name) => drop(authors.known.insert(name)),
                 None => authors.unknown += 1,
             }
@@ -237,11 +239,14 @@ impl Authors {
 }
 
 /// The person who signed a commit; names and addresses in it are nobody's proof.
-fn author(raw: &[u8], format: ObjectFormat, law: &Governing) -> Option<String> {
+/// Whoever stole a key may have written what is signed with it once it is revoked.
+fn author(raw: &[u8], format: ObjectFormat, wanted: &Wanted<'_>) -> Option<String> {
+    let law = wanted.law;
     let commit = Commit::parse(raw, format).ok()?;
     let key = verify_commit(&commit, law.roll.certificates()).ok()?;
-    let holder = law.roll.holder_of(&key).filter(|it| it.kind == Kind::Human)?;
-    Some(holder.principal.clone())
+    let is_revoked = key.is_revoked_by(&law.policy) || key.is_revoked_by(&wanted.newest.policy);
+    let holder = law.roll.holder_of(&key).filter(|it| it.kind == Kind::Human && !is_revoked)?;
+    holder.counts_at(wanted.time).then(|| holder.principal.clone())
 }
 
 fn shortfall(

@@ -58,7 +58,7 @@ pub use attested::{APPROVAL_NAMESPACE, STATEMENT_TYPE};
 pub use gates::GateVerdict;
 pub use header::MalformedCommit;
 pub use inspect::{Inspection, Worth, inspect};
-pub use policy_change::POLICY_TYPE;
+pub use policy_change::{POLICY_TYPE, signed_policy};
 pub use purpose::{Purpose, TRAILER};
 pub use roll::check_keys;
 pub use root_keys::POLICY_NAMESPACE;

@@ -82,6 +82,12 @@ pub(crate) fn admit(
     })
 }
 
+/// The policy in a commit, if the root signed it: evidence is looked for as no other asks.
+pub fn signed_policy(root: &TrustRoot, evidence: &CommitEvidence) -> Option<Arc<Policy>> {
+    let ring = RootRing::of(root).ok()?;
+    admit(root, &ring, evidence).ok().map(|it| it.policy)
+}
+
 /// Admits the policy in a commit after the one in its parent.
 pub(crate) fn admit_after(
     parent: &Arc<Governing>,

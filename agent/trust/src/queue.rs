@@ -19,9 +19,10 @@ use crate::commit::Commit;
 use crate::demands::{Wait, lacking, unmet};
 use crate::gates::{self, Case, GateVerdict};
 use crate::policy_change::{Governing, admit};
+use crate::roll::revokes;
 use crate::root_keys::RootRing;
 use crate::start::Judged;
-use crate::verdict::{Deployable, Refusal};
+use crate::verdict::{Code, Deployable, Refusal};
 
 /// Merges of a busy day; whoever waits for an older one has stopped waiting.
 const WAITING_MAX: usize = 64;
@@ -105,7 +106,7 @@ impl<'a> Queue<'a> {
     }
 
     /// Chooses the newest that the newest policy does not revoke and that meets its own gates.
-    pub(crate) fn choose(self, root: &TrustRoot, newest: &Policy, now: Timestamp) -> Chosen {
+    pub(crate) fn choose(self, root: &TrustRoot, newest: &Governing, now: Timestamp) -> Chosen {
         let mut waiting = Vec::new();
         let (mut wait, mut gates, mut opened) = (None, Vec::new(), Vec::new());
         let mut deployable = None;
@@ -114,9 +115,9 @@ impl<'a> Queue<'a> {
             let (lacks, verdicts) = if is_cleared {
                 (unmet(&it.governing.policy), Vec::new())
             } else {
-                it.lacks(root, now)
+                it.lacks(root, newest, now)
             };
-            let is_met = lacks.is_none() && !is_revoked(newest, it);
+            let is_met = lacks.is_none() && !is_revoked(&newest.policy, it);
             if place == 0 {
                 (wait, gates) = (lacks, verdicts.clone());
             }
@@ -138,9 +139,14 @@ impl<'a> Queue<'a> {
 
 impl Candidate<'_> {
     /// What its own policy asks for and is not there, and what each gate says.
-    fn lacks(&self, root: &TrustRoot, now: Timestamp) -> (Option<Wait>, Vec<GateVerdict>) {
+    fn lacks(
+        &self,
+        root: &TrustRoot,
+        newest: &Governing,
+        now: Timestamp,
+    ) -> (Option<Wait>, Vec<GateVerdict>) {
         let policy = &self.governing.policy;
-        let evidence = self.attested(root, now);
+        let evidence = self.attested(root, newest, now);
         let case = Case {
             commit: Some(self.id),
             tree: self.tree,
@@ -150,14 +156,30 @@ impl Candidate<'_> {
             artifacts: None,
         };
         let verdicts = gates::judge_all(policy, &case, &evidence);
-        (lacking(policy, &verdicts), verdicts)
+        // A policy that ended lets nothing new through, whenever it was merged.
+        let ended = (newest.policy.expires <= now).then(|| Wait {
+            code: Code::PolicyExpired,
+            detail: format!("the policy in force expired {}", newest.policy.expires),
+        });
+        (ended.or_else(|| lacking(policy, &verdicts)), verdicts)
     }
 
-    fn attested(&self, root: &TrustRoot, now: Timestamp) -> Vec<Attested> {
+    /// What counts by its own policy, without signers whose key the newest policy revoked or ended.
+    fn attested(&self, root: &TrustRoot, newest: &Governing, now: Timestamp) -> Vec<Attested> {
         let Governing { policy, roll, .. } = &*self.governing;
         let bench = Bench { policy, roll, at: Some(now), largest: root.limits.envelope_bytes };
         let lines = self.evidence.map(|it| it.beside.attestations.as_slice()).unwrap_or_default();
-        lines.iter().filter_map(|line| attested::read(line, &bench)).collect()
+        let mut attested: Vec<_> =
+            lines.iter().filter_map(|line| attested::read(line, &bench)).collect();
+        for it in &mut attested {
+            it.signers.retain(|_, signer| {
+                let known = newest.roll.by_fingerprint(&signer.fingerprint);
+                !revokes(&newest.policy, &signer.fingerprint)
+                    && known.is_none_or(|holder| holder.counts_at(now))
+            });
+        }
+        attested.retain(|it| !it.signers.is_empty());
+        attested
     }
 }
 

@@ -3,6 +3,8 @@
 //! **Invariant:** nothing is granted here; what is let through is judged again in full.
 //! **Invariant:** what is held back could not have counted under this policy.
 
+use std::collections::BTreeSet;
+
 use bowline_model::byte_size::ByteSize;
 use bowline_model::digest::Sha256;
 use bowline_model::object_id::ObjectId;
@@ -32,6 +34,15 @@ pub struct About<'a> {
     pub merged: &'a [ObjectId],
 }
 
+/// What was said, and by whose keys.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Kept {
+    /// Of the signed bytes.
+    pub sha256: Sha256,
+    /// Fingerprints of the keys.
+    pub signers: BTreeSet<String>,
+}
+
 impl Sieve {
     /// The sieve of a policy; `None` when the policy's keys cannot be read.
     pub fn of(policy: &Policy, largest: ByteSize) -> Option<Self> {
@@ -39,18 +50,30 @@ impl Sieve {
         Some(Self { policy: policy.clone(), roll, largest })
     }
 
-    /// Whether a line of a note holds what somebody known signed about this.
-    pub fn keeps(&self, line: &[u8], about: &About<'_>) -> bool {
+    /// What a line of a note holds, if somebody known signed it about this: the same for every line that says
+    /// the same, however it is written.
+    pub fn keeps(&self, line: &[u8], about: &About<'_>) -> Option<Kept> {
         let Self { policy, roll, largest } = self;
         // When a key has to count is asked where it matters.
         let bench = Bench { policy, roll, at: None, largest: *largest };
-        attested::read(line, &bench).is_some_and(|it| {
+        let found = attested::read(line, &bench).filter(|it| {
             it.statement.subjects.iter().any(|subject| {
                 subject.is_commit(&about.commit)
                     || subject.is_tree(&about.tree)
                     || about.merged.iter().any(|it| subject.is_commit(it))
                     || about.change.is_some_and(|change| subject.is_content(change))
             })
-        })
+        })?;
+        let signers = found.signers.into_values().map(|it| it.fingerprint).collect();
+        Some(Kept { sha256: found.sha256, signers })
+    }
+
+    /// How many signatures are checked for a line at most, as a measure of work.
+    pub fn cost(&self, line: &[u8]) -> usize {
+        // A name may be written in other ways as well; then there may be as many as are read.
+        let is_plain = !line.contains(&b'\\');
+        let signatures = line.windows(5).filter(|it| it == b"\"sig\"").count();
+        let signatures = if is_plain { signatures } else { attested::MOST_SIGNATURES };
+        signatures.min(attested::MOST_SIGNATURES) * self.roll.bare_keys().count().max(1)
     }
 }

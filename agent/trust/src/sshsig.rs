@@ -54,6 +54,12 @@ pub(crate) fn prove(text: &[u8], namespace: &str, message: &[u8]) -> Result<Prov
     Ok(Proved::Key(key))
 }
 
+/// The key that an armoured signature says made it; nothing is proved by that.
+pub(crate) fn claimed_key(text: &[u8]) -> Option<SshKey> {
+    let blob = armor::undo(text).ok()?;
+    SshKey::from_wire(Parts::read(&blob)?.key).ok()
+}
+
 struct Parts<'a> {
     version: u32,
     key: &'a [u8],

@@ -190,11 +190,19 @@ impl Case<'_> {
         let largest = self.root.limits.envelope_bytes;
         let mut desk = Desk::new(&self.root.repo, largest, now, known);
         let newest = Arc::clone(&passed.last().map_or(start, |it| &it.judged).governing);
-        let (mut law, mut time) = (Arc::clone(&start.governing), start.time);
-        let mut head_time = start.time;
-        for (link, it) in links.iter().zip(passed.iter_mut()) {
+        // Times only rise along a branch, so that dating back revives no approval that was forgotten.
+        let known_time = self.applying_marks().map_or(start.time, |it| it.highest_time);
+        let (mut law, mut time) = (Arc::clone(&start.governing), start.time.max(known_time));
+        // Under a former trust file this host counted up to its head, and goes back for no approval that is
+        // withheld now.
+        let former = self.marks.filter(|it| !marks_apply(it, self.root_sha256));
+        let counted =
+            former.and_then(|it| links.iter().position(|link| link.evidence.id == it.head));
+        for (place, (link, it)) in links.iter().zip(passed.iter_mut()).enumerate() {
             let dated = it.judged.time.max(time);
-            if let Some((name, kind)) = &it.merger {
+            if let Some((name, kind)) = &it.merger
+                && counted.is_none_or(|last| place > last)
+            {
                 let wanted = Wanted {
                     law: &law,
                     newest: &newest,
@@ -209,10 +217,9 @@ impl Case<'_> {
                 break;
             }
             desk.spend(it.judged.id, it.judged.time, &it.approvals);
-            (law, time) = (Arc::clone(&it.judged.governing), it.judged.time);
-            head_time = head_time.max(dated);
+            (law, time) = (Arc::clone(&it.judged.governing), dated);
         }
-        Ok(desk.spent(head_time))
+        Ok(desk.spent(time))
     }
 
     /// Draws the conclusion from a walk in which nothing was wrong.
@@ -223,7 +230,7 @@ impl Case<'_> {
         (spent, warnings): (Vec<Spent>, Vec<String>),
         now: Timestamp,
     ) -> Result<Verdict, Refusal> {
-        let newest = Arc::clone(&passed.last().map_or(start, |it| &it.judged).governing.policy);
+        let newest = Arc::clone(&passed.last().map_or(start, |it| &it.judged).governing);
         // Marks stop below the first commit that waits for approval.
         let reached = passed.iter().position(|it| it.wait.is_some()).unwrap_or(passed.len());
         let unapproved = passed.get(reached);

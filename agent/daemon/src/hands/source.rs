@@ -147,8 +147,8 @@ impl Host {
         let mut bundle = or_tell!(repository.history(&tips.branch, from, most));
         // Names that cannot be read are replaced by good ones at the next fetch.
         let notes = repository.notes().ok().flatten();
-        let limits = &known.trust.limits;
-        let gathering = Gathering { notes: notes.as_ref(), waiting, limits };
+        let (root, limits) = (Some(&*known.trust), &known.trust.limits);
+        let gathering = Gathering { notes: notes.as_ref(), waiting, root, limits };
         or_tell!(repository.gather(&mut bundle, &gathering));
         let above = |tip| {
             let mut offered = repository.history(&tip, &tips.branch, TESTING_COMMITS_MAX)?;

@@ -16,6 +16,9 @@ const PATHS_MAX: usize = 50_000;
 /// Folders that are read for one change.
 const TREES_MAX: usize = 50_000;
 
+/// Bytes of folders that are read for one change.
+const BYTES_MAX: usize = 128 << 20;
+
 /// Git itself stops much later; a path has at most 4096 bytes.
 const DEPTH_MAX: usize = 256;
 
@@ -25,6 +28,7 @@ struct Listing<'o> {
     change: ChangeSet,
     paths: usize,
     trees: usize,
+    bytes: usize,
 }
 
 /// What a tree holds under one name.
@@ -33,7 +37,7 @@ type Entry = (Mode, Standing, Oid);
 /// Lists what differs between a tree, or none, and another; `None` when it is too much, or a tree cannot be
 /// read or means different things to different readers.
 pub(super) fn between(odb: &Odb<'_>, before: Option<Oid>, after: Oid) -> Option<ChangeSet> {
-    let mut listing = Listing { odb, change: ChangeSet::default(), paths: 0, trees: 0 };
+    let mut listing = Listing { odb, change: ChangeSet::default(), paths: 0, trees: 0, bytes: 0 };
     listing.folders(&[], before, Some(after), 0)?;
     Some(listing.change)
 }
@@ -97,6 +101,10 @@ impl Listing<'_> {
             return None;
         }
         let tree = read_tree(self.odb, id).ok()?;
+        self.bytes += tree.data().len();
+        if self.bytes > BYTES_MAX {
+            return None;
+        }
         for entry in entries(tree.data()) {
             let entry = entry.ok()?;
             let standing = Standing { mode: entry.bits, id: object_id(entry.id) };

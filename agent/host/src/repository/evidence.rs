@@ -12,9 +12,10 @@ use bowline_model::change_set::ChangeSet;
 use bowline_model::digest::Sha256;
 use bowline_model::object_id::ObjectId;
 use bowline_model::policy::{Asks, POLICY_PATH, Policy};
-use bowline_model::trust_root::Limits;
+use bowline_model::trust_root::{Limits, TrustRoot};
 use bowline_trust::commit::{Commit, object_id};
 use bowline_trust::sieve::{About, Sieve};
+use bowline_trust::signed_policy;
 
 use super::history::HistoryFailure;
 use super::notes::Notes;
@@ -32,6 +33,12 @@ const READ_BYTES_MAX: usize = 256 << 20;
 /// A note with more lines than this is a flood.
 const LINES_MAX: usize = 20_000;
 
+/// Signatures that are checked for one walk: some seconds of one processor.
+const CHECKED_MAX: usize = 50_000;
+
+/// Commits that merges of one walk brought in.
+const SIDE_BYTES_MAX: usize = 16 << 20;
+
 /// Policies that differ, on one walk; each is read once.
 const POLICIES_MAX: usize = 1_024;
 
@@ -42,6 +49,8 @@ pub struct Gathering<'a> {
     pub notes: Option<&'a ObjectId>,
     /// Verified commits that wait for their gates, oldest first.
     pub waiting: &'a [ObjectId],
+    /// Whose policies count; without it any does, as for a look before a merge.
+    pub root: Option<&'a TrustRoot>,
     /// How much is looked at.
     pub limits: &'a Limits,
 }
@@ -66,10 +75,10 @@ impl Repository {
             bundle.waiting.push(self.commit_evidence(*id)?);
         }
         // The law of a commit's parent judges its approvals, its own policy names its gates.
-        let mut parent = bundle.start.as_ref().and_then(|it| gatherer.law(&it.policy));
+        let mut parent = bundle.start.as_ref().and_then(|it| gatherer.law(it));
         let mut laws = Vec::with_capacity(bundle.commits.len());
         for commit in &bundle.commits {
-            let own = gatherer.law(&commit.policy);
+            let own = gatherer.law(commit);
             laws.push((parent, own));
             parent = own;
         }
@@ -80,7 +89,7 @@ impl Repository {
             candidates = candidates.saturating_sub(1);
         }
         for commit in bundle.waiting.iter_mut().rev().take(candidates) {
-            let own = gatherer.law(&commit.policy);
+            let own = gatherer.law(commit);
             gatherer.look(commit, None, own);
         }
         Ok(())
@@ -91,38 +100,54 @@ impl Repository {
 struct Gatherer<'a> {
     repository: &'a Repository,
     notes: Option<Notes<'a>>,
+    root: Option<&'a TrustRoot>,
     limits: &'a Limits,
-    places: HashMap<ObjectId, Option<usize>>,
+    places: HashMap<[ObjectId; 2], Option<usize>>,
     laws: Vec<(Asks, Sieve)>,
     read: usize,
     kept: usize,
+    checked: usize,
+    side: usize,
 }
 
 impl<'a> Gatherer<'a> {
     fn of(repository: &'a Repository, gathering: &Gathering<'a>) -> Self {
         let notes = gathering.notes.and_then(|it| Notes::at(&repository.odb, it));
-        let (places, laws) = (HashMap::new(), Vec::new());
-        Self { repository, notes, limits: gathering.limits, places, laws, read: 0, kept: 0 }
+        let root = gathering.root;
+        Self {
+            repository,
+            notes,
+            root,
+            limits: gathering.limits,
+            places: HashMap::new(),
+            laws: Vec::new(),
+            read: 0,
+            kept: 0,
+            checked: 0,
+            side: 0,
+        }
     }
 
-    /// The place of a policy among those that were read. Whether it may be in force is not asked here: one
-    /// that may not has its commit refused.
-    fn law(&mut self, policy: &PathEvidence) -> Option<usize> {
-        let PathEvidence::Blob { id, bytes } = policy else { return None };
-        if let Some(known) = self.places.get(id) {
+    /// The place of a commit's policy among those that were read. One that the root did not sign asks for
+    /// nothing: whoever may push could make the host busy with it.
+    fn law(&mut self, commit: &CommitEvidence) -> Option<usize> {
+        let PathEvidence::Blob { id, bytes } = &commit.policy else { return None };
+        let PathEvidence::Blob { id: signed, .. } = &commit.policy_envelope else { return None };
+        if let Some(known) = self.places.get(&[*id, *signed]) {
             return *known;
         }
-        let parsed = Policy::parse(POLICY_PATH, bytes).ok();
-        let parsed = parsed.filter(|_| self.laws.len() < POLICIES_MAX);
-        let sieve = parsed.and_then(|it| {
-            let sieve = Sieve::of(&it, self.limits.envelope_bytes)?;
-            Some((it.asks(), sieve))
-        });
+        let policy = match self.root {
+            Some(root) => signed_policy(root, commit),
+            None => Policy::parse(POLICY_PATH, bytes).ok().map(Arc::new),
+        };
+        let policy = policy.filter(|_| self.laws.len() < POLICIES_MAX);
+        let sieve =
+            policy.and_then(|it| Some((it.asks(), Sieve::of(&it, self.limits.envelope_bytes)?)));
         let place = sieve.map(|it| {
             self.laws.push(it);
             self.laws.len() - 1
         });
-        self.places.insert(*id, place);
+        self.places.insert([*id, *signed], place);
         place
     }
 
@@ -143,7 +168,9 @@ impl<'a> Gatherer<'a> {
             beside.change = self.change(&parsed);
         }
         if asks.authors {
-            let found = side::commits(&self.repository.odb, &parsed);
+            let left = SIDE_BYTES_MAX.saturating_sub(self.side);
+            let found = side::commits(&self.repository.odb, &parsed, left);
+            self.side += found.raw.iter().map(|it| it.len()).sum::<usize>();
             (beside.side, beside.side_cut_short) = (found.raw, found.cut_short);
         }
         let approvals = law.filter(|_| asks.approvals);
@@ -185,9 +212,18 @@ impl<'a> Gatherer<'a> {
             }
             for line in note.split(|it| *it == b'\n').take(LINES_MAX) {
                 let line = line.trim_ascii();
-                let sieves = laws.iter().filter_map(|it| self.laws.get(*it));
-                let is_new = !line.is_empty() && seen.insert(Sha256::of(line));
-                if !is_new || !sieves.map(|(_, sieve)| sieve).any(|it| it.keeps(line, &about)) {
+                if line.is_empty() {
+                    continue;
+                }
+                let sieves: Vec<_> = laws.iter().filter_map(|it| self.laws.get(*it)).collect();
+                self.checked += sieves.iter().map(|(_, it)| it.cost(line)).sum::<usize>();
+                if self.checked > CHECKED_MAX {
+                    tracing::warn!("the notes hold too much that nobody known signed");
+                    return;
+                }
+                // The same word written in other ways is one word.
+                let kept = sieves.iter().find_map(|(_, sieve)| sieve.keeps(line, &about));
+                if !kept.is_some_and(|it| seen.insert(it)) {
                     continue;
                 }
                 self.kept += line.len();

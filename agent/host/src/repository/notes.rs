@@ -3,6 +3,8 @@
 //! **Invariant:** only trees on the way to one object are read, so what others wrote costs nothing.
 //! **Invariant:** notes are a stranger's word; one that is too large, or no note, is as good as none.
 
+use std::cell::Cell;
+
 use bowline_model::object_id::ObjectId;
 use bowline_trust::commit::{Commit, LARGEST_COMMIT};
 use git2::{ObjectType, Odb, Oid};
@@ -13,10 +15,15 @@ use super::oid;
 /// Ten thousand envelopes of the usual size.
 const NOTE_BYTES_MAX: u64 = 16 << 20;
 
+/// Folders that are read for one walk: Git's own have some kilobytes.
+const FOLDER_BYTES_MAX: usize = 512 << 20;
+
 /// The notes of a repository at one moment.
 pub(super) struct Notes<'o> {
     odb: &'o Odb<'o>,
     tree: Oid,
+    /// Bytes of folders that may still be read.
+    left: Cell<usize>,
 }
 
 impl<'o> Notes<'o> {
@@ -25,7 +32,7 @@ impl<'o> Notes<'o> {
         let raw = read(odb, oid(commit)?, ObjectType::Commit, LARGEST_COMMIT as u64).ok()?;
         // A commit of notes is nobody's proof; its form is asked for because everything here has it.
         let tree = Commit::parse(raw.data(), commit.format()).ok()?.tree;
-        Some(Self { odb, tree: oid(&tree)? })
+        Some(Self { odb, tree: oid(&tree)?, left: Cell::new(FOLDER_BYTES_MAX) })
     }
 
     /// The note on an object. Git files it under the object's id, the first digits of which may be
@@ -36,6 +43,7 @@ impl<'o> Notes<'o> {
         // Each round takes two digits off, so there are no more rounds than digits.
         while !rest.is_empty() {
             let tree = read_tree(self.odb, at).ok()?;
+            self.left.set(self.left.get().checked_sub(tree.data().len())?);
             let mut deeper = None;
             for entry in entries(tree.data()) {
                 let entry = entry.ok()?;

@@ -35,8 +35,9 @@ pub(super) struct Side {
 }
 
 /// Walks what a merge brought in.
-pub(super) fn commits(odb: &Odb<'_>, merge: &Commit) -> Side {
-    let mut walk = Walk { odb, seen: HashMap::new(), queue: BinaryHeap::new(), read: 0 };
+pub(super) fn commits(odb: &Odb<'_>, merge: &Commit, bytes_max: usize) -> Side {
+    let (seen, queue) = (HashMap::new(), BinaryHeap::new());
+    let mut walk = Walk { odb, seen, queue, read: 0, bytes: 0, bytes_max };
     let mut whole = true;
     for (at, parent) in merge.parents.iter().enumerate() {
         whole &= walk.reach(*parent, if at == 0 { MAIN } else { SIDE });
@@ -58,7 +59,7 @@ pub(super) fn commits(odb: &Odb<'_>, merge: &Commit) -> Side {
     let mut side: Vec<_> = walk.seen.into_values().filter(|it| it.flags == SIDE).collect();
     side.sort_by_key(|it| std::cmp::Reverse(it.time));
     whole &= side.len() <= COMMITS_MAX;
-    let raw = side.into_iter().map(|it| it.raw).take(COMMITS_MAX).collect();
+    let raw = side.into_iter().filter_map(|it| it.raw).take(COMMITS_MAX).collect();
     Side { raw, cut_short: !whole }
 }
 
@@ -67,13 +68,16 @@ struct Walk<'o> {
     seen: HashMap<ObjectId, Seen>,
     queue: BinaryHeap<(i64, ObjectId)>,
     read: usize,
+    bytes: usize,
+    bytes_max: usize,
 }
 
 struct Seen {
     flags: u8,
     time: i64,
     parents: Vec<ObjectId>,
-    raw: Arc<[u8]>,
+    /// Kept of what only the side reaches.
+    raw: Option<Arc<[u8]>>,
 }
 
 impl Walk<'_> {
@@ -87,6 +91,8 @@ impl Walk<'_> {
         if let Some(seen) = self.seen.get_mut(&id) {
             if seen.flags | flags != seen.flags {
                 seen.flags |= flags;
+                // What the first parent has as well was not brought in.
+                self.bytes -= seen.raw.take().map_or(0, |it| it.len());
                 self.queue.push((seen.time, id));
             }
             return true;
@@ -96,10 +102,14 @@ impl Walk<'_> {
             .filter(|_| self.read <= READ_MAX)
             .and_then(|oid| read(self.odb, oid, ObjectType::Commit, LARGEST_COMMIT as u64).ok());
         let Some(raw) = raw else { return false };
-        let raw: Arc<[u8]> = Arc::from(raw.data());
-        let Ok(commit) = Commit::parse(&raw, id.format()) else { return false };
+        let Ok(commit) = Commit::parse(raw.data(), id.format()) else { return false };
         let time = commit.time;
+        let raw = (flags == SIDE).then(|| Arc::from(raw.data()));
+        self.bytes += raw.as_ref().map_or(0, |it: &Arc<[u8]>| it.len());
         self.seen.insert(id, Seen { flags, time, parents: commit.parents, raw });
+        if self.bytes > self.bytes_max {
+            return false;
+        }
         self.queue.push((time, id));
         true
     }

@@ -267,3 +267,79 @@ fn a_key_that_was_revoked_since_approves_nothing() {
     assert_eq!(world.says(&[&first]), "accepted");
     assert_eq!(world.says(&[&first, &change_of_law.commit()]), PENDING);
 }
+
+/// A merge of a change of this name by a forge, with these lines beside it.
+fn merged(on: &CommitEvidence, name: &str, time: i64, lines: &[Arc<[u8]>]) -> CommitEvidence {
+    let beside =
+        Beside { attestations: lines.to_vec(), change: Some(change(name)), ..Beside::default() };
+    Draft { message: name.to_owned(), ..Draft::on(on, time) }.by(4).beside(beside).commit()
+}
+
+#[test]
+fn attack_29_an_approval_that_is_withheld_moves_no_host_back() {
+    let mut world = world("{principals: 1, from: [bob]}");
+    let line = |name: &str| Approver::of(&world, name).sign(&[2]);
+    let one = merged(&world.anchor, "one", BEGINNING + HOUR, &[line("one")]);
+    let two = merged(&one, "two", BEGINNING + 2 * HOUR, &[line("two")]);
+    let three = merged(&two, "three", BEGINNING + 3 * HOUR, &[line("three")]);
+    let bare_two = merged(&one, "two", BEGINNING + 2 * HOUR, &[]);
+    let bare_four = merged(&three, "four", BEGINNING + 4 * HOUR, &[]);
+    assert_eq!(bare_two.id, two.id);
+    world.remember(&[&one, &two, &three]);
+    // As after the trust file was changed: the walk begins at the anchor once more.
+    world.marks.as_mut().unwrap().trust_sha256 = bowline_model::digest::Sha256::of(b"former");
+    assert_eq!(world.says(&[&one, &bare_two, &three]), "accepted");
+    let verdict = world.judge(&world.bundle(&[&one, &bare_two, &three, &bare_four]));
+    assert_eq!(said(&verdict), PENDING, "what is new is counted");
+    let Verdict::Pending { walked, deployable, commit, .. } = verdict else { panic!("pending") };
+    assert_eq!((walked.high_water.head, commit), (three.id, bare_four.id));
+    assert_eq!(deployable.map(|it| it.commit), Some(three.id));
+}
+
+#[test]
+fn attack_15_a_second_parent_from_the_branch_itself_hides_no_author() {
+    let world = world("{principals: 1, from: [alice, bob, carol], excludeAuthors: true}");
+    let one = Approver::of(&world, "one");
+    for (seed, approver, expected) in
+        [(1, 1, PENDING), (4, 1, PENDING), (1, 2, "accepted"), (4, 2, PENDING)]
+    {
+        let beside = Beside {
+            attestations: vec![one.sign(&[approver])],
+            change: Some(change("one")),
+            ..Beside::default()
+        };
+        let mut draft = Draft::on(&world.anchor, BEGINNING + HOUR).by(seed).beside(beside);
+        assert_eq!(
+            world.says(&[&draft.clone().commit()]),
+            expected,
+            "one parent: {seed} {approver}"
+        );
+        draft.parents.push(world.anchor.id);
+        assert_eq!(world.says(&[&draft.commit()]), expected, "two parents: {seed} {approver}");
+    }
+    // What others wrote may be merged with more than that in it.
+    assert_eq!(merge_of(&world, 1, &[Some(2)], &[one.sign(&[1])]), PENDING);
+    assert_eq!(merge_of(&world, 1, &[Some(2)], &[one.sign(&[3])]), "accepted");
+}
+
+#[test]
+fn attack_16_dating_back_brings_no_used_approval_back() {
+    let mut world = world("{principals: 1, from: [bob]}");
+    let mut short = Approver::of(&world, "one");
+    short.approval.expires = jiff::Timestamp::from_second(BEGINNING + 2 * HOUR).unwrap();
+    let used = short.sign(&[2]);
+    let line = |name: &str| Approver::of(&world, name).sign(&[2]);
+    let one = merged(&world.anchor, "one", BEGINNING + HOUR, std::slice::from_ref(&used));
+    let revert = merged(&one, "revert", BEGINNING + 3 * HOUR, &[line("revert")]);
+    let back = merged(&revert, "small", BEGINNING + HOUR, &[line("small")]);
+    let again = merged(&back, "one", BEGINNING + HOUR + 60, &[used]);
+    assert_eq!(world.says(&[&one, &revert, &back]), "accepted");
+    assert_eq!(world.says(&[&one, &revert, &back, &again]), PENDING);
+    world.remember(&[&one, &revert]);
+    let walk = |world: &World, from: &CommitEvidence, to: &CommitEvidence| {
+        world.judge(&world.bundle_from(from, &[to]))
+    };
+    let Verdict::Accepted { walked, .. } = walk(&world, &revert, &back) else { panic!("accepted") };
+    world.marks = Some(walked.high_water);
+    assert_eq!(said(&walk(&world, &back, &again)), PENDING, "in one walk or in several");
+}

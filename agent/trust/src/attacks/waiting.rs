@@ -9,6 +9,7 @@ use bowline_model::object_id::{ObjectFormat, ObjectId};
 
 use crate::commit::Commit;
 use crate::sample::{BEGINNING, DAY, Draft, HOUR, Law, NOW, Robot, World, said};
+use crate::sieve::{About, Sieve};
 use crate::verdict::{Verdict, Walked};
 
 const GATE: &str = "gates: [{id: coverage, predicate: \"https://in-toto.io/attestation/scai/v0.3\", \
@@ -176,4 +177,61 @@ fn a_gate_of_one_environment_is_never_passed_over() {
     let world = World::under(ObjectFormat::Sha1, limited.signed());
     let (_, good) = commit(&world.anchor, "one", BEGINNING + HOUR);
     assert_eq!(world.says(&[&good]), "pending gate-unsupported");
+}
+
+#[test]
+fn attack_23_a_revoked_robot_opens_no_gate_of_an_older_commit() {
+    let mut world = world();
+    let (bad, good) = commit(&world.anchor, "one", BEGINNING + HOUR);
+    let key = crate::spki::SpkiKey::from_pem(&Robot::new(7).pem()).unwrap().fingerprint();
+    let mut revoking = law(2);
+    (revoking.robots, revoking.revoked) = (vec![("ci", 8)], format!("[\"{key}\"]"));
+    let next = Draft::on(&bad, BEGINNING + 2 * HOUR).with(revoking.signed()).commit();
+    world.remember(&[&bad, &next]);
+    let bundle = Bundle { waiting: vec![good.clone()], ..world.bundle_from(&next, &[]) };
+    assert_eq!(walked(&world, &bundle).1, None);
+    // Without the revocation it is as good as any that comes late.
+    let mut plain = law(2);
+    plain.robots = vec![("ci", 8)];
+    let mut world = self::world();
+    let next = Draft::on(&bad, BEGINNING + 2 * HOUR).with(plain.signed()).commit();
+    world.remember(&[&bad, &next]);
+    let bundle = Bundle { waiting: vec![good], ..world.bundle_from(&next, &[]) };
+    assert_eq!(walked(&world, &bundle).1, Some(bad.id));
+}
+
+#[test]
+fn attack_27_a_policy_that_ended_opens_no_gate() {
+    let mut ending = law(1);
+    ending.expires = "2026-11-20T00:00:00Z";
+    let mut world = World::under(ObjectFormat::Sha1, ending.signed());
+    let (bare, _) = commit(&world.anchor, "one", BEGINNING + HOUR);
+    world.remember(&[&bare]);
+    let judge = |world: &World| {
+        let line = coverage(&bare, 90.0, world.now - HOUR);
+        let waiting = vec![with(&bare, &[line])];
+        said(&world.judge(&Bundle { waiting, ..world.bundle_from(&bare, &[]) }))
+    };
+    assert_eq!(judge(&world), "accepted");
+    world.now += 30 * DAY;
+    assert_eq!(judge(&world), "pending policy-expired");
+}
+
+#[test]
+fn attack_25_the_same_word_written_in_many_ways_is_one_word() {
+    let world = world();
+    let (one, good) = commit(&world.anchor, "one", BEGINNING + HOUR);
+    let tree = Commit::parse(&one.raw, ObjectFormat::Sha1).unwrap().tree;
+    let policy = crate::preview::policy_of(&one).unwrap();
+    let sieve = Sieve::of(&policy, bowline_model::byte_size::ByteSize::from_mib(1)).unwrap();
+    let about = About { commit: one.id, tree, change: None, merged: &[] };
+    let real = str::from_utf8(&good.beside.attestations[0]).unwrap().to_owned();
+    let first = sieve.keeps(real.as_bytes(), &about).unwrap();
+    for padding in ["1", "\\u0031", &"0".repeat(100_000)] {
+        let written = real.replacen('{', &format!("{{\"!\":\"{padding}\","), 1);
+        assert_eq!(sieve.keeps(written.as_bytes(), &about), Some(first.clone()));
+        assert!(sieve.cost(written.as_bytes()) >= sieve.cost(real.as_bytes()));
+    }
+    let many = real.replace("[{", &format!("[{}{{", "{\"sig\":\"AAAA\"},".repeat(8)));
+    assert_eq!(sieve.keeps(many.as_bytes(), &about), None, "nobody needs nine signatures");
 }

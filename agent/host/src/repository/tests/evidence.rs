@@ -63,7 +63,7 @@ fn gathered(world: &World, [root, child]: [Oid; 2], notes: Oid, limits: &Limits)
     world.share(world);
     let mut bundle = world.own.history(&tip, &object_id(root), 10).unwrap();
     let notes = object_id(notes);
-    let gathering = Gathering { notes: Some(&notes), waiting: &[], limits };
+    let gathering = Gathering { notes: Some(&notes), waiting: &[], root: None, limits };
     world.own.gather(&mut bundle, &gathering).unwrap();
     bundle
 }
@@ -225,7 +225,7 @@ fn only_what_the_first_parent_lacks_was_brought_in_whatever_dates_say() {
         let odb = world.git.odb().unwrap();
         let raw = odb.read(merge).unwrap().data().to_vec();
         let parsed = bowline_trust::commit::Commit::parse(&raw, object_id(merge).format()).unwrap();
-        let found = side::commits(&odb, &parsed);
+        let found = side::commits(&odb, &parsed, 1 << 20);
         assert!(!found.cut_short);
         let mut ids: Vec<_> = (found.raw.iter())
             .map(|it| Oid::hash_object(git2::ObjectType::Commit, it).unwrap())
@@ -246,5 +246,32 @@ fn a_commit_that_is_not_here_cuts_the_side_short() {
     let odb = world.git.odb().unwrap();
     let raw = odb.read(merge).unwrap().data().to_vec();
     let parsed = bowline_trust::commit::Commit::parse(&raw, object_id(merge).format()).unwrap();
-    assert!(side::commits(&odb, &parsed).cut_short);
+    assert!(side::commits(&odb, &parsed, 1 << 20).cut_short);
+}
+
+#[test]
+fn commits_that_are_a_bomb_are_given_up_in_time() {
+    let world = World::new();
+    let root = dated(&world, 1_790_000_000, &[]);
+    let tree = world.files(&[("a", "1")]);
+    let mut tip = root;
+    for number in 1..=50 {
+        let who = format!("A <a@example.org> {} +0000", 1_790_000_000 + number);
+        let text = "x".repeat(1_000_000);
+        let raw = format!("tree {tree}\nparent {tip}\nauthor {who}\ncommitter {who}\n\n{text}\n");
+        tip = world.object(git2::ObjectType::Commit, raw.as_bytes());
+    }
+    let merge = dated(&world, 1_790_001_000, &[root, tip]);
+    let odb = world.git.odb().unwrap();
+    let raw = odb.read(merge).unwrap().data().to_vec();
+    let parsed = bowline_trust::commit::Commit::parse(&raw, object_id(merge).format()).unwrap();
+    let found = side::commits(&odb, &parsed, 4 << 20);
+    let held: usize = found.raw.iter().map(|it| it.len()).sum();
+    assert!(found.cut_short && held < 6 << 20, "{held} bytes");
+    // From the other side they are what the branch has already.
+    let merge = dated(&world, 1_790_001_000, &[tip, root]);
+    let raw = odb.read(merge).unwrap().data().to_vec();
+    let parsed = bowline_trust::commit::Commit::parse(&raw, object_id(merge).format()).unwrap();
+    let found = side::commits(&odb, &parsed, 4 << 20);
+    assert_eq!((found.raw.len(), found.cut_short), (0, false));
 }
