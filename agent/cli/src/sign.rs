@@ -27,6 +27,12 @@ pub fn sign(given: &SignPolicy, screen: &mut Screen<'_>) -> Result<u8, Failure> 
     check_keys(&policy).map_err(|what| {
         Failure::failed(anyhow!(what)).of("hosts would refuse the policy, nothing is signed")
     })?;
+    for name in policy.stuck_mergers() {
+        screen.note(format_args!(
+            "warning: a merge by {name:?} can never be approved under it: too few others are in \
+             merge.approvals.from"
+        ))?;
+    }
     let message = bytes_to_sign(&text);
     let mut signatures = Vec::new();
     for key in keys::read(&given.keys)? {

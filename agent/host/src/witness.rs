@@ -14,7 +14,7 @@ use crate::door::files;
 use crate::failure::{Kind, OsFailure};
 
 /// Some hundred bytes are written, and 150 for each approval that was used: 16,384 of them at most.
-const BYTES_MAX: u64 = 8 << 20;
+const BYTES_MAX: u64 = 32 << 20;
 
 /// The witness.
 #[derive(Debug, Clone)]

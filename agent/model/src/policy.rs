@@ -7,7 +7,7 @@ mod gate;
 pub mod predicate;
 mod principal;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -226,6 +226,21 @@ impl Policy {
             authors: asked && approvals.exclude_authors,
             gates: !self.gates.is_empty(),
         }
+    }
+
+    /// People whose merges could never be approved: too few others are asked.
+    pub fn stuck_mergers(&self) -> Vec<&str> {
+        let asked = &self.merge.approvals;
+        let needed = usize::try_from(asked.principals).unwrap_or(usize::MAX);
+        let is_stuck = |merger: &&String| {
+            let others: BTreeSet<_> = asked.from.iter().filter(|it| it != merger).collect();
+            let is_person = self.principals.get(*merger).is_some_and(|it| it.kind == Kind::Human);
+            is_person && others.len() < needed
+        };
+        if asked.from.is_empty() || !(asked.exclude_authors || asked.exclude_mergers) {
+            return Vec::new();
+        }
+        self.merge.mergers.iter().filter(is_stuck).map(String::as_str).collect()
     }
 
     fn check_sizes(&self) -> Result<(), String> {

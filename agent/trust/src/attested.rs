@@ -12,6 +12,7 @@ use bowline_model::envelope::{Envelope, EnvelopeSignature};
 use bowline_model::policy::{Kind, Policy};
 use jiff::Timestamp;
 
+use crate::armor;
 use crate::dsse;
 use crate::roll::{Holder, Roll, revokes};
 use crate::sshsig;
@@ -92,8 +93,9 @@ fn signer(it: &EnvelopeSignature, pae: &[u8], bench: &Bench<'_>) -> Option<(Stri
 /// The holder of the key that made a signature. An SSH signature names its key; for others each bare
 /// key is tried, for a hint at the key is a stranger's word.
 fn made_by<'r>(it: &EnvelopeSignature, pae: &[u8], roll: &'r Roll) -> Option<(&'r Holder, String)> {
-    if let Some(claimed) = sshsig::claimed_key(&it.sig) {
+    if it.sig.starts_with(armor::BEGIN.as_bytes()) {
         // A signature by nobody known is not worth verifying.
+        let claimed = sshsig::claimed_key(&it.sig)?;
         let holder = roll.holder(&claimed)?;
         let key = sshsig::verify_armored(&it.sig, APPROVAL_NAMESPACE, pae).ok()?;
         return (key == claimed).then(|| (holder, key.fingerprint()));

@@ -26,6 +26,9 @@ use crate::verdict::Code;
 /// Approvals that are remembered as used. More than a hundred a day are no approvals.
 const SPENT_MAX: usize = 16_384;
 
+/// Second approvals that are remembered for one merge.
+const SPARES_MAX: usize = 16;
+
 /// Why a person's second approval of a merge does not count.
 const SPARE: &str = "is one more by the same person";
 
@@ -74,14 +77,17 @@ impl<'a> Desk<'a> {
         }
         if self.spent.len() >= SPENT_MAX {
             // No commit above this one is of an earlier time.
-            self.spent.retain(|_, it| it.until > wanted.time.as_second());
+            self.spent.retain(|_, it| it.until >= wanted.time.as_second());
         }
         let authors = if asked.exclude_authors { Authors::of(wanted) } else { Authors::default() };
         let seen = self.look(wanted, asked, &authors);
         let counted: BTreeSet<&str> =
             seen.iter().filter(|it| it.counts).map(|it| it.principal.as_str()).collect();
         // Whoever nobody knows may be one of those who approved, so it takes one person more.
-        let merger = Some(wanted.merger.0).filter(|_| is_person);
+        let is_asked =
+            |name: &&str| asked.from.is_empty() || asked.from.iter().any(|it| it == name);
+        let merger = Some(wanted.merger.0).filter(|_| is_person && !asked.exclude_mergers);
+        let merger = merger.filter(is_asked);
         let with_merger: BTreeSet<&str> = counted.iter().copied().chain(merger).collect();
         let is_met =
             counted.len() >= needed && (authors.unknown == 0 || with_merger.len() > needed);
@@ -99,7 +105,8 @@ impl<'a> Desk<'a> {
     /// So are others of the same people from before the merge: nobody banks approvals.
     pub(crate) fn spend(&mut self, commit: ObjectId, time: i64, seen: &[ApprovalSeen]) {
         let is_spare = |it: &ApprovalSeen| it.reason == SPARE && it.issued.as_second() < time;
-        for it in seen.iter().filter(|it| it.counts || is_spare(it)) {
+        let spares = seen.iter().filter(|it| is_spare(it)).take(SPARES_MAX);
+        for it in seen.iter().filter(|it| it.counts).chain(spares) {
             let until = it.expires.as_second();
             self.spent.insert(*it.sha256.as_bytes(), Spent { sha256: it.sha256, commit, until });
         }
@@ -107,7 +114,7 @@ impl<'a> Desk<'a> {
 
     /// What was used and has not expired at a time below which no commit can come any more.
     pub(crate) fn spent(self, head_time: i64) -> Vec<Spent> {
-        self.spent.into_values().filter(|it| it.until > head_time).collect()
+        self.spent.into_values().filter(|it| it.until >= head_time).collect()
     }
 
     fn look(&self, wanted: &Wanted<'_>, asked: &Approvals, authors: &Authors) -> Vec<ApprovalSeen> {

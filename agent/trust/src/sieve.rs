@@ -11,7 +11,9 @@ use bowline_model::object_id::ObjectId;
 use bowline_model::policy::Policy;
 
 use crate::attested::{self, Bench};
+use crate::commit::Commit;
 use crate::roll::Roll;
+use crate::signature::verify_commit;
 
 /// Lets through what could count under a policy.
 #[derive(Debug)]
@@ -33,6 +35,9 @@ pub struct About<'a> {
     /// or a commit that it merged: an approval of that says at least why it does not count.
     pub merged: &'a [ObjectId],
 }
+
+/// How a signature begins that is an SSH signature's armour in base64.
+const ARMORED: &[u8] = b"\"sig\":\"LS0tLS1CRUdJTiBTU0gg";
 
 /// What was said, and by whose keys.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,12 +73,23 @@ impl Sieve {
         Some(Kept { sha256: found.sha256, signers })
     }
 
+    /// Whether a merger of this policy signed a commit. What lies above one that nobody let in is not looked at.
+    pub fn lets_in(&self, commit: &Commit) -> bool {
+        let Ok(key) = verify_commit(commit, self.roll.certificates()) else { return false };
+        let holder = self.roll.holder_of(&key);
+        holder.is_some_and(|it| self.policy.merge.mergers.contains(&it.principal))
+    }
+
     /// How many signatures are checked for a line at most, as a measure of work.
     pub fn cost(&self, line: &[u8]) -> usize {
         // A name may be written in other ways as well; then there may be as many as are read.
         let is_plain = !line.contains(&b'\\');
-        let signatures = line.windows(5).filter(|it| it == b"\"sig\"").count();
-        let signatures = if is_plain { signatures } else { attested::MOST_SIGNATURES };
-        signatures.min(attested::MOST_SIGNATURES) * self.roll.bare_keys().count().max(1)
+        let count = |what: &[u8]| line.windows(what.len()).filter(|it| *it == what).count();
+        let most = attested::MOST_SIGNATURES;
+        let signatures = if is_plain { count(b"\"sig\"") } else { most };
+        // An SSH signature names its key; for another each bare key is tried.
+        let named = if is_plain { count(ARMORED) } else { 0 };
+        let bare = signatures.saturating_sub(named).min(most);
+        named.min(most) + bare * self.roll.bare_keys().count()
     }
 }

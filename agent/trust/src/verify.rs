@@ -172,6 +172,11 @@ impl Case<'_> {
         } else if now.duration_until(expires) < WARN_BEFORE_EXPIRY {
             warnings.push(format!("the policy expires {expires}: have a renewal signed"));
         }
+        for name in law.policy.stuck_mergers() {
+            let why =
+                "excludeAuthors or excludeMergers leaves too few others in merge.approvals.from";
+            warnings.push(format!("a merge by {name:?} cannot be approved: {why}"));
+        }
         if self.root.freshness.is_some() && law.policy.freshness.is_none() {
             warnings.push("freshness not proved: the policy names nobody who signs it".to_owned());
         }
@@ -191,13 +196,15 @@ impl Case<'_> {
         let mut desk = Desk::new(&self.root.repo, largest, now, known);
         let newest = Arc::clone(&passed.last().map_or(start, |it| &it.judged).governing);
         // Times only rise along a branch, so that dating back revives no approval that was forgotten.
-        let known_time = self.applying_marks().map_or(start.time, |it| it.highest_time);
+        let known_time = self.marks.map_or(start.time, |it| it.highest_time);
         let (mut law, mut time) = (Arc::clone(&start.governing), start.time.max(known_time));
         // Under a former trust file this host counted up to its head, and goes back for no approval that is
         // withheld now.
         let former = self.marks.filter(|it| !marks_apply(it, self.root_sha256));
-        let counted =
-            former.and_then(|it| links.iter().position(|link| link.evidence.id == it.head));
+        let is_head = |it: &Authorised, marks: &HighWater| {
+            it.judged.id == marks.head && it.judged.raw_sha256 == marks.head_sha256
+        };
+        let counted = former.and_then(|marks| passed.iter().position(|it| is_head(it, marks)));
         for (place, (link, it)) in links.iter().zip(passed.iter_mut()).enumerate() {
             let dated = it.judged.time.max(time);
             if let Some((name, kind)) = &it.merger
@@ -216,7 +223,7 @@ impl Case<'_> {
             if it.wait.is_some() {
                 break;
             }
-            desk.spend(it.judged.id, it.judged.time, &it.approvals);
+            desk.spend(it.judged.id, dated, &it.approvals);
             (law, time) = (Arc::clone(&it.judged.governing), dated);
         }
         Ok(desk.spent(time))

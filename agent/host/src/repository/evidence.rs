@@ -36,6 +36,9 @@ const LINES_MAX: usize = 20_000;
 /// Signatures that are checked for one walk: some seconds of one processor.
 const CHECKED_MAX: usize = 50_000;
 
+/// Those for one commit: its junk leaves the others their part.
+const CHECKED_EACH_MAX: usize = 16_384;
+
 /// Commits that merges of one walk brought in.
 const SIDE_BYTES_MAX: usize = 16 << 20;
 
@@ -78,19 +81,27 @@ impl Repository {
         let mut parent = bundle.start.as_ref().and_then(|it| gatherer.law(it));
         let mut laws = Vec::with_capacity(bundle.commits.len());
         for commit in &bundle.commits {
+            // What nobody let in is refused, and so is all above it: it makes no work.
+            if gathering.root.is_some() && !gatherer.lets_in(parent, commit) {
+                break;
+            }
             let own = gatherer.law(commit);
             laws.push((parent, own));
             parent = own;
         }
-        // The newest first: the limits are for what is oldest.
-        let mut candidates = CANDIDATES_MAX;
-        for (commit, (parent, own)) in bundle.commits.iter_mut().zip(laws).rev() {
-            gatherer.look(commit, parent, own.filter(|_| candidates > 0));
-            candidates = candidates.saturating_sub(1);
+        let known = laws.len();
+        // For approvals the oldest first: where the limits are met, the walk comes as far, and goes on next time.
+        for (commit, (parent, _)) in bundle.commits.iter_mut().zip(&laws) {
+            gatherer.look_for_approvals(commit, *parent);
         }
-        for commit in bundle.waiting.iter_mut().rev().take(candidates) {
-            let own = gatherer.law(commit);
-            gatherer.look(commit, None, own);
+        // For gates the newest first: whoever waits for an older one has stopped waiting.
+        gatherer.begin_anew();
+        let newest = bundle.commits.iter_mut().take(known).zip(laws).rev();
+        let newest = newest.map(|(commit, (_, own))| (commit, own));
+        let older = bundle.waiting.iter_mut().rev().map(|commit| (commit, None));
+        for (commit, own) in newest.chain(older).take(CANDIDATES_MAX) {
+            let own = own.or_else(|| gatherer.law(commit));
+            gatherer.look_for_gates(commit, own);
         }
         Ok(())
     }
@@ -102,7 +113,7 @@ struct Gatherer<'a> {
     notes: Option<Notes<'a>>,
     root: Option<&'a TrustRoot>,
     limits: &'a Limits,
-    places: HashMap<[ObjectId; 2], Option<usize>>,
+    places: HashMap<(ObjectId, Option<ObjectId>), Option<usize>>,
     laws: Vec<(Asks, Sieve)>,
     read: usize,
     kept: usize,
@@ -132,8 +143,11 @@ impl<'a> Gatherer<'a> {
     /// nothing: whoever may push could make the host busy with it.
     fn law(&mut self, commit: &CommitEvidence) -> Option<usize> {
         let PathEvidence::Blob { id, bytes } = &commit.policy else { return None };
-        let PathEvidence::Blob { id: signed, .. } = &commit.policy_envelope else { return None };
-        if let Some(known) = self.places.get(&[*id, *signed]) {
+        let signed = match &commit.policy_envelope {
+            PathEvidence::Blob { id, .. } => Some(*id),
+            PathEvidence::Missing | PathEvidence::Other { .. } => None,
+        };
+        if let Some(known) = self.places.get(&(*id, signed)) {
             return *known;
         }
         let policy = match self.root {
@@ -147,36 +161,46 @@ impl<'a> Gatherer<'a> {
             self.laws.push(it);
             self.laws.len() - 1
         });
-        self.places.insert([*id, *signed], place);
+        self.places.insert((*id, signed), place);
         place
+    }
+
+    /// Whether a merger of the law signed a commit.
+    fn lets_in(&self, law: Option<usize>, commit: &CommitEvidence) -> bool {
+        let Some((_, sieve)) = law.and_then(|it| self.laws.get(it)) else { return false };
+        Commit::parse(&commit.raw, commit.id.format()).is_ok_and(|it| sieve.lets_in(&it))
     }
 
     fn asks(&self, law: usize) -> Asks {
         self.laws.get(law).map(|(asks, _)| *asks).unwrap_or_default()
     }
 
-    /// Looks for what one commit can show: approvals by its parent's law, the rest by its own.
-    fn look(&mut self, commit: &mut CommitEvidence, law: Option<usize>, own: Option<usize>) {
-        let gates = own.filter(|it| self.asks(*it).gates);
-        let asks = law.map(|it| self.asks(it)).unwrap_or_default();
-        if !asks.approvals && gates.is_none() {
-            return;
-        }
+    /// Begins to count what is read and checked once more.
+    fn begin_anew(&mut self) {
+        (self.read, self.kept, self.checked) = (0, 0, 0);
+        self.notes.iter().for_each(Notes::begin_anew);
+    }
+
+    /// Looks for what the law of a commit's parent asks of it.
+    fn look_for_approvals(&mut self, commit: &mut CommitEvidence, law: Option<usize>) {
+        let Some(law) = law.filter(|it| self.asks(*it).approvals) else { return };
         let Ok(parsed) = Commit::parse(&commit.raw, commit.id.format()) else { return };
-        let mut beside = Beside::default();
-        if asks.approvals {
-            beside.change = self.change(&parsed);
-        }
-        if asks.authors {
+        let beside = &mut commit.beside;
+        beside.change = self.change(&parsed);
+        if self.asks(law).authors {
             let left = SIDE_BYTES_MAX.saturating_sub(self.side);
             let found = side::commits(&self.repository.odb, &parsed, left);
             self.side += found.raw.iter().map(|it| it.len()).sum::<usize>();
             (beside.side, beside.side_cut_short) = (found.raw, found.cut_short);
         }
-        let approvals = law.filter(|_| asks.approvals);
-        let laws: BTreeSet<usize> = approvals.into_iter().chain(gates).collect();
-        self.attestations(commit.id, &parsed, &laws, &mut beside);
-        commit.beside = beside;
+        self.attestations(commit.id, &parsed, law, beside);
+    }
+
+    /// Looks for what a commit's own policy asks of it.
+    fn look_for_gates(&mut self, commit: &mut CommitEvidence, own: Option<usize>) {
+        let Some(own) = own.filter(|it| self.asks(*it).gates) else { return };
+        let Ok(parsed) = Commit::parse(&commit.raw, commit.id.format()) else { return };
+        self.attestations(commit.id, &parsed, own, &mut commit.beside);
     }
 
     /// What a commit changes after its first parent; the first one of all changes everything.
@@ -189,21 +213,15 @@ impl<'a> Gatherer<'a> {
         Some(change_of(&set.text(), commit.tree))
     }
 
-    fn attestations(
-        &mut self,
-        id: ObjectId,
-        commit: &Commit,
-        laws: &BTreeSet<usize>,
-        beside: &mut Beside,
-    ) {
-        let Some(notes) = &self.notes else { return };
+    fn attestations(&mut self, id: ObjectId, commit: &Commit, law: usize, beside: &mut Beside) {
+        let (Some(notes), Some((_, sieve))) = (&self.notes, self.laws.get(law)) else { return };
         let merged: Vec<_> = commit.parents.iter().skip(1).copied().collect();
         let change = beside.change.map(|it| it.sha256);
         let about = About { commit: id, tree: commit.tree, change, merged: &merged };
         let change = beside.change.iter().map(|it| it.blob);
         let places = [id, commit.tree].into_iter().chain(change).chain(merged.iter().copied());
         let most = usize::try_from(self.limits.envelopes).unwrap_or(usize::MAX);
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut own) = (BTreeSet::new(), 0);
         for place in places {
             let note = notes.on(&place).unwrap_or_default();
             self.read += note.len();
@@ -215,15 +233,16 @@ impl<'a> Gatherer<'a> {
                 if line.is_empty() {
                     continue;
                 }
-                let sieves: Vec<_> = laws.iter().filter_map(|it| self.laws.get(*it)).collect();
-                self.checked += sieves.iter().map(|(_, it)| it.cost(line)).sum::<usize>();
-                if self.checked > CHECKED_MAX {
-                    tracing::warn!("the notes hold too much that nobody known signed");
+                let cost = sieve.cost(line);
+                (self.checked, own) = (self.checked + cost, own + cost);
+                if self.checked > CHECKED_MAX || own > CHECKED_EACH_MAX {
+                    tracing::warn!(commit = %id.short(), "its notes hold too many signatures");
                     return;
                 }
                 // The same word written in other ways is one word.
-                let kept = sieves.iter().find_map(|(_, sieve)| sieve.keeps(line, &about));
-                if !kept.is_some_and(|it| seen.insert(it)) {
+                let is_new = sieve.keeps(line, &about).is_some_and(|it| seen.insert(it));
+                // What was looked at for approvals may stand there already.
+                if !is_new || beside.attestations.iter().any(|it| **it == *line) {
                     continue;
                 }
                 self.kept += line.len();

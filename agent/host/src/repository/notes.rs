@@ -35,6 +35,11 @@ impl<'o> Notes<'o> {
         Some(Self { odb, tree: oid(&tree)?, left: Cell::new(FOLDER_BYTES_MAX) })
     }
 
+    /// Lets as many folders be read once more.
+    pub(super) fn begin_anew(&self) {
+        self.left.set(FOLDER_BYTES_MAX);
+    }
+
     /// The note on an object. Git files it under the object's id, the first digits of which may be
     /// folders.
     pub(super) fn on(&self, object: &ObjectId) -> Option<Vec<u8>> {

@@ -183,3 +183,18 @@ fn a_key_counts_from_its_first_instant_up_to_its_last() {
     assert!(bob.counts_at(at("2026-01-01T00:00:00Z")));
     assert!(!bob.counts_at(at("2025-12-31T23:59:59Z")));
 }
+
+#[test]
+fn whoever_could_merge_nothing_is_named() {
+    // Each of the two would have to approve what they merge themselves; the forge would not.
+    assert_eq!(parse(FULL).unwrap().stuck_mergers(), ["alice", "bob"]);
+    for (from, to) in [
+        ("principals: 2", "principals: 1"),
+        ("from: [alice, bob]", "from: [alice, bob, carol]"),
+        (", excludeAuthors: true", ""),
+    ] {
+        let changed = FULL.replacen(from, to, 1);
+        assert_ne!(changed, FULL, "{from}");
+        assert!(parse(&changed).unwrap().stuck_mergers().is_empty(), "{to}");
+    }
+}
