@@ -24,6 +24,8 @@ mod inspect;
 mod openpgp;
 mod sign;
 mod approve;
+mod head;
+mod emergency;
 mod attest;
 mod attest_notes;
 mod attest_scan;

@@ -13,6 +13,7 @@ Commands:
   schema       Prints the JSON Schema of one kind of manifest, or of all
   verify       Says whether a host with this trust file would accept a repository
   approve      Approves a change: what merging a commit would change, or did
+  head         Vouches that a branch's newest commit is the newest
   gate         Says what a host would say of a commit's gates, before it is merged
   plan         Shows what the agent would do on this host; touches nothing
   trust        Looks at signatures, and signs policies

@@ -11,6 +11,7 @@ use clap_complete::Shell;
 use jiff::Timestamp;
 
 pub use crate::attest::arguments::Attest;
+pub use crate::head::arguments::{Head, SignHead};
 pub use crate::local::arguments::{Change, Follow, History, Local, Pause, Revert, Show};
 
 /// Keeps hosts as their signed repository says.
@@ -39,6 +40,9 @@ pub enum Verb {
     Verify(Verify),
     /// Approves a change: what merging a commit would change, or did
     Approve(Approve),
+    /// Vouches that a branch's newest commit is the newest
+    #[command(subcommand)]
+    Head(Head),
     /// Says what a host would say of a commit's gates, before it is merged
     Gate(Gate),
     /// Shows what the agent would do on this host; touches nothing
@@ -165,9 +169,13 @@ pub struct Approve {
     /// An SSH private key, or a .pub file whose private key the SSH agent holds
     #[arg(long, value_name = "FILE")]
     pub key: PathBuf,
-    /// How long it counts, 90d at most
-    #[arg(long = "for", value_name = "SPAN", default_value = "14d")]
-    pub lasting: Span,
+    /// How long it counts: 90d at most, and 7d in an emergency [default: 14d, in an emergency 1d]
+    #[arg(long = "for", value_name = "SPAN")]
+    pub lasting: Option<Span>,
+    /// Says as somebody on call that the gates of emergency.skips must not hold this change up, and why; it
+    /// approves nothing
+    #[arg(long, value_name = "REASON")]
+    pub emergency: Option<String>,
     /// Writes it to a file instead of to the notes; `-` is stdout
     #[arg(long, value_name = "FILE", conflicts_with = "push")]
     pub out: Option<PathBuf>,

@@ -92,7 +92,8 @@ fn evidence_of(repo: &str, commit: &ObjectId, limits: &Limits) -> Result<CommitE
     };
     // Most repositories have no notes.
     let notes = view::tip_of(repo, NOTES).ok();
-    let gathering = Gathering { notes: notes.as_ref(), waiting: &[*commit], root: None, limits };
+    let gathering =
+        Gathering { notes: notes.as_ref(), waiting: &[*commit], fresh: None, root: None, limits };
     repository.gather(&mut bundle, &gathering).map_err(Failure::failed)?;
     let found = bundle.waiting.pop();
     found.ok_or_else(|| Failure::failed(anyhow::anyhow!("{commit} was not read")))

@@ -31,7 +31,7 @@ pub(crate) fn show(gates: &[GateVerdict], screen: &mut Screen<'_>) -> Result<(),
         screen.line(cells.collect::<Vec<_>>().join("  ").trim_end())?;
     }
     for gate in gates.iter().filter(|it| !it.met) {
-        screen.line(format_args!("{}: {}", gate.id, gate.detail))?;
+        screen.line(format_args!("{}: {}", gate.id, why(gate)))?;
     }
     Ok(())
 }
@@ -52,9 +52,24 @@ pub(crate) fn comment(gates: &[GateVerdict], screen: &mut Screen<'_>) -> Result<
         screen.line("")?;
     }
     for gate in closed {
-        screen.line(format_args!("- {}: {}", escape(&gate.id), escape(&gate.detail)))?;
+        screen.line(format_args!("- {}: {}", escape(&gate.id), escape(&why(gate))))?;
     }
     Ok(())
+}
+
+/// Why a gate is not met, and who had it skipped if anybody had.
+fn why(gate: &GateVerdict) -> String {
+    match &gate.skipped {
+        None => gate.detail.clone(),
+        Some(it) => {
+            format!(
+                "skipped in an emergency by {} ({}): {}",
+                it.by.join(", "),
+                it.reason,
+                gate.detail
+            )
+        }
+    }
 }
 
 /// A text that means nothing in Markdown: no markup, no link, nobody's name.
@@ -82,7 +97,10 @@ fn row(gate: &GateVerdict) -> [String; 6] {
     let or_dash = |text: String| if text.is_empty() { "-".to_owned() } else { text };
     [
         gate.id.clone(),
-        gate.code.map_or("met", Code::as_str).to_owned(),
+        match (&gate.skipped, gate.code) {
+            (Some(_), _) => "skipped".to_owned(),
+            (None, code) => code.map_or("met", Code::as_str).to_owned(),
+        },
         or_dash(gate.measured.clone().unwrap_or_default()),
         gate.limit.clone(),
         or_dash(gate.signers.join(", ")),

@@ -7,6 +7,7 @@ pub mod arguments;
 pub mod failure;
 pub mod screen;
 mod keys;
+mod signing_key;
 pub mod init;
 pub mod validate;
 pub mod schema;
@@ -19,6 +20,7 @@ pub mod inspect;
 pub mod sign;
 pub mod attest;
 pub mod approve;
+pub mod head;
 pub mod local;
 
 use std::ffi::OsString;
@@ -26,7 +28,7 @@ use std::io::Write;
 
 use clap::Parser as _;
 
-use crate::arguments::{Arguments, Trust, Verb};
+use crate::arguments::{Arguments, Head, Trust, Verb};
 use crate::failure::Failure;
 use crate::screen::Screen;
 
@@ -61,6 +63,7 @@ fn dispatch(verb: &Verb, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         Verb::Schema(given) => schema::schema(given, screen),
         Verb::Verify(given) => verify::verify(given, screen),
         Verb::Approve(given) => approve::approve(given, screen),
+        Verb::Head(Head::Sign(given)) => head::sign(given, screen),
         Verb::Gate(given) => gate::gate(given, screen),
         Verb::Plan(given) => plan::plan(given, screen),
         Verb::Trust(Trust::Inspect(given)) => inspect::inspect(given, screen),

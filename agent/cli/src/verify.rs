@@ -15,7 +15,7 @@ use bowline_model::high_water::HighWater;
 use bowline_model::object_id::{ObjectFormat, ObjectId};
 use bowline_model::revision::Revision;
 use bowline_model::trust_root::TrustRoot;
-use bowline_trust::verdict::{Code, Verdict};
+use bowline_trust::verdict::{Code, Verdict, Walked};
 use bowline_trust::{ApprovalSeen, GateVerdict, marks_apply};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -32,7 +32,7 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// accepted, pending, refused or tampered.
+    /// accepted, pending, stale, refused or tampered.
     pub verdict: &'static str,
     /// The stable code; empty when accepted.
     pub code: String,
@@ -48,6 +48,8 @@ pub struct Report {
     pub gates: Vec<GateVerdict>,
     /// Approvals that were looked at, and whether they count.
     pub approvals: Vec<ApprovalSeen>,
+    /// When it was last proved that the newest commit is the newest.
+    pub proved: Option<Timestamp>,
     /// What people should hear of although it stopped nothing.
     pub warnings: Vec<String>,
 }
@@ -129,8 +131,9 @@ pub(crate) fn history(
     // Most repositories have no notes.
     let notes = view::tip_of(url, NOTES).ok();
     let waiting = marks.map_or_else(|| vec![from], HighWater::in_question);
+    let fresh = marks.and_then(|it| it.fresh);
     let (notes, waiting) = (notes.as_ref(), waiting.as_slice());
-    let gathering = Gathering { notes, waiting, root: Some(root), limits: &root.limits };
+    let gathering = Gathering { notes, waiting, fresh, root: Some(root), limits: &root.limits };
     repository.gather(&mut bundle, &gathering).map_err(Failure::failed)?;
     Ok(bundle)
 }
@@ -158,7 +161,7 @@ pub(crate) fn unreachable(failure: FetchFailure) -> Failure {
 fn exit_code(verdict: &Verdict) -> u8 {
     match verdict {
         Verdict::Accepted { .. } => 0,
-        Verdict::Pending { .. } | Verdict::Refused(_) => 1,
+        Verdict::Pending { .. } | Verdict::Stale { .. } | Verdict::Refused(_) => 1,
         Verdict::Tampered(_) => 3,
     }
 }
@@ -168,7 +171,9 @@ impl Report {
     pub fn of(verdict: &Verdict, trust: &TrustRoot, tip: &ObjectId) -> Self {
         let branch = Revision::branch_of(trust.repo.ref_name.as_str());
         let walked = match verdict {
-            Verdict::Accepted { walked, .. } | Verdict::Pending { walked, .. } => Some(walked),
+            Verdict::Accepted { walked, .. }
+            | Verdict::Pending { walked, .. }
+            | Verdict::Stale { walked, .. } => Some(walked),
             Verdict::Refused(_) | Verdict::Tampered(_) => None,
         };
         let (deployable, warnings, commit, detail) = match verdict {
@@ -180,6 +185,10 @@ impl Report {
                 // Where the newest waits, `revision` names it already.
                 let below = Some(*commit).filter(|it| it != tip);
                 (deployable, &walked.warnings[..], below, detail.as_str())
+            }
+            Verdict::Stale { walked, deployable, detail } => {
+                let deployable = deployable.map(|it| it.commit);
+                (deployable, &walked.warnings[..], None, detail.as_str())
             }
             Verdict::Refused(it) | Verdict::Tampered(it) => {
                 (None, &[][..], it.commit, it.detail.as_str())
@@ -194,6 +203,7 @@ impl Report {
             deployable: deployable.map(|it| shown(branch, &it)),
             gates: walked.map(|it| it.gates.clone()).unwrap_or_default(),
             approvals: walked.map(|it| it.approvals.clone()).unwrap_or_default(),
+            proved: proved_at(walked),
             warnings: warnings.to_vec(),
         }
     }
@@ -206,6 +216,7 @@ impl Report {
             ("commit", self.commit.clone().unwrap_or_default()),
             ("revision", self.revision.clone()),
             ("deployable", self.deployable.clone().unwrap_or_default()),
+            ("proved", self.proved.map(|it| it.to_string()).unwrap_or_default()),
         ])?;
         for it in &self.approvals {
             let worth = if it.counts { "counts" } else { it.reason.as_str() };
@@ -217,6 +228,10 @@ impl Report {
         }
         Ok(())
     }
+}
+
+fn proved_at(walked: Option<&Walked>) -> Option<Timestamp> {
+    Timestamp::from_second(walked?.high_water.fresh?).ok()
 }
 
 /// A commit on a branch, as every other word of the agent shows it.

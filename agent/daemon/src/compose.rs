@@ -148,7 +148,7 @@ fn introduce(board: &Board, name: String) {
     board.tell(|status| {
         status.name = name;
         env!("CARGO_PKG_VERSION").clone_into(&mut status.version);
-        "freshness not proved: no signer is named".clone_into(&mut status.freshness);
+        "not known yet".clone_into(&mut status.freshness);
     });
 }
 

@@ -60,6 +60,8 @@ pub struct Memory {
     pub warnings: Vec<String>,
     /// What each gate says of the newest revision that was judged.
     pub(crate) gates: Gated,
+    /// When it was last proved that the newest revision is the newest, in words.
+    pub(crate) freshness: String,
     /// What the end of a test left to tell: warnings, and probes that fail since. The cycle after it tells them.
     pub(crate) carried: Carried,
     /// Why what is offered to be tried out is not.
@@ -103,6 +105,7 @@ impl Memory {
             alarmed: None,
             warnings: Vec::new(),
             gates: Gated::default(),
+            freshness: String::new(),
             carried: Carried::default(),
             untried: None,
             retired: None,

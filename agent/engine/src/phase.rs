@@ -175,6 +175,8 @@ pub enum Effect {
         from: ObjectId,
         /// Commits that were verified and wait for their gates.
         waiting: Vec<ObjectId>,
+        /// When the head was last proved to be the branch's, in seconds since 1970.
+        fresh: Option<i64>,
         /// Ask the remote, or only what is here.
         means: Means,
     },

@@ -157,6 +157,7 @@ pub(crate) fn cycle_of(tx: &Transaction, outcome: Outcome, warnings: &[String]) 
         proof: tx.end.as_ref().and_then(|(_, proof)| proof.clone()),
         failing: Vec::new(),
         gates: Vec::new(),
+        freshness: String::new(),
         warnings: warnings.to_vec(),
     }
 }

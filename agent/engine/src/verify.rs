@@ -12,7 +12,7 @@ use bowline_model::object_id::ObjectId;
 use bowline_model::policy::Policy;
 use bowline_model::revision::Revision;
 use bowline_model::shown::one_line;
-use bowline_trust::verdict::{Deployable, Verdict, Walked};
+use bowline_trust::verdict::{Code, Deployable, Verdict, Walked};
 use bowline_trust::{GateVerdict, Purpose};
 use jiff::Timestamp;
 
@@ -116,6 +116,15 @@ fn judge(
             verified: deployable.and_then(|it| proof(&walked, &it)),
             walked: Some(walked),
         },
+        Verdict::Stale { mut walked, deployable, detail } => {
+            let verified = deployable.and_then(|it| proof(&walked, &it));
+            // Where an alarm is enough it is one warning more, and on it goes.
+            let goes_on = verified.is_some();
+            walked.warnings.extend(goes_on.then(|| format!("stale: {detail}")));
+            let of = |text: &str| if goes_on { String::new() } else { text.to_owned() };
+            let (code, detail) = (of(Code::Stale.as_str()), of(&detail));
+            Judged { word, code, detail, commit: None, verified, walked: Some(walked) }
+        }
         Verdict::Refused(refusal) | Verdict::Tampered(refusal) => Judged {
             word,
             code: refusal.code.to_string(),
@@ -124,6 +133,19 @@ fn judge(
             walked: None,
             verified: None,
         },
+    }
+}
+
+/// When it was last proved that the newest revision is the newest.
+pub(crate) fn freshness_in_words(walked: &Walked) -> String {
+    let asked = walked.policy.freshness.as_ref();
+    let proved = walked.high_water.fresh.and_then(|it| Timestamp::from_second(it).ok());
+    match (asked, proved) {
+        (None, _) => "not proved: the policy names no signer".to_owned(),
+        (Some(it), None) => format!("not proved: no word of {} yet", it.signer),
+        (Some(it), Some(at)) => {
+            format!("proved {at}; the policy asks for {} old at most", it.max_age)
+        }
     }
 }
 

@@ -16,8 +16,8 @@ use thiserror::Error;
 use crate::door::git::{self, NoGit, Order};
 use crate::door::{clock, files};
 use crate::failure::OsFailure;
-use crate::repository::NOTES;
 use crate::repository::address::shown;
+use crate::repository::{NOTES, Repository, view};
 
 /// What a remote has, until it is merged; below `refs/notes/`, or `git` would not merge it.
 const INCOMING: &str = "refs/notes/bowline-incoming";
@@ -100,6 +100,36 @@ pub fn add(repo: &Path, objects: &[ObjectId], line: &[u8]) -> Result<(), NotesFa
         succeed(&order)?;
     }
     Ok(())
+}
+
+/// Puts a line into the note of an object, in place of those that are no longer wanted.
+pub fn put(
+    repo: &Path,
+    object: &ObjectId,
+    line: &[u8],
+    is_wanted: &dyn Fn(&[u8]) -> bool,
+) -> Result<(), NotesFailure> {
+    let _alone = lock(repo)?;
+    let mut note = kept(repo, object, is_wanted);
+    note.extend_from_slice(line);
+    let variables = name(repo)?;
+    let id = object.to_string();
+    let arguments = &["notes", "--ref", NOTES, "add", "-f", "-F", "-", &id];
+    succeed(&Order { variables, input: &note, ..near(repo, "write a note", arguments) })?;
+    Ok(())
+}
+
+/// The lines of a note that are still wanted. Where it cannot be read there are none to keep.
+fn kept(repo: &Path, object: &ObjectId, is_wanted: &dyn Fn(&[u8]) -> bool) -> Vec<u8> {
+    let place = repo.display().to_string();
+    let read = || {
+        let notes = view::tip_of(&place, NOTES).ok()?;
+        Repository::view(&place).ok()?.note_on(&notes, object)
+    };
+    let note = read().unwrap_or_default();
+    let lines = note.split(|it| *it == b'\n').filter(|it| !it.trim_ascii().is_empty());
+    let kept: Vec<_> = lines.filter(|it| is_wanted(it)).map(|it| [it, b"\n"].concat()).collect();
+    kept.concat()
 }
 
 /// Pushes the notes; what the remote has beside them is merged first.

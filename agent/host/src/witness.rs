@@ -145,6 +145,8 @@ mod tests {
             cleared: None,
             waiting: Vec::new(),
             spent: Vec::new(),
+            fresh: None,
+            healthy: Vec::new(),
         });
         Said { generation, high_water }
     }

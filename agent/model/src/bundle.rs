@@ -58,6 +58,8 @@ pub struct Beside {
     pub side: Vec<Arc<[u8]>>,
     /// There are more of those than are looked at, or one could not be read.
     pub side_cut_short: bool,
+    /// The newest envelope that says that a branch named this commit.
+    pub head: Option<Arc<[u8]>>,
 }
 
 /// The name of a change: digests of its list.

@@ -34,7 +34,16 @@ pub struct HighWater {
     /// Approvals that were used and have not expired.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spent: Vec<Spent>,
+    /// When the head was last proved to be the branch's, in seconds since 1970, by a signed statement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fresh: Option<i64>,
+    /// Trees that this host committed in good health, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub healthy: Vec<ObjectId>,
 }
+
+/// Healthy trees that are remembered: whoever reverts goes back by some merges, not by a hundred.
+const HEALTHY_MAX: usize = 64;
 
 impl HighWater {
     /// Commits whose gates are still to be looked at, oldest first.
@@ -44,6 +53,17 @@ impl HighWater {
             ids.push(self.head);
         }
         ids
+    }
+
+    /// Remembers a tree that this host committed in good health.
+    pub fn note_healthy(&mut self, tree: ObjectId) {
+        if self.healthy.last() == Some(&tree) {
+            return;
+        }
+        self.healthy.retain(|it| *it != tree);
+        self.healthy.push(tree);
+        let surplus = self.healthy.len().saturating_sub(HEALTHY_MAX);
+        self.healthy.drain(..surplus);
     }
 }
 

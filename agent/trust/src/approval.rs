@@ -53,21 +53,26 @@ pub struct Approved {
 impl Approval {
     /// The statement to be signed, in the namespace of approvals.
     pub fn statement(&self, approved: &Approved) -> Vec<u8> {
-        let Approved { change, tree, head } = approved;
-        let value = json!({
-            "_type": "https://in-toto.io/Statement/v1",
-            "subject": [
-                {"name": "change", "digest": {
-                    "sha256": change.sha256.to_string(), "gitBlob": change.blob.to_string(),
-                }},
-                {"name": "tree", "digest": {"gitTree": tree.to_string()}},
-                {"name": "head", "digest": {"gitCommit": head.to_string()}},
-            ],
-            "predicateType": APPROVAL_TYPE,
-            "predicate": self,
-        });
-        value.to_string().into_bytes()
+        statement_of(APPROVAL_TYPE, self, approved)
     }
+}
+
+/// A statement about a change, and what it was seen with.
+pub(crate) fn statement_of(kind: &str, predicate: &impl Serialize, approved: &Approved) -> Vec<u8> {
+    let Approved { change, tree, head } = approved;
+    let value = json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [
+            {"name": "change", "digest": {
+                "sha256": change.sha256.to_string(), "gitBlob": change.blob.to_string(),
+            }},
+            {"name": "tree", "digest": {"gitTree": tree.to_string()}},
+            {"name": "head", "digest": {"gitCommit": head.to_string()}},
+        ],
+        "predicateType": kind,
+        "predicate": predicate,
+    });
+    value.to_string().into_bytes()
 }
 
 /// A commit that wants to be approved.
@@ -131,7 +136,7 @@ impl Approval {
 }
 
 /// As much as clocks of people's machines may differ, as for commits.
-const SKEW: SignedDuration = SignedDuration::from_mins(10);
+pub(crate) const SKEW: SignedDuration = SignedDuration::from_mins(10);
 
 /// What became of one person's approval, for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

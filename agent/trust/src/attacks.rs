@@ -13,5 +13,7 @@ mod gates;
 mod approvals;
 mod waiting;
 mod expiry;
+mod freshness;
+mod emergency;
 mod state;
 mod testing;

@@ -33,7 +33,7 @@ use hearing::Hearing;
 use reading::Reading;
 use subject::{About, Matter};
 
-pub use verdict::GateVerdict;
+pub use verdict::{GateVerdict, Skipped};
 
 /// The revision that is judged, and where and when.
 #[derive(Debug)]

@@ -81,6 +81,6 @@ pub fn preview(
         artifacts: None,
     };
     let gates = gates::judge_all(&policy, &case, &attested);
-    let lacks = lacking(&policy, &gates).map(|it| Refusal::of(it.code, it.detail));
+    let lacks = lacking(&gates).map(|it| Refusal::of(it.code, it.detail));
     Ok(Preview { tree: commit.tree, lacks, gates })
 }

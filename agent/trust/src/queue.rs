@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bowline_model::bundle::{Bundle, CommitEvidence};
 use bowline_model::digest::Sha256;
-use bowline_model::high_water::{HighWater, Waiting};
+use bowline_model::high_water::{HighWater, Spent, Waiting};
 use bowline_model::object_id::ObjectId;
 use bowline_model::policy::Policy;
 use bowline_model::trust_root::TrustRoot;
@@ -16,7 +16,8 @@ use jiff::Timestamp;
 use crate::attested::{self, Attested, Bench};
 use crate::authority::Authorised;
 use crate::commit::Commit;
-use crate::demands::{Wait, lacking, unmet};
+use crate::demands::{Wait, lacking};
+use crate::emergency::{self, Urgent};
 use crate::gates::{self, Case, GateVerdict};
 use crate::policy_change::{Governing, admit};
 use crate::roll::revokes;
@@ -41,6 +42,20 @@ pub(crate) struct Queue<'a> {
     candidates: Vec<Candidate<'a>>,
     /// The one that met its gates before.
     cleared: Option<ObjectId>,
+    /// Trees that this host committed in good health.
+    healthy: &'a [ObjectId],
+}
+
+/// What is found of one commit.
+#[derive(Default)]
+struct Findings {
+    /// What it waits for.
+    wait: Option<Wait>,
+    gates: Vec<GateVerdict>,
+    /// What is used up by it, if it is let through.
+    used: Vec<Spent>,
+    /// What people should hear of it.
+    notice: Option<String>,
 }
 
 /// What is chosen, and what goes on waiting.
@@ -56,13 +71,17 @@ pub(crate) struct Chosen {
     pub(crate) cleared: Option<ObjectId>,
     /// Oldest first.
     pub(crate) waiting: Vec<Waiting>,
+    /// What was used up by the one that is chosen.
+    pub(crate) used: Vec<Spent>,
+    /// What people should hear of the one that is chosen.
+    pub(crate) notice: Option<String>,
 }
 
 impl<'a> Queue<'a> {
     /// Lines up what was walked, what waited before, and the start.
     pub(crate) fn of(
         root: &TrustRoot,
-        marks: Option<&HighWater>,
+        marks: Option<&'a HighWater>,
         bundle: &'a Bundle,
         (start, passed): (&Judged, &[Authorised]),
     ) -> Result<Self, Refusal> {
@@ -102,27 +121,39 @@ impl<'a> Queue<'a> {
                 evidence: Some(evidence),
             });
         }
-        Ok(Self { candidates, cleared: marks.and_then(|it| it.cleared) })
+        Ok(Self {
+            candidates,
+            cleared: marks.and_then(|it| it.cleared),
+            healthy: marks.map(|it| it.healthy.as_slice()).unwrap_or_default(),
+        })
     }
 
-    /// Chooses the newest that the newest policy does not revoke and that meets its own gates.
-    pub(crate) fn choose(self, root: &TrustRoot, newest: &Governing, now: Timestamp) -> Chosen {
+    /// Chooses the newest that the newest policy does not revoke and that meets its own gates. `spent` is
+    /// what was used up before.
+    pub(crate) fn choose(
+        self,
+        root: &TrustRoot,
+        newest: &Governing,
+        (spent, now): (&[Spent], Timestamp),
+    ) -> Chosen {
         let mut waiting = Vec::new();
-        let (mut wait, mut gates, mut opened) = (None, Vec::new(), Vec::new());
-        let mut deployable = None;
+        let (mut wait, mut gates) = (None, Vec::new());
+        let (mut deployable, mut chosen) = (None, Findings::default());
         for (place, it) in self.candidates.iter().enumerate() {
             let is_cleared = self.cleared == Some(it.id);
-            let (lacks, verdicts) = if is_cleared {
-                (unmet(&it.governing.policy), Vec::new())
+            let found = if is_cleared {
+                Findings::default()
+            } else if self.healthy.contains(&it.tree) {
+                it.known(newest, now)
             } else {
-                it.lacks(root, newest, now)
+                it.findings(root, newest, (spent, now))
             };
-            let is_met = lacks.is_none() && !is_revoked(&newest.policy, it);
+            let is_met = found.wait.is_none() && !is_revoked(&newest.policy, it);
             if place == 0 {
-                (wait, gates) = (lacks, verdicts.clone());
+                (wait, gates) = (found.wait.clone(), found.gates.clone());
             }
             if is_met {
-                opened = verdicts;
+                chosen = found;
                 deployable = Some(Deployable { commit: it.id, tree: it.tree });
             }
             if is_met || is_cleared {
@@ -133,18 +164,30 @@ impl<'a> Queue<'a> {
         waiting.truncate(WAITING_MAX);
         waiting.reverse();
         let cleared = deployable.map(|it| it.commit).or(self.cleared);
-        Chosen { deployable, wait, gates, opened, cleared, waiting }
+        let Findings { gates: opened, used, notice, .. } = chosen;
+        Chosen { deployable, wait, gates, opened, cleared, waiting, used, notice }
     }
 }
 
 impl Candidate<'_> {
+    /// What is found of a commit that goes back to what this host committed in good health: its gates were met.
+    fn known(&self, newest: &Governing, now: Timestamp) -> Findings {
+        let wait = ended(newest, now);
+        let asks = self.governing.policy.asks();
+        let notice = (asks.gates || asks.approvals).then(|| {
+            let why = "stood here in good health before, so a merger's signature is enough";
+            format!("the tree of {} {why}", self.id.short())
+        });
+        Findings { wait, notice, ..Findings::default() }
+    }
+
     /// What its own policy asks for and is not there, and what each gate says.
-    fn lacks(
+    fn findings(
         &self,
         root: &TrustRoot,
         newest: &Governing,
-        now: Timestamp,
-    ) -> (Option<Wait>, Vec<GateVerdict>) {
+        (spent, now): (&[Spent], Timestamp),
+    ) -> Findings {
         let policy = &self.governing.policy;
         let evidence = self.attested(root, newest, now);
         let case = Case {
@@ -155,13 +198,18 @@ impl Candidate<'_> {
             now,
             artifacts: None,
         };
-        let verdicts = gates::judge_all(policy, &case, &evidence);
-        // A policy that ended lets nothing new through, whenever it was merged.
-        let ended = (newest.policy.expires <= now).then(|| Wait {
-            code: Code::PolicyExpired,
-            detail: format!("the policy in force expired {}", newest.policy.expires),
+        let mut gates = gates::judge_all(policy, &case, &evidence);
+        let change = self.evidence.and_then(|it| it.beside.change);
+        let urgent = Urgent { commit: self.id, change, repo: &root.repo, spent, now };
+        let called = emergency::hear(policy, &evidence, &urgent);
+        let called = called.filter(|it| it.skip(policy, &mut gates));
+        let skipped = gates.iter().find_map(|it| it.skipped.as_ref());
+        let notice = skipped.map(|it| {
+            let (by, id) = (it.by.join(", "), self.id.short());
+            format!("{id}: gates were skipped in an emergency by {by} ({}): review it", it.reason)
         });
-        (ended.or_else(|| lacking(policy, &verdicts)), verdicts)
+        let wait = ended(newest, now).or_else(|| lacking(&gates));
+        Findings { wait, gates, used: called.map(|it| it.used).unwrap_or_default(), notice }
     }
 
     /// What counts by its own policy, without signers whose key the newest policy revoked or ended.
@@ -194,6 +242,15 @@ fn governing_of(
         return Some(Arc::clone(&start.governing));
     }
     admit(root, ring, evidence).ok().map(Arc::new)
+}
+
+/// A policy that ended lets nothing new through, whenever it was merged.
+fn ended(newest: &Governing, now: Timestamp) -> Option<Wait> {
+    let expires = newest.policy.expires;
+    (expires <= now).then(|| Wait {
+        code: Code::PolicyExpired,
+        detail: format!("the policy in force expired {expires}"),
+    })
 }
 
 fn is_revoked(policy: &Policy, it: &Candidate<'_>) -> bool {

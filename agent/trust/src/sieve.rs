@@ -9,9 +9,12 @@ use bowline_model::byte_size::ByteSize;
 use bowline_model::digest::Sha256;
 use bowline_model::object_id::ObjectId;
 use bowline_model::policy::Policy;
+use bowline_model::trust_root::RepoIdentity;
+use jiff::Timestamp;
 
 use crate::attested::{self, Bench};
 use crate::commit::Commit;
+use crate::freshness;
 use crate::roll::Roll;
 use crate::signature::verify_commit;
 
@@ -71,6 +74,30 @@ impl Sieve {
         })?;
         let signers = found.signers.into_values().map(|it| it.fingerprint).collect();
         Some(Kept { sha256: found.sha256, signers })
+    }
+
+    /// Whether what people on call say of a change may count.
+    pub fn hears_emergencies(&self) -> bool {
+        self.policy.emergency.is_some() && !self.policy.gates.is_empty()
+    }
+
+    /// Whether the policy asks for a signed word that the newest commit is the newest.
+    pub fn asks_for_freshness(&self) -> bool {
+        self.policy.freshness.is_some()
+    }
+
+    /// When a line claims that its commit was the head, before anybody looked at its signatures.
+    pub fn claims_head(&self, line: &[u8]) -> Option<Timestamp> {
+        freshness::claimed(line, self.largest)
+    }
+
+    /// Whether whoever this policy lets prove freshness signed a line about a commit, for this branch.
+    pub fn vouches(&self, line: &[u8], commit: ObjectId, repo: &RepoIdentity) -> bool {
+        let Self { policy, roll, largest } = self;
+        let Some(asked) = &policy.freshness else { return false };
+        // When the key has to count, and whether the time lies in the future, is asked where it matters.
+        let bench = Bench { policy, roll, at: None, largest: *largest };
+        freshness::proved(line, commit, (repo, &asked.signer), (&bench, Timestamp::MAX)).is_some()
     }
 
     /// Whether a merger of this policy signed a commit. What lies above one that nobody let in is not looked at.

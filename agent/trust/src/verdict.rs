@@ -41,6 +41,15 @@ pub enum Verdict {
         /// What is missing, for people.
         detail: String,
     },
+    /// Nothing is wrong, and nobody vouches that nothing newer is withheld: raise an alarm.
+    Stale {
+        /// How far the walk came; its marks may be made durable.
+        walked: Walked,
+        /// What may be deployed nevertheless, where the trust file says that an alarm is enough.
+        deployable: Option<Deployable>,
+        /// Since when, for people.
+        detail: String,
+    },
     /// Something is wrong with what the repository offers: raise an alarm.
     Refused(Refusal),
     /// State or anchor disagree with what is there: change nothing at all.
@@ -53,6 +62,7 @@ impl Verdict {
         match self {
             Self::Accepted { .. } => "accepted",
             Self::Pending { .. } => "pending",
+            Self::Stale { .. } => "stale",
             Self::Refused(_) => "refused",
             Self::Tampered(_) => "tampered",
         }
@@ -63,6 +73,7 @@ impl Verdict {
         match self {
             Self::Accepted { .. } => None,
             Self::Pending { code, .. } => Some(*code),
+            Self::Stale { .. } => Some(Code::Stale),
             Self::Refused(refusal) | Self::Tampered(refusal) => Some(refusal.code),
         }
     }
@@ -206,6 +217,7 @@ codes! {
     EvidenceBelow "evidence-below" "A statement for a gate says less than the policy asks for.";
     EvidenceStale "evidence-stale" "A statement for a gate is too old, does not say when, or lies in the future.";
     ApprovalMissing "approval-missing" "Too few people approved the merge in a way that counts.";
+    Stale "stale" "Nobody vouches, lately enough, that nothing newer is withheld.";
     RevisionRevoked "revision-revoked" "The policy revokes the tip or its tree.";
     WalkTooLong "walk-too-long" "More commits lie above the last verified one than the limit allows.";
     ClockBehind "clock-behind" "The host's clock is behind a time that was verified already.";

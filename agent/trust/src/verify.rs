@@ -8,12 +8,13 @@ use std::sync::Arc;
 use bowline_model::bundle::Bundle;
 use bowline_model::digest::Sha256;
 use bowline_model::high_water::{HighWater, Spent};
-use bowline_model::policy::Policy;
+use bowline_model::policy::{Kind, Policy};
 use bowline_model::trust_root::TrustRoot;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::authority::{Authorised, Court, SKEW_SECONDS};
 use crate::desk::{Desk, Wanted};
+use crate::freshness::{self, Freshness, Stale};
 use crate::purpose::Purpose;
 use crate::queue::{Chosen, Queue};
 use crate::root_keys::RootRing;
@@ -100,11 +101,12 @@ impl Case<'_> {
         {
             return Err(behind(format!("before floors.notBefore {floor}")));
         }
-        let highest = self.marks.map_or(i64::MIN, |marks| marks.highest_time);
+        let verified = |marks: &HighWater| marks.fresh.unwrap_or(i64::MIN).max(marks.highest_time);
+        let highest = self.marks.map_or(i64::MIN, verified);
         if highest > now.as_second().saturating_add(SKEW_SECONDS) {
-            return Err(behind("before the time of a commit verified already".to_owned()));
+            return Err(behind("before a signed time verified already".to_owned()));
         }
-        // Times of verified commits are in range; anything else was not written here.
+        // Times that were verified are in range; anything else was not written here.
         Ok(Timestamp::from_second(highest).map_or(now, |highest| now.max(highest)))
     }
 
@@ -205,10 +207,16 @@ impl Case<'_> {
             it.judged.id == marks.head && it.judged.raw_sha256 == marks.head_sha256
         };
         let counted = former.and_then(|marks| passed.iter().position(|it| is_head(it, marks)));
+        let healthy = self.marks.map(|it| it.healthy.as_slice()).unwrap_or_default();
+        let revoked = &newest.policy.revoked.trees;
         for (place, (link, it)) in links.iter().zip(passed.iter_mut()).enumerate() {
             let dated = it.judged.time.max(time);
             if let Some((name, kind)) = &it.merger
                 && counted.is_none_or(|last| place > last)
+                // A person who goes back to what stood here in good health needs nobody's approval.
+                && !(*kind == Kind::Human
+                    && healthy.contains(&it.judged.tree)
+                    && !revoked.contains(&it.judged.tree))
             {
                 let wanted = Wanted {
                     law: &law,
@@ -234,7 +242,7 @@ impl Case<'_> {
         &self,
         start: &Judged,
         mut passed: Vec<Authorised>,
-        (spent, warnings): (Vec<Spent>, Vec<String>),
+        (mut spent, mut warnings): (Vec<Spent>, Vec<String>),
         now: Timestamp,
     ) -> Result<Verdict, Refusal> {
         let newest = Arc::clone(&passed.last().map_or(start, |it| &it.judged).governing);
@@ -247,9 +255,15 @@ impl Case<'_> {
         passed.truncate(reached);
         let head = passed.last().map_or(start, |it| &it.judged);
         let queue = Queue::of(self.root, self.marks, self.bundle, (start, &passed))?;
-        let chosen = queue.choose(self.root, &newest, now);
+        let mut chosen = queue.choose(self.root, &newest, (&spent, now));
+        let known = self.marks.and_then(|it| it.fresh);
+        let Freshness { at: fresh, stale } =
+            freshness::judge(self.root, &newest, (self.bundle, known), now);
+        spent.append(&mut chosen.used);
+        warnings.extend(chosen.notice.take());
+        let marks = self.marks_at(start, head, &passed, (spent, &chosen));
         let walked = Walked {
-            high_water: self.marks_at(start, head, &passed, (spent, &chosen)),
+            high_water: HighWater { fresh: fresh.map(Timestamp::as_second), ..marks },
             policy: Arc::clone(&head.governing.policy),
             commits: passed.len(),
             warnings,
@@ -259,6 +273,9 @@ impl Case<'_> {
             opened: chosen.opened,
         };
         let deployable = chosen.deployable;
+        if let Some(Stale { detail, .. }) = stale.clone().filter(|it| it.holds) {
+            return Ok(Verdict::Stale { walked, deployable: None, detail });
+        }
         if let Some((commit, wait)) = unapproved.or(chosen.wait.map(|it| (head.id, it))) {
             return Ok(Verdict::Pending {
                 walked,
@@ -269,9 +286,12 @@ impl Case<'_> {
             });
         }
         match deployable {
-            Some(deployable) if deployable.commit == head.id => {
-                Ok(Verdict::Accepted { walked, deployable })
-            }
+            Some(deployable) if deployable.commit == head.id => Ok(match stale {
+                None => Verdict::Accepted { walked, deployable },
+                Some(Stale { detail, .. }) => {
+                    Verdict::Stale { walked, deployable: Some(deployable), detail }
+                }
+            }),
             _ => {
                 let detail = "the policy revokes the newest commit or its tree";
                 Err(Refusal::of(Code::RevisionRevoked, detail).at(head.id))
@@ -298,6 +318,8 @@ impl Case<'_> {
             cleared: chosen.cleared,
             waiting: chosen.waiting.clone(),
             spent,
+            fresh: None,
+            healthy: self.marks.map(|it| it.healthy.clone()).unwrap_or_default(),
         }
     }
 }

@@ -40,6 +40,9 @@ pub struct Cycle {
     /// What each gate says of the newest revision.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<serde_json::Value>,
+    /// When it was last proved that the newest revision is the newest; empty where nothing was judged.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub freshness: String,
     /// What a person should know.
     #[serde(default)]
     pub warnings: Vec<String>,
@@ -62,6 +65,7 @@ impl Cycle {
             proof: None,
             failing: Vec::new(),
             gates: Vec::new(),
+            freshness: String::new(),
             warnings: Vec::new(),
         }
     }

@@ -96,6 +96,10 @@ pub const HINTS: &[(&str, &str)] = &[
         "approval-missing",
         "have people approve the commit that is named: bowline approve COMMIT --key FILE --push REMOTE",
     ),
+    (
+        "stale",
+        "have the policy's freshness.signer sign the branch: bowline head sign --push REMOTE; if its word is there, ask why it is withheld",
+    ),
     ("revision-revoked", "merge a commit with another tree on top"),
     ("walk-too-long", "raise limits.commitsPerWalk in trust.yaml, or move the anchor forward"),
     ("clock-behind", "correct the host's clock"),

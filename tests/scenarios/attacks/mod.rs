@@ -6,7 +6,9 @@
 mod forge;
 mod object;
 mod blob;
+mod back;
 mod chain;
+mod freeze;
 mod law;
 mod state;
 mod tree;

@@ -4,6 +4,7 @@
 //! **Invariant:** the private key is not read here: `ssh-keygen` or its agent signs.
 
 mod target;
+mod urgent;
 
 use std::path::Path;
 use std::slice;
@@ -15,9 +16,11 @@ use bowline_host::door::merge_tree::keep_blob;
 use bowline_host::evidence_notes;
 use bowline_host::repository::evidence::change_of;
 use bowline_model::change_set::ChangeSet;
+use bowline_model::duration::Span;
 use bowline_model::envelope::{Envelope, EnvelopeSignature};
 use bowline_model::policy::{KeyMaterial, Kind, Policy};
 use bowline_trust::approval::{Approval, Approved, LONGEST_LIFE};
+use bowline_trust::emergency::LONGEST_EMERGENCY;
 use bowline_trust::ssh_key::SshKey;
 use bowline_trust::{APPROVAL_NAMESPACE, attested, dsse};
 use jiff::{SignedDuration, Timestamp};
@@ -27,6 +30,12 @@ use crate::arguments::Approve;
 use crate::failure::Failure;
 use crate::keys::{self, RootKey};
 use crate::screen::Screen;
+
+/// How long an approval counts where nobody says.
+const USUAL_LIFE: Span = Span::from_secs(14 * 86_400);
+
+/// How long the word of somebody on call counts where nobody says.
+const USUAL_EMERGENCY: Span = Span::from_secs(86_400);
 
 /// Paths that are shown; whoever approves more has looked at them elsewhere.
 const PATHS_SHOWN: usize = 40;
@@ -38,7 +47,10 @@ pub fn approve(given: &Approve, screen: &mut Screen<'_>) -> Result<u8, Failure> 
     let key = key.ok_or_else(|| Failure::usage(anyhow!("no key was named")))?;
     // The clock's seconds are in range for some thousand years.
     let now = Timestamp::from_second(clock::wall()).unwrap_or(Timestamp::MAX);
-    let approver = approver(&target.policy, &key, now)?;
+    let approver = match &given.emergency {
+        None => approver(&target.policy, &key, now)?,
+        Some(_) => urgent::caller(&target.policy, &key, now)?,
+    };
     let expires = end_of(given, now)?;
     let list = target.change.text();
     let change = change_of(&list, target.tree);
@@ -50,16 +62,45 @@ pub fn approve(given: &Approve, screen: &mut Screen<'_>) -> Result<u8, Failure> 
         expires,
     };
     let subject = Approved { change, tree: target.tree, head: target.head };
+    let verb = if given.emergency.is_some() { "hurries" } else { "approves" };
     if given.out.as_deref() != Some(Path::new("-")) {
-        show(&target, &approval, approver, screen)?;
+        show(&target, (verb, &approval), approver, screen)?;
     }
-    let unsigned = attested::unsigned(&approval.statement(&subject));
+    let statement = match &given.emergency {
+        None => approval.statement(&subject),
+        Some(reason) => urgent::word(approval, reason)?.statement(&subject),
+    };
+    let unsigned = attested::unsigned(&statement);
     let sig = key.sign(APPROVAL_NAMESPACE, &unsigned.pae(), screen)?.into_bytes();
     let key_id = Some(key.key().fingerprint());
     let line =
         dsse::write(&Envelope { signatures: vec![EnvelopeSignature { key_id, sig }], ..unsigned });
     deliver(given, (&line, &list), &subject, screen)?;
     Ok(0)
+}
+
+/// The person of the policy whose key this is, if it counts now; else why not.
+fn holder<'p>(
+    policy: &'p Policy,
+    key: &RootKey,
+    now: Timestamp,
+) -> Result<(&'p String, Kind), String> {
+    let is_this = |material: &KeyMaterial| match material {
+        KeyMaterial::Ssh { line } => SshKey::from_line(line).is_ok_and(|it| it == *key.key()),
+        _ => false,
+    };
+    let fingerprint = key.key().fingerprint();
+    let found = policy.principals.iter().find_map(|(name, principal)| {
+        let entry = principal.keys.iter().find(|it| is_this(&it.material))?;
+        Some((name, principal.kind, entry))
+    });
+    let (name, kind, entry) =
+        found.ok_or_else(|| format!("{fingerprint} belongs to no principal of the policy"))?;
+    let is_revoked = policy.revoked.keys.iter().any(|it| it.as_str() == fingerprint);
+    if !entry.counts_at(now) || is_revoked {
+        return Err(format!("{fingerprint} of {name:?} is not valid now, or revoked"));
+    }
+    Ok((name, kind))
 }
 
 /// Whose approval it would be. One that would not count is not made: nobody would learn why.
@@ -69,48 +110,38 @@ fn approver<'p>(policy: &'p Policy, key: &RootKey, now: Timestamp) -> Result<&'p
             .of("an approval with this key would not count")
             .hint("see principals and merge.approvals in .bowline/policy.yaml"))
     };
-    let is_this = |material: &KeyMaterial| match material {
-        KeyMaterial::Ssh { line } => SshKey::from_line(line).is_ok_and(|it| it == *key.key()),
-        _ => false,
-    };
-    let fingerprint = key.key().fingerprint();
-    let holder = policy.principals.iter().find_map(|(name, principal)| {
-        let entry = principal.keys.iter().find(|it| is_this(&it.material))?;
-        Some((name, principal.kind, entry))
-    });
-    let Some((name, kind, entry)) = holder else {
-        return would_not(format!("{fingerprint} belongs to no principal of the policy"));
-    };
+    let (name, kind) = holder(policy, key, now).or_else(would_not)?;
     let from = &policy.merge.approvals.from;
     if kind != Kind::Human {
-        would_not(format!("{name:?} is a {kind}, and only people approve"))
+        would_not(format!("{name:?} is a {kind}, and only people approve"))?;
     } else if !from.is_empty() && !from.contains(name) {
-        would_not(format!("{name:?} is not among merge.approvals.from"))
-    } else if !entry.counts_at(now)
-        || policy.revoked.keys.iter().any(|it| it.as_str() == fingerprint)
-    {
-        would_not(format!("{fingerprint} of {name:?} is not valid now, or revoked"))
-    } else {
-        Ok(name)
+        would_not(format!("{name:?} is not among merge.approvals.from"))?;
     }
+    Ok(name)
 }
 
 fn end_of(given: &Approve, now: Timestamp) -> Result<Timestamp, Failure> {
-    let lasting = SignedDuration::try_from(given.lasting.as_duration()).ok();
-    let lasting = lasting.filter(|it| *it <= LONGEST_LIFE && !it.is_zero());
-    let end = lasting.and_then(|it| now.checked_add(it).ok());
-    end.ok_or_else(|| Failure::usage(anyhow!("--for {} is not between 1s and 90d", given.lasting)))
+    let (longest, usual) = match given.emergency {
+        None => (LONGEST_LIFE, USUAL_LIFE),
+        Some(_) => (LONGEST_EMERGENCY, USUAL_EMERGENCY),
+    };
+    let lasting = given.lasting.unwrap_or(usual);
+    let length = SignedDuration::try_from(lasting.as_duration()).ok();
+    let length = length.filter(|it| *it <= longest && !it.is_zero());
+    let end = length.and_then(|it| now.checked_add(it).ok());
+    let days = longest.as_hours() / 24;
+    end.ok_or_else(|| Failure::usage(anyhow!("--for {lasting} is not between 1s and {days}d")))
 }
 
 fn show(
     target: &Target,
-    approval: &Approval,
+    (verb, approval): (&'static str, &Approval),
     approver: &str,
     screen: &mut Screen<'_>,
 ) -> Result<(), Failure> {
     let did = if target.is_merged { "merged" } else { "to be merged" };
     screen.table(&[
-        ("approves", format!("{} ({did})", target.head)),
+        (verb, format!("{} ({did})", target.head)),
         ("onto", format!("{} of {}", target.base.short(), approval.target_ref)),
         ("in", approval.repo_uri.clone()),
         ("by", approver.to_owned()),

@@ -16,8 +16,8 @@ use bowline_trust::spki::SpkiKey;
 use jiff::Timestamp;
 
 use super::arguments::Common;
-use super::signing_key::SigningKey;
 use crate::failure::{Failure, read_given};
+use crate::signing_key::SigningKey;
 use crate::verify::unreachable;
 
 /// As much as a host reads.

@@ -14,7 +14,6 @@ mod lcov;
 mod sarif;
 mod scan;
 mod ratio;
-mod signing_key;
 mod case;
 mod bounds;
 mod statement;

@@ -17,7 +17,7 @@ use bowline_model::policy::{POLICY_ENVELOPE_PATH, POLICY_PATH};
 use bowline_model::trust_root::{RepoUri, TrustRoot};
 use bowline_trust::commit::object_id;
 use bowline_trust::policy_sign::{assemble, bytes_to_sign};
-use bowline_trust::verdict::Verdict;
+use bowline_trust::verdict::{Code, Verdict};
 use bowline_trust::{POLICY_NAMESPACE, verify};
 use jiff::Timestamp;
 
@@ -170,6 +170,9 @@ fn judge(trust: &str, commit: &CommitEvidence, now: i64) -> Result<(), Failure> 
     let now = Timestamp::from_second(now).map_err(Failure::failed)?;
     match verify(&root, Sha256::of(trust.as_bytes()), None, &bundle, now) {
         Verdict::Accepted { .. } => Ok(()),
+        Verdict::Stale { detail, .. } => {
+            Err(Failure::failed(anyhow::anyhow!("stale: {detail}")).hint(Code::Stale.hint()))
+        }
         Verdict::Pending { code, detail, .. } => {
             Err(Failure::failed(anyhow::anyhow!("{code}: {detail}")).hint(code.hint()))
         }

@@ -55,7 +55,9 @@ impl Host {
     /// Reads from the repository; a copy that is not whole is made anew, to be fetched again.
     pub(super) fn read_source(&mut self, effect: Effect) -> Result<Event, Halt> {
         let event = match effect {
-            Effect::Fetch { from, waiting, means } => self.fetch(&from, &waiting, means),
+            Effect::Fetch { from, waiting, fresh, means } => {
+                self.fetch(&from, (&waiting, fresh), means)
+            }
             Effect::Export(commit) => self.export(&commit),
             Effect::Read { commit, paths } => self.read(&commit, &paths),
             other => return Ok(super::unasked(&other)),
@@ -104,7 +106,7 @@ impl Host {
     fn fetch(
         &mut self,
         from: &ObjectId,
-        waiting: &[ObjectId],
+        (waiting, fresh): (&[ObjectId], Option<i64>),
         means: Means,
     ) -> Result<Event, Halt> {
         if means == Means::Remote {
@@ -148,7 +150,7 @@ impl Host {
         // Names that cannot be read are replaced by good ones at the next fetch.
         let notes = repository.notes().ok().flatten();
         let (root, limits) = (Some(&*known.trust), &known.trust.limits);
-        let gathering = Gathering { notes: notes.as_ref(), waiting, root, limits };
+        let gathering = Gathering { notes: notes.as_ref(), waiting, fresh, root, limits };
         or_tell!(repository.gather(&mut bundle, &gathering));
         let above = |tip| {
             let mut offered = repository.history(&tip, &tips.branch, TESTING_COMMITS_MAX)?;

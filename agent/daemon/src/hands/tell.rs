@@ -65,6 +65,9 @@ impl Host {
             status.last_attempted_revision.clone_from(&cycle.revision);
             status.warnings.clone_from(&cycle.warnings);
             status.gates.clone_from(&cycle.gates);
+            if !cycle.freshness.is_empty() {
+                status.freshness.clone_from(&cycle.freshness);
+            }
             status.conditions = conditions::after(cycle, known, &status.conditions);
             status.conditions.extend(self.testing(cycle));
         });

@@ -302,6 +302,7 @@ pub(super) fn rest(mut memory: Memory, mut ending: Ending) -> Turn {
     ending.cycle.failing.append(&mut memory.carried.failing);
     testing::tell_untried(&mut memory, &mut ending);
     ending.cycle.gates.clone_from(&memory.gates.verdicts);
+    ending.cycle.freshness.clone_from(&memory.freshness);
     for warning in &memory.warnings {
         if !ending.cycle.warnings.contains(warning) {
             ending.cycle.warnings.push(warning.clone());

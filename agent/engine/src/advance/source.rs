@@ -52,7 +52,8 @@ fn fetch(memory: Memory, quest: Quest, means: Means) -> Turn {
     let from = marks.map_or(settings.trust.anchor.commit, |it| it.head);
     // A walk that begins at the anchor begins with its gates.
     let waiting = marks.map_or_else(|| vec![from], HighWater::in_question);
-    turn(memory, Phase::Fetching(quest), Effect::Fetch { from, waiting, means })
+    let fresh = marks.and_then(|it| it.fresh);
+    turn(memory, Phase::Fetching(quest), Effect::Fetch { from, waiting, fresh, means })
 }
 
 /// The remote did not answer: what is here goes on being looked after.
@@ -70,13 +71,18 @@ pub(super) fn fetch_failed(memory: Memory, mut quest: Quest, failure: &Failure) 
 pub(super) fn judge(mut memory: Memory, mut quest: Quest, bundle: Box<Bundle>) -> Turn {
     let Some(settings) = memory.settings.clone() else { return destination::untold(memory, quest) };
     // Marks made under another trust file still bind: the walk from the new anchor must pass them.
-    let marks = memory.high_water.clone();
+    let mut marks = memory.high_water.clone();
+    // What is committed was in good health: whoever goes back to it has nothing to prove anew.
+    if let (Some(marks), Some(standing)) = (&mut marks, &memory.generation) {
+        marks.note_healthy(standing.revision.tree);
+    }
     let judged = verify::verify(&settings, marks.as_ref(), &bundle, quest.wall);
     if !judged.code.is_empty() && quest.ending.is_none() {
         quest.ending = Some(unverified(&memory, &settings, &judged, bundle.tip));
     }
     if let Some(walked) = &judged.walked {
         memory.warnings.extend(walked.warnings.iter().cloned());
+        memory.freshness = verify::freshness_in_words(walked);
         let revision = newest(&settings, bundle.tip);
         // What met its gates once is not asked again, and what they said then is known on.
         if memory.gates.revision != revision || !walked.gates.is_empty() {
@@ -105,6 +111,7 @@ fn newest(settings: &Settings, tip: ObjectId) -> String {
 fn unverified(memory: &Memory, settings: &Settings, judged: &Judged, tip: ObjectId) -> Ending {
     let (outcome, reason) = match judged.word {
         "pending" => (Outcome::Pending, "PendingEvidence"),
+        "stale" => (Outcome::Held, "Stale"),
         "tampered" => (Outcome::Stranded, "Tampered"),
         _ => (Outcome::Refused, "Refused"),
     };

@@ -113,7 +113,7 @@ fn wake(
     if quest.wish.hint {
         return look(memory, quest, (tx, tested), Depth::Stat);
     }
-    let effect = Effect::Fetch { from, waiting: Vec::new(), means: Means::Remote };
+    let effect = Effect::Fetch { from, waiting: Vec::new(), fresh: None, means: Means::Remote };
     turn(memory, Phase::Asking(quest, tx, tested), effect)
 }
 

@@ -22,19 +22,19 @@ use super::notes::Notes;
 use super::{Repository, difference, oid, side};
 
 /// Commits whose gates are looked at: whoever waits for an older one has stopped waiting.
-const CANDIDATES_MAX: usize = 64;
+pub(super) const CANDIDATES_MAX: usize = 64;
 
 /// Envelopes that known keys signed, for all commits of a walk together.
 const KEPT_BYTES_MAX: usize = 32 << 20;
 
 /// Notes that are read for one walk, junk counted too.
-const READ_BYTES_MAX: usize = 256 << 20;
+pub(super) const READ_BYTES_MAX: usize = 256 << 20;
 
 /// A note with more lines than this is a flood.
-const LINES_MAX: usize = 20_000;
+pub(super) const LINES_MAX: usize = 20_000;
 
 /// Signatures that are checked for one walk: some seconds of one processor.
-const CHECKED_MAX: usize = 50_000;
+pub(super) const CHECKED_MAX: usize = 50_000;
 
 /// Those for one commit: its junk leaves the others their part.
 const CHECKED_EACH_MAX: usize = 16_384;
@@ -52,6 +52,8 @@ pub struct Gathering<'a> {
     pub notes: Option<&'a ObjectId>,
     /// Verified commits that wait for their gates, oldest first.
     pub waiting: &'a [ObjectId],
+    /// When the head was last proved to be the branch's; older words on it are not looked at.
+    pub fresh: Option<i64>,
     /// Whose policies count; without it any does, as for a look before a merge.
     pub root: Option<&'a TrustRoot>,
     /// How much is looked at.
@@ -103,21 +105,22 @@ impl Repository {
             let own = own.or_else(|| gatherer.law(commit));
             gatherer.look_for_gates(commit, own);
         }
+        gatherer.look_for_head(bundle, (known, parent), gathering.fresh);
         Ok(())
     }
 }
 
 /// What was read so far.
-struct Gatherer<'a> {
+pub(super) struct Gatherer<'a> {
     repository: &'a Repository,
-    notes: Option<Notes<'a>>,
-    root: Option<&'a TrustRoot>,
+    pub(super) notes: Option<Notes<'a>>,
+    pub(super) root: Option<&'a TrustRoot>,
     limits: &'a Limits,
     places: HashMap<(ObjectId, Option<ObjectId>), Option<usize>>,
-    laws: Vec<(Asks, Sieve)>,
-    read: usize,
+    pub(super) laws: Vec<(Asks, Sieve)>,
+    pub(super) read: usize,
     kept: usize,
-    checked: usize,
+    pub(super) checked: usize,
     side: usize,
 }
 
@@ -200,6 +203,10 @@ impl<'a> Gatherer<'a> {
     fn look_for_gates(&mut self, commit: &mut CommitEvidence, own: Option<usize>) {
         let Some(own) = own.filter(|it| self.asks(*it).gates) else { return };
         let Ok(parsed) = Commit::parse(&commit.raw, commit.id.format()) else { return };
+        let hears = self.laws.get(own).is_some_and(|(_, sieve)| sieve.hears_emergencies());
+        if hears && commit.beside.change.is_none() {
+            commit.beside.change = self.change(&parsed);
+        }
         self.attestations(commit.id, &parsed, own, &mut commit.beside);
     }
 

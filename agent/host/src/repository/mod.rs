@@ -22,6 +22,7 @@ mod notes;
 mod side;
 mod difference;
 pub mod evidence;
+mod heads;
 pub mod view;
 mod objects;
 mod symlink;

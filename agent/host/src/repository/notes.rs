@@ -10,13 +10,20 @@ use bowline_trust::commit::{Commit, LARGEST_COMMIT};
 use git2::{ObjectType, Odb, Oid};
 
 use super::objects::{Mode, entries, read, read_tree};
-use super::oid;
+use super::{Repository, oid};
 
 /// Ten thousand envelopes of the usual size.
 const NOTE_BYTES_MAX: u64 = 16 << 20;
 
 /// Folders that are read for one walk: Git's own have some kilobytes.
 const FOLDER_BYTES_MAX: usize = 512 << 20;
+
+impl Repository {
+    /// What is noted on an object; `None` where nothing is, or nothing that can be read.
+    pub fn note_on(&self, notes: &ObjectId, object: &ObjectId) -> Option<Vec<u8>> {
+        Notes::at(&self.odb, notes)?.on(object)
+    }
+}
 
 /// The notes of a repository at one moment.
 pub(super) struct Notes<'o> {

@@ -118,7 +118,7 @@ fn merge_of(world: &World, seed: u8, authors: &[Option<u8>], lines: &[Arc<[u8]>]
         attestations: lines.to_vec(),
         change: Some(change("one")),
         side: side.collect(),
-        side_cut_short: false,
+        ..Beside::default()
     };
     let mut draft = Draft::on(&world.anchor, BEGINNING + HOUR).by(seed).beside(beside);
     draft.parents.push(change("head").blob);

@@ -35,6 +35,19 @@ pub struct GateVerdict {
     pub detail: String,
     /// The digests of the statements that decided.
     pub evidence: Vec<Sha256>,
+    /// Who said that it must not hold the revision up, where it is not met and does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<Skipped>,
+}
+
+/// Who had a gate skipped in an emergency, and why: a review is due.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Skipped {
+    /// The people on call.
+    pub by: Vec<String>,
+    /// What they gave as the reason.
+    pub reason: String,
 }
 
 impl GateVerdict {
@@ -56,6 +69,7 @@ impl GateVerdict {
             at: None,
             detail,
             evidence: Vec::new(),
+            skipped: None,
         }
     }
 }

@@ -63,7 +63,8 @@ fn gathered(world: &World, [root, child]: [Oid; 2], notes: Oid, limits: &Limits)
     world.share(world);
     let mut bundle = world.own.history(&tip, &object_id(root), 10).unwrap();
     let notes = object_id(notes);
-    let gathering = Gathering { notes: Some(&notes), waiting: &[], root: None, limits };
+    let gathering =
+        Gathering { notes: Some(&notes), waiting: &[], fresh: None, root: None, limits };
     world.own.gather(&mut bundle, &gathering).unwrap();
     bundle
 }

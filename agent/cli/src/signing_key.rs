@@ -31,7 +31,7 @@ const P256_SPKI: [u8; 26] = [
 const HOW: &str = "make a key: openssl genpkey -algorithm ed25519 -out FILE";
 
 /// A key that signs.
-pub(super) struct SigningKey {
+pub(crate) struct SigningKey {
     pair: Pair,
     spki: Vec<u8>,
 }
@@ -43,7 +43,7 @@ enum Pair {
 
 impl SigningKey {
     /// Reads a key file.
-    pub(super) fn read(file: &Path) -> Result<Self, Failure> {
+    pub(crate) fn read(file: &Path) -> Result<Self, Failure> {
         let bytes = read_given(file, "key file", KEY_BYTES_MAX)?;
         let refuse = |(why, hint): (String, &str)| {
             Failure::usage(anyhow!("{why}"))
@@ -68,17 +68,17 @@ impl SigningKey {
     }
 
     /// The public half, as `SubjectPublicKeyInfo`.
-    pub(super) fn spki(&self) -> &[u8] {
+    pub(crate) fn spki(&self) -> &[u8] {
         &self.spki
     }
 
     /// `SHA256:` and the digest of the public half, as OpenSSH shows digests.
-    pub(super) fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::of(&self.spki).as_bytes()))
     }
 
     /// Signs a payload of a type.
-    pub(super) fn sign(&self, payload_type: &str, payload: Vec<u8>) -> Result<Envelope, Failure> {
+    pub(crate) fn sign(&self, payload_type: &str, payload: Vec<u8>) -> Result<Envelope, Failure> {
         let message = pae(payload_type, &payload);
         let sig = match &self.pair {
             Pair::Ed25519(pair) => pair.sign(&message).as_ref().to_vec(),
