@@ -168,6 +168,7 @@ pub(crate) fn blank(host: &str, deployment: &str) -> Record {
         policy: None,
         evidence: Vec::new(),
         gates: Vec::new(),
+        adopted: Vec::new(),
         steps: StepCount::default(),
         irreversible: Vec::new(),
         probes: Vec::new(),

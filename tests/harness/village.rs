@@ -228,6 +228,7 @@ fn commit(
         raw: raw.into_bytes().into(),
         policy,
         policy_envelope,
+        roots: PathEvidence::Missing,
         outside_policy_unchanged: false,
         beside: Beside::default(),
     };

@@ -9,12 +9,14 @@ use bowline_host::repository::evidence::Gathering;
 use bowline_host::repository::fetch::FetchFailure;
 use bowline_host::repository::{NOTES, Repository, view};
 use bowline_host::state::State;
+use bowline_model::adopted::Adopted;
 use bowline_model::bundle::Bundle;
 use bowline_model::digest::Sha256;
 use bowline_model::high_water::HighWater;
 use bowline_model::object_id::{ObjectFormat, ObjectId};
 use bowline_model::revision::Revision;
 use bowline_model::trust_root::TrustRoot;
+use bowline_trust::root_statement::CheckpointSeen;
 use bowline_trust::verdict::{Code, Verdict, Walked};
 use bowline_trust::{ApprovalSeen, GateVerdict, marks_apply};
 use jiff::Timestamp;
@@ -50,6 +52,12 @@ pub struct Report {
     pub approvals: Vec<ApprovalSeen>,
     /// When it was last proved that the newest commit is the newest.
     pub proved: Option<Timestamp>,
+    /// Commits that are on the branch by adoption, above the newest that met its gates before.
+    pub adopted: Vec<Adopted>,
+    /// The checkpoint at which the walk began, if at one.
+    pub checkpoint: Option<CheckpointSeen>,
+    /// The version of the root in force there; `None` where the walk did not pass.
+    pub root_version: Option<u64>,
     /// What people should hear of although it stopped nothing.
     pub warnings: Vec<String>,
 }
@@ -204,6 +212,9 @@ impl Report {
             gates: walked.map(|it| it.gates.clone()).unwrap_or_default(),
             approvals: walked.map(|it| it.approvals.clone()).unwrap_or_default(),
             proved: proved_at(walked),
+            adopted: walked.map(|it| it.adopted.clone()).unwrap_or_default(),
+            checkpoint: walked.and_then(|it| it.checkpoint.clone()),
+            root_version: walked.and_then(|it| it.high_water.root_version),
             warnings: warnings.to_vec(),
         }
     }
@@ -217,7 +228,15 @@ impl Report {
             ("revision", self.revision.clone()),
             ("deployable", self.deployable.clone().unwrap_or_default()),
             ("proved", self.proved.map(|it| it.to_string()).unwrap_or_default()),
+            ("root", self.root_version.filter(|it| *it > 1).map(version).unwrap_or_default()),
+            ("checkpoint", self.checkpoint.as_ref().map(checkpoint).unwrap_or_default()),
         ])?;
+        for it in &self.adopted {
+            let (commit, signers) = (it.commit.short(), it.signers.join(", "));
+            let Adopted { code, reason, issued, .. } = it;
+            screen
+                .line(format_args!("adopted {commit} ({code}) by {signers}, {issued}: {reason}"))?;
+        }
         for it in &self.approvals {
             let worth = if it.counts { "counts" } else { it.reason.as_str() };
             screen.line(format_args!("approval by {}: {worth}", it.principal))?;
@@ -232,6 +251,15 @@ impl Report {
 
 fn proved_at(walked: Option<&Walked>) -> Option<Timestamp> {
     Timestamp::from_second(walked?.high_water.fresh?).ok()
+}
+
+fn version(root: u64) -> String {
+    format!("version {root}")
+}
+
+fn checkpoint(seen: &CheckpointSeen) -> String {
+    let CheckpointSeen { commit, policy_version, signers, .. } = seen;
+    format!("{commit}, policy version {policy_version}, by {}", signers.join(", "))
 }
 
 /// A commit on a branch, as every other word of the agent shows it.

@@ -62,6 +62,8 @@ pub struct Memory {
     pub(crate) gates: Gated,
     /// When it was last proved that the newest revision is the newest, in words.
     pub(crate) freshness: String,
+    /// Adopted commits that the revision to deploy came by.
+    pub(crate) adopted: Gated,
     /// What the end of a test left to tell: warnings, and probes that fail since. The cycle after it tells them.
     pub(crate) carried: Carried,
     /// Why what is offered to be tried out is not.
@@ -106,6 +108,7 @@ impl Memory {
             warnings: Vec::new(),
             gates: Gated::default(),
             freshness: String::new(),
+            adopted: Gated::default(),
             carried: Carried::default(),
             untried: None,
             retired: None,
@@ -131,12 +134,12 @@ impl Memory {
     }
 }
 
-/// What gates say of a revision.
+/// What gates say of a revision, or which adopted commits it came by.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Gated {
     /// Which.
     pub(crate) revision: String,
-    /// Verdicts, as the wire has them.
+    /// Verdicts or adoptions, as the wire has them.
     pub(crate) verdicts: Vec<serde_json::Value>,
 }
 

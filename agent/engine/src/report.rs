@@ -10,7 +10,7 @@ use bowline_api::record::{self, Kind, PolicyMark, ProbeWord, Record, StepCount};
 use bowline_model::digest::Sha256;
 use bowline_model::mark::{Cause, Why};
 use bowline_model::revision::Revision;
-use bowline_trust::GateVerdict;
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::memory::Memory;
@@ -77,10 +77,16 @@ fn gates_of(memory: &Memory, revision: &str) -> Vec<Value> {
     }
 }
 
-/// Verdicts as the wire has them.
-pub(crate) fn in_words(gates: &[GateVerdict]) -> Vec<Value> {
-    // A verdict is plain data, which always has a form in JSON.
-    gates.iter().filter_map(|it| serde_json::to_value(it).ok()).collect()
+/// Adopted commits that a revision came by: of the one at hand, also when it is tried once more.
+fn adopted_for(memory: &Memory, revision: &str) -> Vec<Value> {
+    let is_it = memory.adopted.revision == revision;
+    if is_it { memory.adopted.verdicts.clone() } else { Vec::new() }
+}
+
+/// Verdicts or adoptions as the wire has them.
+pub(crate) fn in_words<T: Serialize>(list: &[T]) -> Vec<Value> {
+    // Either is plain data, which always has a form in JSON.
+    list.iter().filter_map(|it| serde_json::to_value(it).ok()).collect()
 }
 
 /// The statements that met gates rest on, each once.
@@ -105,6 +111,7 @@ fn blank(
 ) -> Record {
     let subject = revision.as_deref().and_then(|it| subject_of(memory, it));
     let gates = revision.as_deref().map(|it| gates_of(memory, it)).unwrap_or_default();
+    let adopted = revision.as_deref().map(|it| adopted_for(memory, it)).unwrap_or_default();
     let evidence = evidence_in(&gates);
     Record {
         v: record::VERSION,
@@ -128,6 +135,7 @@ fn blank(
         }),
         evidence,
         gates,
+        adopted,
         steps: StepCount::default(),
         irreversible: Vec::new(),
         probes: Vec::new(),
@@ -158,6 +166,7 @@ pub(crate) fn cycle_of(tx: &Transaction, outcome: Outcome, warnings: &[String]) 
         failing: Vec::new(),
         gates: Vec::new(),
         freshness: String::new(),
+        adopted: Vec::new(),
         warnings: warnings.to_vec(),
     }
 }

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use bowline_model::adopted::Adopted;
 use bowline_model::bundle::{Bundle, CommitEvidence};
 use bowline_model::digest::Sha256;
 use bowline_model::generation::Generation;
@@ -29,6 +30,7 @@ pub struct Verified {
     policy: Arc<Policy>,
     subject: Option<String>,
     gates: Arc<[GateVerdict]>,
+    adopted: Arc<[Adopted]>,
 }
 
 impl Verified {
@@ -51,6 +53,11 @@ impl Verified {
     /// What each gate said of it; nothing where it met them at an earlier judgement.
     pub fn gates(&self) -> &[GateVerdict] {
         &self.gates
+    }
+
+    /// Commits at or below it that are on the branch by adoption, and that nothing before it came by.
+    pub fn adopted(&self) -> &[Adopted] {
+        &self.adopted
     }
 
     /// The policy in force.
@@ -188,7 +195,8 @@ fn prove(
     };
     let subject = subject_of(&evidence.raw);
     let (policy, gates) = (Arc::clone(&walked.policy), walked.opened.as_slice().into());
-    Some(Verified { revision, policy, subject, gates })
+    let adopted = walked.came_by.as_slice().into();
+    Some(Verified { revision, policy, subject, gates, adopted })
 }
 
 /// The first line of a raw commit's message; it stands behind the first empty line.
@@ -235,7 +243,13 @@ pub(crate) fn policy_in_force(
 pub(crate) fn under(policy: &Arc<Policy>, revision: &Revision) -> Option<Verified> {
     let (policy, revision) = (Arc::clone(policy), revision.clone());
     let is_fine = !is_revoked(&policy, &revision);
-    is_fine.then(|| Verified { revision, policy, subject: None, gates: Arc::new([]) })
+    is_fine.then(|| Verified {
+        revision,
+        policy,
+        subject: None,
+        gates: Arc::new([]),
+        adopted: Arc::new([]),
+    })
 }
 
 fn policy_at_head(

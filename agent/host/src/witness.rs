@@ -144,6 +144,8 @@ mod tests {
             highest_time: time,
             cleared: None,
             waiting: Vec::new(),
+            root_version: None,
+            adopted: Vec::new(),
             spent: Vec::new(),
             fresh: None,
             healthy: Vec::new(),

@@ -39,7 +39,9 @@ pub struct CommitEvidence {
     pub policy: PathEvidence,
     /// `.bowline/policy.dsse.json` in its tree.
     pub policy_envelope: PathEvidence,
-    /// Its tree differs from its first parent's in those two files at most. An expired policy lets
+    /// `.bowline/root.jsonl` in its tree.
+    pub roots: PathEvidence,
+    /// Its tree differs from its first parent's in those three files at most. An expired policy lets
     /// nothing else through; whoever compared the trees answers for it, and `false` is the safe
     /// answer.
     pub outside_policy_unchanged: bool,
@@ -60,6 +62,8 @@ pub struct Beside {
     pub side_cut_short: bool,
     /// The newest envelope that says that a branch named this commit.
     pub head: Option<Arc<[u8]>>,
+    /// Envelopes from notes on the commit in which root keys speak of commits.
+    pub root_statements: Vec<Arc<[u8]>>,
 }
 
 /// The name of a change: digests of its list.

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::adopted::Adopted;
 use crate::digest::Sha256;
 use crate::object_id::ObjectId;
 
@@ -31,6 +32,12 @@ pub struct HighWater {
     /// Commits above it that wait for their gates, oldest first; `head` is the last of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<Waiting>,
+    /// The version of the root in force there; `None` where an agent of before wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root_version: Option<u64>,
+    /// Commits that were adopted, above the newest that met its gates: what comes by them says so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adopted: Vec<Adopted>,
     /// Approvals that were used and have not expired.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spent: Vec<Spent>,

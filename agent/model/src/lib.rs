@@ -4,6 +4,7 @@
 //! **Invariant:** a value that exists is a value that is well formed; whether it is *right* is judged
 //! elsewhere.
 
+pub mod adopted;
 pub mod digest;
 pub mod object_id;
 pub mod duration;

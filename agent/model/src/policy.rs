@@ -26,6 +26,9 @@ pub const POLICY_PATH: &str = ".bowline/policy.yaml";
 /// Where the signatures over the policy stand in every tree.
 pub const POLICY_ENVELOPE_PATH: &str = ".bowline/policy.dsse.json";
 
+/// Where the roots that took the place of the trust file's lie in a tree.
+pub const ROOTS_PATH: &str = ".bowline/root.jsonl";
+
 /// More gates than a revision could ever pass in time.
 const MOST_GATES: usize = 64;
 

@@ -4,7 +4,8 @@
 //! distinct keys.
 //! **Invariant:** nothing a repository holds can change it.
 
-use std::collections::BTreeSet;
+mod root_keys;
+
 use std::fmt;
 
 use jiff::Timestamp;
@@ -16,8 +17,7 @@ use crate::duration::Span;
 use crate::object_id::ObjectId;
 use crate::read::{self, Faults};
 
-/// More root keys than any person could watch over.
-const MOST_ROOT_KEYS: usize = 64;
+pub use root_keys::{RootKey, RootKeys};
 
 /// Longer than any forge's address or branch name; keeps them fit for one line of a report.
 const LONGEST_NAME: usize = 1024;
@@ -166,58 +166,6 @@ pub struct Anchor {
     pub commit: ObjectId,
     /// SHA-256 of its raw bytes.
     pub commit_sha256: Sha256,
-}
-
-/// The keys that may change the policy, and how many of them it takes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "RootKeysText")]
-pub struct RootKeys {
-    /// How many distinct keys must sign.
-    pub threshold: usize,
-    /// The keys.
-    pub keys: Vec<RootKey>,
-}
-
-/// One root key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RootKey {
-    /// What people call it.
-    pub id: String,
-    /// The key as OpenSSH writes it: `ssh-ed25519 AAAA… comment`.
-    pub key: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct RootKeysText {
-    threshold: usize,
-    keys: Vec<RootKey>,
-}
-
-impl TryFrom<RootKeysText> for RootKeys {
-    type Error = String;
-
-    fn try_from(text: RootKeysText) -> Result<Self, String> {
-        let RootKeysText { threshold, keys } = text;
-        if keys.len() > MOST_ROOT_KEYS {
-            return Err(format!("{} root keys are more than {MOST_ROOT_KEYS}", keys.len()));
-        }
-        let ids: BTreeSet<_> = keys.iter().map(|key| key.id.as_str()).collect();
-        // The comment of a key line is no part of the key.
-        let materials: BTreeSet<_> =
-            keys.iter().map(|it| it.key.split_whitespace().nth(1)).collect();
-        if ids.len() != keys.len() || materials.len() != keys.len() {
-            return Err("a root key, or the id of one, is given twice".to_owned());
-        }
-        if threshold == 0 || threshold > keys.len() {
-            return Err(format!(
-                "threshold {threshold} cannot be met, write a number from 1 to {}",
-                keys.len()
-            ));
-        }
-        Ok(Self { threshold, keys })
-    }
 }
 
 /// What the repository may never fall below.

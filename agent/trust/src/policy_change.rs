@@ -1,19 +1,21 @@
 //! May this policy be in force? Signed by the root's threshold, meant for here, and rising.
 //!
-//! **Invariant:** a policy that governs anything was signed, byte for byte, by a threshold of the
-//! host's own root keys; the commit that brings it cannot vouch for it.
+//! **Invariant:** a policy that governs anything was signed, byte for byte, by a threshold of root keys
+//! that the host knows; the commit that brings it cannot vouch for it.
 
 use std::sync::Arc;
 
 use bowline_model::bundle::{CommitEvidence, PathEvidence};
 use bowline_model::digest::Sha256;
+use bowline_model::envelope::Envelope;
 use bowline_model::policy::{POLICY_ENVELOPE_PATH, POLICY_PATH, Policy};
 use bowline_model::trust_root::TrustRoot;
 
 use crate::commit::object_id;
 use crate::dsse;
 use crate::roll::Roll;
-use crate::root_keys::RootRing;
+use crate::root_keys::{POLICY_NAMESPACE, RootRing};
+use crate::roots::Roots;
 use crate::verdict::{Code, Refusal};
 
 /// The payload type of a policy's envelope.
@@ -44,10 +46,10 @@ impl Governing {
     }
 }
 
-/// Admits the policy in a commit, whatever came before: on the host's root keys alone.
+/// Admits the policy in a commit, whatever came before, on the keys of one of these roots alone.
 pub(crate) fn admit(
     root: &TrustRoot,
-    ring: &RootRing,
+    rings: &[&RootRing],
     evidence: &CommitEvidence,
 ) -> Result<Governing, Refusal> {
     let bytes = file(&evidence.policy, POLICY_PATH)?;
@@ -69,7 +71,7 @@ pub(crate) fn admit(
         return Err(Refusal::of(Code::PolicyBelowThreshold, detail));
     }
     // Only what the root signed is parsed.
-    ring.demand_threshold(&envelope)?;
+    demand_root(rings, &envelope)?;
     let policy = Policy::parse(POLICY_PATH, &bytes).map_err(|bad| malformed(bad.to_string()))?;
     demand_home(root, &policy)?;
     let roll = Roll::of(&policy).map_err(|bad| malformed(format!("{POLICY_PATH}: {bad}")))?;
@@ -84,22 +86,37 @@ pub(crate) fn admit(
 
 /// The policy in a commit, if the root signed it: evidence is looked for as no other asks.
 pub fn signed_policy(root: &TrustRoot, evidence: &CommitEvidence) -> Option<Arc<Policy>> {
-    let ring = RootRing::of(root).ok()?;
-    admit(root, &ring, evidence).ok().map(|it| it.policy)
+    let roots = Roots::of(root, evidence).ok()?;
+    admit(root, &roots.all(), evidence).ok().map(|it| it.policy)
 }
 
-/// Admits the policy in a commit after the one in its parent.
+/// Demands that the threshold of one of these roots signed a policy; the first one is named if none did.
+fn demand_root(rings: &[&RootRing], envelope: &Envelope) -> Result<(), Refusal> {
+    let named = (Code::PolicyBelowThreshold, "the policy");
+    let mut first = None;
+    for ring in rings {
+        match ring.demand_threshold(envelope, POLICY_NAMESPACE, named) {
+            Ok(()) => return Ok(()),
+            Err(refusal) => first = first.or(Some(refusal)),
+        }
+    }
+    let none = || Refusal::of(Code::PolicyBelowThreshold, "no root is in force");
+    Err(first.unwrap_or_else(none))
+}
+
+/// Admits the policy in a commit after the one in its parent. A change takes the root in force in the commit that
+/// brings it; what is unchanged stays as it was admitted.
 pub(crate) fn admit_after(
     parent: &Arc<Governing>,
     root: &TrustRoot,
-    ring: &RootRing,
+    roots: &Roots,
     evidence: &CommitEvidence,
 ) -> Result<Arc<Governing>, Refusal> {
     if parent.is_unchanged(evidence) {
         return Ok(Arc::clone(parent));
     }
     // A change is judged like a beginning, and then for rising.
-    let next = admit(root, ring, evidence)?;
+    let next = admit(root, &[roots.in_force()], evidence)?;
     let (old, new) = (parent.policy.version, next.policy.version);
     // Other signatures over the same bytes are no new policy.
     if next.sha256 != parent.sha256 && new <= old {

@@ -21,9 +21,9 @@ use crate::emergency::{self, Urgent};
 use crate::gates::{self, Case, GateVerdict};
 use crate::policy_change::{Governing, admit};
 use crate::roll::revokes;
-use crate::root_keys::RootRing;
+use crate::roots::Roots;
 use crate::start::Judged;
-use crate::verdict::{Code, Deployable, Refusal};
+use crate::verdict::{Code, Deployable};
 
 /// Merges of a busy day; whoever waits for an older one has stopped waiting.
 const WAITING_MAX: usize = 64;
@@ -84,7 +84,7 @@ impl<'a> Queue<'a> {
         marks: Option<&'a HighWater>,
         bundle: &'a Bundle,
         (start, passed): (&Judged, &[Authorised]),
-    ) -> Result<Self, Refusal> {
+    ) -> Self {
         let found = |id: &ObjectId| {
             bundle
                 .waiting
@@ -102,7 +102,6 @@ impl<'a> Queue<'a> {
         };
         let mut candidates: Vec<_> = passed.iter().rev().map(|it| of(&it.judged)).collect();
         candidates.push(of(start));
-        let ring = RootRing::of(root)?;
         for it in marks.iter().flat_map(|it| it.waiting.iter().rev()) {
             let is_known = candidates.iter().any(|known| known.id == it.commit);
             let evidence = found(&it.commit).filter(|found| {
@@ -112,7 +111,7 @@ impl<'a> Queue<'a> {
             let Some(evidence) = evidence else { continue };
             // A policy in its tree that cannot be in force names no gates to be met.
             let Ok(commit) = Commit::parse(&evidence.raw, bundle.format) else { continue };
-            let Some(governing) = governing_of(root, &ring, start, evidence) else { continue };
+            let Some(governing) = governing_of(root, start, evidence) else { continue };
             candidates.push(Candidate {
                 id: it.commit,
                 raw_sha256: it.commit_sha256,
@@ -121,11 +120,11 @@ impl<'a> Queue<'a> {
                 evidence: Some(evidence),
             });
         }
-        Ok(Self {
+        Self {
             candidates,
             cleared: marks.and_then(|it| it.cleared),
             healthy: marks.map(|it| it.healthy.as_slice()).unwrap_or_default(),
-        })
+        }
     }
 
     /// Chooses the newest that the newest policy does not revoke and that meets its own gates. `spent` is
@@ -234,14 +233,14 @@ impl Candidate<'_> {
 /// The policy of a commit that waited; mostly it is the same as that of the newest.
 fn governing_of(
     root: &TrustRoot,
-    ring: &RootRing,
     start: &Judged,
     evidence: &CommitEvidence,
 ) -> Option<Arc<Governing>> {
     if start.governing.is_unchanged(evidence) {
         return Some(Arc::clone(&start.governing));
     }
-    admit(root, ring, evidence).ok().map(Arc::new)
+    let roots = Roots::of(root, evidence).ok()?;
+    admit(root, &roots.all(), evidence).ok().map(Arc::new)
 }
 
 /// A policy that ended lets nothing new through, whenever it was merged.

@@ -1,9 +1,11 @@
-//! The root keys of the trust file, ready for use.
+//! The keys of one root, ready for use.
 //!
 //! **Invariant:** every root key was read, so a threshold counts over keys that can all be met.
 
+use std::collections::BTreeSet;
+
 use bowline_model::envelope::{Envelope, EnvelopeSignature};
-use bowline_model::trust_root::TrustRoot;
+use bowline_model::trust_root::RootKey;
 
 use crate::dsse;
 use crate::signer_key::SignerKey;
@@ -14,7 +16,10 @@ use crate::verdict::{Code, Refusal};
 /// The namespace in which root keys sign policies.
 pub const POLICY_NAMESPACE: &str = "bowline-policy";
 
-/// The root keys and how many of them it takes.
+/// The namespace in which root keys sign everything else: new roots, adoptions and checkpoints.
+pub const ROOT_NAMESPACE: &str = "bowline-root";
+
+/// The keys of a root and how many of them it takes.
 #[derive(Debug)]
 pub(crate) struct RootRing {
     keys: Vec<SshKey>,
@@ -23,23 +28,19 @@ pub(crate) struct RootRing {
 }
 
 impl RootRing {
-    /// Reads the root keys of a trust file.
-    pub(crate) fn of(root: &TrustRoot) -> Result<Self, Refusal> {
-        let mut keys: Vec<SshKey> = Vec::new();
-        let mut names = Vec::new();
-        for it in &root.root.keys {
-            let wrong = |what: String| {
-                let detail = format!("root key {:?}: {what}", it.id);
-                Refusal::of(Code::TrustFileMalformed, detail)
-            };
+    /// Reads root keys; says which one cannot be used.
+    pub(crate) fn of(keys: &[RootKey], threshold: usize) -> Result<Self, String> {
+        let mut ring = Self { keys: Vec::new(), names: Vec::new(), threshold };
+        for it in keys {
+            let wrong = |what: String| format!("root key {:?}: {what}", it.id);
             let key = SshKey::from_line(&it.key).map_err(|bad| wrong(bad.to_string()))?;
-            if keys.contains(&key) {
+            if ring.keys.contains(&key) {
                 return Err(wrong("the same key stands there twice".to_owned()));
             }
-            keys.push(key);
-            names.push(it.id.clone());
+            ring.keys.push(key);
+            ring.names.push(it.id.clone());
         }
-        Ok(Self { keys, names, threshold: root.root.threshold })
+        Ok(ring)
     }
 
     /// Whether a key is one of the root's.
@@ -47,9 +48,38 @@ impl RootRing {
         matches!(key, SignerKey::Ssh(key) if self.keys.contains(key))
     }
 
-    /// Demands that enough distinct root keys signed a policy's envelope.
-    pub(crate) fn demand_threshold(&self, envelope: &Envelope) -> Result<(), Refusal> {
-        let signers = dsse::signers(envelope, &self.keys, signer_of_policy);
+    /// Whether another ring takes as many of the same keys, whatever people call them.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.threshold == other.threshold
+            && self.keys.len() == other.keys.len()
+            && self.keys.iter().all(|it| other.keys.contains(it))
+    }
+
+    /// The names of keys that signed an envelope in `bowline-root`, where they are enough.
+    pub(crate) fn met_by(&self, envelope: &Envelope) -> Option<Vec<String>> {
+        let signers = self.signers(envelope, ROOT_NAMESPACE);
+        let names: Vec<_> = signers.iter().filter_map(|it| self.names.get(*it).cloned()).collect();
+        (names.len() >= self.threshold).then_some(names)
+    }
+
+    /// The distinct keys of this root that signed an envelope in a namespace. A signature names its key, and
+    /// one by nobody known is not worth verifying.
+    pub(crate) fn signers(&self, envelope: &Envelope, namespace: &str) -> BTreeSet<usize> {
+        dsse::signers(envelope, &self.keys, |it: &EnvelopeSignature, pae: &[u8]| {
+            let claimed = sshsig::claimed_key(&it.sig)?;
+            self.keys.contains(&claimed).then_some(())?;
+            sshsig::verify_armored(&it.sig, namespace, pae).ok()
+        })
+    }
+
+    /// Demands that enough distinct root keys signed an envelope; `what` it is, for people.
+    pub(crate) fn demand_threshold(
+        &self,
+        envelope: &Envelope,
+        namespace: &str,
+        (code, what): (Code, &str),
+    ) -> Result<(), Refusal> {
+        let signers = self.signers(envelope, namespace);
         if signers.len() >= self.threshold {
             return Ok(());
         }
@@ -57,9 +87,9 @@ impl RootRing {
         let signed: Vec<_> = names.filter(|(place, _)| signers.contains(place)).collect();
         let signed: Vec<_> = signed.into_iter().map(|(_, name)| name.as_str()).collect();
         Err(Refusal::of(
-            Code::PolicyBelowThreshold,
+            code,
             format!(
-                "{} of {} needed root keys signed the policy: {}",
+                "{} of {} needed root keys signed {what}: {}",
                 signers.len(),
                 self.threshold,
                 if signed.is_empty() { "none".to_owned() } else { signed.join(", ") }

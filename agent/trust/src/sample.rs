@@ -8,6 +8,7 @@ pub(crate) mod ssh_certificate;
 mod robot;
 mod signer;
 mod law;
+mod roots;
 
 use std::sync::Arc;
 
@@ -25,6 +26,9 @@ use crate::verify::verify;
 pub(crate) use approver::{Approver, change};
 pub(crate) use law::{Law, blob, sign_policy};
 pub(crate) use robot::{Robot, person_attests};
+pub(crate) use roots::{
+    adoption, adopts, checkpoint, new_root, noted, root_line, root_says, roots_file, vouches,
+};
 pub(crate) use signer::{Signer, Twist};
 
 /// 2026-11-01T00:00:00Z, when the anchor was committed.
@@ -45,6 +49,7 @@ pub(crate) struct Draft {
     pub(crate) message: String,
     pub(crate) signer: Option<u8>,
     pub(crate) law: [PathEvidence; 2],
+    pub(crate) roots: PathEvidence,
     pub(crate) policy_only: bool,
     pub(crate) beside: Beside,
 }
@@ -59,6 +64,7 @@ impl Draft {
             message: "change".to_owned(),
             signer: Some(1),
             law: [parent.policy.clone(), parent.policy_envelope.clone()],
+            roots: parent.roots.clone(),
             policy_only: false,
             beside: Beside::default(),
         }
@@ -77,6 +83,12 @@ impl Draft {
 
     pub(crate) fn with(mut self, law: [PathEvidence; 2]) -> Self {
         self.law = law;
+        self
+    }
+
+    /// With this file of roots.
+    pub(crate) fn rooted(mut self, roots: &PathEvidence) -> Self {
+        self.roots = roots.clone();
         self
     }
 
@@ -116,6 +128,7 @@ impl Draft {
             raw: Arc::from(raw),
             policy,
             policy_envelope,
+            roots: self.roots.clone(),
             outside_policy_unchanged: self.policy_only,
             beside: self.beside.clone(),
         }
@@ -153,6 +166,7 @@ impl World {
             message: "begin".to_owned(),
             signer: Some(1),
             law,
+            roots: PathEvidence::Missing,
             policy_only: false,
             beside: Beside::default(),
         };

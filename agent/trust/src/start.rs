@@ -1,6 +1,7 @@
 //! Checks 0 and 1: the state, and the commit where the walk begins.
 //!
-//! **Invariant:** a walk begins at the last verified head or at the anchor, each pinned by SHA-256.
+//! **Invariant:** a walk is tied to the last verified head or to the anchor, each pinned by SHA-256.
+//! **Invariant:** it begins there, or at a checkpoint above the anchor, and never below what was verified.
 
 use std::sync::Arc;
 
@@ -9,11 +10,15 @@ use bowline_model::digest::Sha256;
 use bowline_model::high_water::HighWater;
 use bowline_model::object_id::ObjectId;
 use bowline_model::trust_root::TrustRoot;
+use jiff::Timestamp;
 
 use crate::commit::{Commit, object_id};
 use crate::policy_change::{Governing, admit};
-use crate::root_keys::RootRing;
+use crate::root_statement::CheckpointSeen;
+use crate::roots::Roots;
+use crate::rulings::Rulings;
 use crate::verdict::{Code, Refusal, Verdict};
+use crate::walk::Link;
 
 /// Why a judgement ended early.
 #[derive(Debug)]
@@ -50,6 +55,8 @@ pub(crate) struct Judged {
     pub(crate) time: i64,
     /// The policy in its tree: the law for its children.
     pub(crate) governing: Arc<Governing>,
+    /// The roots at it, of which the newest is in force.
+    pub(crate) roots: Arc<Roots>,
 }
 
 /// Whether marks were made under this trust file. If not, fetch from the anchor on: keys or floors
@@ -66,13 +73,20 @@ struct Pin {
     name: &'static str,
 }
 
-/// Judges the commit where the walk begins. `marks` are those that apply.
-pub(crate) fn begin(
+/// The commit that a walk is tied to, as it was pinned.
+pub(crate) struct Pinned<'a> {
+    pub(crate) id: ObjectId,
+    pub(crate) commit: Commit,
+    raw_sha256: Sha256,
+    evidence: &'a CommitEvidence,
+}
+
+/// Finds the commit that the walk is tied to. `marks` are those that apply.
+pub(crate) fn pinned<'a>(
     root: &TrustRoot,
-    ring: &RootRing,
     marks: Option<&HighWater>,
-    bundle: &Bundle,
-) -> Result<Judged, Halt> {
+    bundle: &'a Bundle,
+) -> Result<Pinned<'a>, Halt> {
     let pin = pin_of(root, marks);
     let evidence = bundle.start.as_ref().ok_or_else(|| absent(&pin, marks, bundle.tip))?;
     let tampered = |what: &str| {
@@ -91,26 +105,79 @@ pub(crate) fn begin(
     if object_id(bundle.format, "commit", &evidence.raw) != pin.id {
         return Err(tampered("its content has another object id"));
     }
-    let refused = |refusal: Refusal| refusal.at(pin.id);
     let commit = Commit::parse(&evidence.raw, bundle.format)
-        .map_err(|bad| refused(Refusal::of(Code::MalformedCommit, bad.to_string())))?;
-    let governing = match marks {
-        Some(marks) => admit_known(root, ring, marks, evidence).map_err(|it| it.at(pin.id))?,
-        None => admit(root, ring, evidence).map_err(refused)?,
-    };
-    Ok(Judged {
-        id: pin.id,
-        raw_sha256,
-        tree: commit.tree,
-        time: commit.time,
-        governing: Arc::new(governing),
+        .map_err(|bad| Refusal::of(Code::MalformedCommit, bad.to_string()).at(pin.id))?;
+    Ok(Pinned { id: pin.id, commit, raw_sha256, evidence })
+}
+
+impl Pinned<'_> {
+    /// Judges the pinned commit, where the walk begins at it. `marks` are those that apply.
+    pub(crate) fn judge(
+        &self,
+        root: &TrustRoot,
+        marks: Option<&HighWater>,
+    ) -> Result<Judged, Halt> {
+        let refused = |refusal: Refusal| refusal.at(self.id);
+        let roots = Roots::of(root, self.evidence).map_err(refused)?;
+        let governing = match marks {
+            Some(marks) => {
+                admit_known(root, &roots, marks, self.evidence).map_err(|it| it.at(self.id))?
+            }
+            None => admit(root, &roots.all(), self.evidence).map_err(refused)?,
+        };
+        Ok(Judged {
+            id: self.id,
+            raw_sha256: self.raw_sha256,
+            tree: self.commit.tree,
+            time: self.commit.time,
+            governing: Arc::new(governing),
+            roots: Arc::new(roots),
+        })
+    }
+}
+
+/// The newest commit of a walk that a checkpoint vouches for: its place, and what follows from it. Above it the
+/// walk is judged; below it there is the chain and nothing more.
+pub(crate) fn vouched(
+    root: &TrustRoot,
+    rulings: &Rulings,
+    links: &[Link<'_>],
+    now: Timestamp,
+) -> Option<(usize, Judged, CheckpointSeen)> {
+    if rulings.is_empty() {
+        return None;
+    }
+    links.iter().enumerate().rev().find_map(|(place, link)| {
+        let (said, signers) = rulings.checkpoint(root, link, now)?;
+        let roots = Roots::of(root, link.evidence).ok().filter(|it| rulings.follow(it))?;
+        let governing = admit(root, &roots.all(), link.evidence).ok()?;
+        let is_meant = governing.policy.version == said.policy_version
+            && governing.sha256 == said.policy_sha256;
+        let floor = root.floors.not_before.map_or(i64::MIN, Timestamp::as_second);
+        (is_meant && link.commit.time >= floor).then_some(())?;
+        let seen = CheckpointSeen {
+            commit: link.evidence.id.to_string(),
+            policy_version: said.policy_version,
+            signers,
+            issued: said.issued,
+        };
+        let judged = Judged {
+            id: link.evidence.id,
+            raw_sha256: Sha256::of(&link.evidence.raw),
+            tree: link.commit.tree,
+            // Its date is nobody's word here but that of whoever vouched for it.
+            time: link.commit.time.min(said.issued.as_second()),
+            governing: Arc::new(governing),
+            roots: Arc::new(roots),
+        };
+        Some((place, judged, seen))
     })
 }
 
 /// The policy at a head that was verified before must be the one that was found there.
 fn admit_known(
     root: &TrustRoot,
-    ring: &RootRing,
+    roots: &Roots,
     marks: &HighWater,
     evidence: &CommitEvidence,
 ) -> Result<Governing, Halt> {
@@ -123,10 +190,14 @@ fn admit_known(
         return Err(Halt::Tampered(Refusal::of(Code::StateOlder, detail)));
     }
     // The root's signatures are asked for again: the marks are a file, and files can be written.
-    let governing = admit(root, ring, evidence)?;
+    let governing = admit(root, &roots.all(), evidence)?;
     let version = governing.policy.version;
     if governing.sha256 != marks.policy_sha256 || version != marks.policy_version {
         let detail = "the policy at the last verified head is not the one that was verified";
+        return Err(Halt::Tampered(Refusal::of(Code::StateMismatch, detail)));
+    }
+    if marks.root_version.is_some_and(|it| it != roots.version()) {
+        let detail = "the root at the last verified head is not the one that was in force there";
         return Err(Halt::Tampered(Refusal::of(Code::StateMismatch, detail)));
     }
     Ok(governing)

@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bowline_api::hint;
+use bowline_model::adopted::Adopted;
 use bowline_model::high_water::HighWater;
 use bowline_model::object_id::ObjectId;
 use bowline_model::policy::Policy;
@@ -15,6 +16,7 @@ use serde::{Serialize, Serializer};
 
 use crate::approval::ApprovalSeen;
 use crate::gates::GateVerdict;
+use crate::root_statement::CheckpointSeen;
 
 /// What a host may conclude from a bundle.
 ///
@@ -96,6 +98,12 @@ pub struct Walked {
     pub gates: Vec<GateVerdict>,
     /// What each gate said of the one to deploy; nothing where it met them at an earlier judgement.
     pub opened: Vec<GateVerdict>,
+    /// Commits that are on the branch by adoption, above the newest that met its gates before.
+    pub adopted: Vec<Adopted>,
+    /// Those among them that the one to deploy came by.
+    pub came_by: Vec<Adopted>,
+    /// The checkpoint at which the walk began, if at one.
+    pub checkpoint: Option<CheckpointSeen>,
 }
 
 /// A commit that may be deployed.
@@ -203,6 +211,9 @@ codes! {
     PolicyBelowThreshold "policy-below-threshold" "Too few root keys signed these bytes of the policy.";
     PolicyExpired "policy-expired" "The policy is past its date and admits nothing but its own renewal.";
     PolicyMalformed "policy-malformed" "The policy, or the envelope of its signatures, cannot be read.";
+    RootMalformed "root-malformed" "The file of root keys cannot be read, or does not follow on the trust file's root.";
+    RootBelowThreshold "root-below-threshold" "Too few keys of the former root, or of the new one, signed the new root.";
+    RootVersion "root-version" "The root went back, or another took the place of one that was in force.";
     FutureDated "future-dated" "The commit's date lies in the future.";
     BeforeParent "before-parent" "The commit is dated more than a day before its parent.";
     BelowFloor "below-floor" "The newest commit is older than the trust file allows.";

@@ -14,11 +14,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::authority::{Authorised, Court, SKEW_SECONDS};
 use crate::desk::{Desk, Wanted};
+use crate::foundlings::Foundlings;
 use crate::freshness::{self, Freshness, Stale};
 use crate::purpose::Purpose;
 use crate::queue::{Chosen, Queue};
-use crate::root_keys::RootRing;
-use crate::start::{Halt, Judged, begin, marks_apply};
+use crate::root_statement::CheckpointSeen;
+use crate::rulings::Rulings;
+use crate::start::{Halt, Judged, Pinned, marks_apply, pinned, vouched};
 use crate::verdict::{Code, Refusal, Verdict, Walked};
 use crate::walk::{Link, chain};
 
@@ -65,27 +67,59 @@ struct Case<'a> {
 impl Case<'_> {
     fn judge(&self, now: Timestamp) -> Result<Verdict, Halt> {
         let now = self.demand_clock(now)?;
-        let ring = RootRing::of(self.root)?;
         self.demand_beginning()?;
-        let start = begin(self.root, &ring, self.applying_marks(), self.bundle)?;
+        let applying = self.applying_marks();
+        let pinned = pinned(self.root, applying, self.bundle)?;
         let most = usize::try_from(self.root.limits.commits_per_walk).unwrap_or(usize::MAX);
-        let links = chain(self.bundle, start.id, most)?;
-        let court = Court { root: self.root, ring: &ring, now };
+        let chain = chain(self.bundle, pinned.id, most)?;
+        // What is only tried out is let in by mergers alone.
+        let rulings = match self.purpose {
+            Purpose::Everybody => Rulings::of(self.root, self.bundle),
+            Purpose::Tests(_) => Rulings::default(),
+        };
+        let vouched = match applying {
+            Some(_) => None,
+            None => vouched(self.root, &rulings, &chain, now),
+        };
+        let (start, links, checkpoint) = match vouched {
+            Some((place, judged, seen)) => {
+                (judged, chain.get(place + 1..).unwrap_or_default(), Some(seen))
+            }
+            None => (pinned.judge(self.root, applying)?, chain.as_slice(), None),
+        };
+        let known = self.known(links);
+        let court = Court { root: self.root, now, rulings: &rulings, known };
         let mut passed: Vec<Authorised> = Vec::with_capacity(links.len());
-        for link in &links {
+        for (place, link) in links.iter().enumerate() {
             let parent = passed.last().map_or(&start, |it| &it.judged);
-            let next = court.authorise(parent, link);
+            let next = court.authorise(parent, (place, link));
             passed.push(next.map_err(|refusal| refusal.at(link.evidence.id))?);
         }
-        self.purpose.demand(&links)?;
-        let spent = self.count_approvals(&start, &links, &mut passed, now)?;
+        self.purpose.demand(links)?;
         // From here on the walk is judged as a whole, by the policy at its end.
-        self.demand_old_head(&start, &passed)?;
+        court.demand_still_good(&start, links, &mut passed)?;
+        let spent = self.count_approvals(&start, links, &mut passed, now)?;
+        self.demand_old_head(&pinned, &chain)?;
+        self.demand_old_root(passed.last().map_or(&start, |it| &it.judged))?;
         let newest = &passed.last().map_or(&start, |it| &it.judged).governing.policy;
-        demand_still_good(&start, &passed, now)?;
         self.demand_in_force(newest, &start, &passed, now)?;
-        let warnings = self.warnings(&start, &passed, now);
-        Ok(self.conclude(&start, passed, (spent, warnings), now)?)
+        let mut warnings = self.warnings(&start, &passed, now);
+        warnings.extend(checkpoint.as_ref().map(|it| {
+            format!(
+                "the walk began at the checkpoint {}: what is below it was not judged",
+                it.commit
+            )
+        }));
+        Ok(self.conclude(&start, passed, (spent, warnings, checkpoint), now)?)
+    }
+
+    /// How many commits of a walk this host came past under a former trust file.
+    fn known(&self, links: &[Link<'_>]) -> usize {
+        let Some(marks) = self.marks else { return 0 };
+        let is_head = |it: &Link<'_>| {
+            it.evidence.id == marks.head && Sha256::of(&it.evidence.raw) == marks.head_sha256
+        };
+        links.iter().position(is_head).map_or(0, |place| place + 1)
     }
 
     fn applying_marks(&self) -> Option<&HighWater> {
@@ -123,13 +157,16 @@ impl Case<'_> {
         Ok(())
     }
 
-    /// A new trust file moves no host back: the old head is on the walk, or below the anchor.
-    fn demand_old_head(&self, start: &Judged, passed: &[Authorised]) -> Result<(), Refusal> {
+    /// A new trust file moves no host back: the old head is on the chain, or below the anchor. No checkpoint stands
+    /// for either.
+    fn demand_old_head(&self, pinned: &Pinned<'_>, chain: &[Link<'_>]) -> Result<(), Refusal> {
         let Some(marks) = self.marks.filter(|marks| !marks_apply(marks, self.root_sha256)) else {
             return Ok(());
         };
-        let on_walk = |it: &Authorised| it.judged.id == marks.head;
-        if start.id == marks.head || passed.iter().any(on_walk) || start.time >= marks.highest_time
+        let on_chain = |it: &Link<'_>| it.evidence.id == marks.head;
+        if pinned.id == marks.head
+            || chain.iter().any(on_chain)
+            || pinned.commit.time >= marks.highest_time
         {
             return Ok(());
         }
@@ -139,6 +176,17 @@ impl Case<'_> {
             marks.head.short()
         );
         Err(Refusal::of(Code::NotFastForward, detail).at(self.bundle.tip))
+    }
+
+    /// Nor back to an earlier root.
+    fn demand_old_root(&self, head: &Judged) -> Result<(), Refusal> {
+        let known = self.marks.and_then(|marks| marks.root_version).unwrap_or(0);
+        let now = head.roots.version();
+        if now >= known {
+            return Ok(());
+        }
+        let detail = format!("root version {known} was in force on this host, and here {now} is");
+        Err(Refusal::of(Code::RootVersion, detail).at(head.id))
     }
 
     /// Demands that the newest policy is in force and the newest commit above the floor.
@@ -242,7 +290,7 @@ impl Case<'_> {
         &self,
         start: &Judged,
         mut passed: Vec<Authorised>,
-        (mut spent, mut warnings): (Vec<Spent>, Vec<String>),
+        (mut spent, mut warnings, checkpoint): (Vec<Spent>, Vec<String>, Option<CheckpointSeen>),
         now: Timestamp,
     ) -> Result<Verdict, Refusal> {
         let newest = Arc::clone(&passed.last().map_or(start, |it| &it.judged).governing);
@@ -254,14 +302,17 @@ impl Case<'_> {
         let approvals = passed.get(told).map(|it| it.approvals.clone()).unwrap_or_default();
         passed.truncate(reached);
         let head = passed.last().map_or(start, |it| &it.judged);
-        let queue = Queue::of(self.root, self.marks, self.bundle, (start, &passed))?;
+        let queue = Queue::of(self.root, self.marks, self.bundle, (start, &passed));
         let mut chosen = queue.choose(self.root, &newest, (&spent, now));
         let known = self.marks.and_then(|it| it.fresh);
         let Freshness { at: fresh, stale } =
             freshness::judge(self.root, &newest, (self.bundle, known), now);
         spent.append(&mut chosen.used);
         warnings.extend(chosen.notice.take());
-        let marks = self.marks_at(start, head, &passed, (spent, &chosen));
+        let deployable = chosen.deployable.map(|it| it.commit);
+        let adopted = Foundlings::of(self.marks, (start, &passed), deployable);
+        warnings.extend(adopted.warnings());
+        let marks = self.marks_at(start, head, &passed, (spent, &chosen, &adopted));
         let walked = Walked {
             high_water: HighWater { fresh: fresh.map(Timestamp::as_second), ..marks },
             policy: Arc::clone(&head.governing.policy),
@@ -271,6 +322,9 @@ impl Case<'_> {
             // Of an older commit they would only mislead.
             gates: if unapproved.is_some() { Vec::new() } else { chosen.gates },
             opened: chosen.opened,
+            adopted: adopted.all.clone(),
+            came_by: adopted.deployed,
+            checkpoint,
         };
         let deployable = chosen.deployable;
         if let Some(Stale { detail, .. }) = stale.clone().filter(|it| it.holds) {
@@ -304,7 +358,7 @@ impl Case<'_> {
         start: &Judged,
         head: &Judged,
         passed: &[Authorised],
-        (spent, chosen): (Vec<Spent>, &Chosen),
+        (spent, chosen, adopted): (Vec<Spent>, &Chosen, &Foundlings),
     ) -> HighWater {
         let times = passed.iter().map(|it| it.judged.time).chain([start.time]);
         let known = self.marks.map(|marks| marks.highest_time);
@@ -317,35 +371,13 @@ impl Case<'_> {
             highest_time: times.chain(known).max().unwrap_or(head.time),
             cleared: chosen.cleared,
             waiting: chosen.waiting.clone(),
+            root_version: Some(head.roots.version()),
+            adopted: adopted.above.clone(),
             spent,
             fresh: None,
             healthy: self.marks.map(|it| it.healthy.clone()).unwrap_or_default(),
         }
     }
-}
-
-/// The newest policy may take back what an older one granted: a stolen key is of no use in commits
-/// that are newly walked, wherever they stand. And each key must count now: by the newest policy, which
-/// may have ended or extended it, else by the one that let it in.
-fn demand_still_good(start: &Judged, passed: &[Authorised], now: Timestamp) -> Result<(), Refusal> {
-    let newest = &passed.last().map_or(start, |it| &it.judged).governing;
-    let mut law = &start.governing;
-    for it in passed {
-        let fingerprint = it.key.fingerprint();
-        if it.key.is_revoked_by(&newest.policy) || newest.roll.is_taken_back(&it.key) {
-            let detail = format!("key {fingerprint} is revoked by the newest policy");
-            return Err(Refusal::of(Code::KeyRevoked, detail).at(it.judged.id));
-        }
-        let holder = newest.roll.holder_of(&it.key);
-        let holder = holder.or_else(|| law.roll.holder_of(&it.key));
-        // A root key that renews an expired policy is on no roll.
-        if holder.is_some_and(|holder| !holder.counts_at(now)) || !it.key.counts_at(now) {
-            let detail = format!("key {fingerprint} is not valid now, {now}");
-            return Err(Refusal::of(Code::KeyExpired, detail).at(it.judged.id));
-        }
-        law = &it.judged.governing;
-    }
-    Ok(())
 }
 
 fn in_range(seconds: i64) -> Result<Timestamp, Refusal> {

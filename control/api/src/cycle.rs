@@ -43,6 +43,9 @@ pub struct Cycle {
     /// When it was last proved that the newest revision is the newest; empty where nothing was judged.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub freshness: String,
+    /// Commits that it came by and nobody let in: what root keys said of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adopted: Vec<serde_json::Value>,
     /// What a person should know.
     #[serde(default)]
     pub warnings: Vec<String>,
@@ -66,6 +69,7 @@ impl Cycle {
             failing: Vec::new(),
             gates: Vec::new(),
             freshness: String::new(),
+            adopted: Vec::new(),
             warnings: Vec::new(),
         }
     }

@@ -52,6 +52,18 @@ pub const HINTS: &[(&str, &str)] = &[
         "merge a root-signed policy with a later date, in a commit that changes nothing else; or correct this host's clock",
     ),
     ("policy-malformed", "check the files with `bowline validate`"),
+    (
+        "root-malformed",
+        "restore .bowline/root.jsonl as it was in the parent; a new line comes from `bowline trust rotate`",
+    ),
+    (
+        "root-below-threshold",
+        "have a threshold of the former root keys and one of the new ones sign it: bowline trust rotate",
+    ),
+    (
+        "root-version",
+        "restore .bowline/root.jsonl as the last verified commit has it; compare root in trust.yaml with it",
+    ),
     ("future-dated", "correct the clock of whoever committed, or of this host"),
     ("before-parent", "correct the clock of whoever committed and commit again"),
     ("below-floor", "merge a newer commit, or compare floors.notBefore with the repository"),

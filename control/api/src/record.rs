@@ -77,6 +77,9 @@ pub struct Record {
     /// What each gate measured.
     #[serde(default)]
     pub gates: Vec<serde_json::Value>,
+    /// Commits that it came by and nobody let in: what root keys said of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adopted: Vec<serde_json::Value>,
     /// How much was changed.
     pub steps: StepCount,
     /// Resources whose change cannot be taken back.

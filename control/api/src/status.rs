@@ -38,6 +38,9 @@ pub struct Status {
     pub quarantine: Vec<Quarantined>,
     /// What each gate says of the newest revision.
     pub gates: Vec<serde_json::Value>,
+    /// Commits that it came by and nobody let in: what root keys said of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adopted: Vec<serde_json::Value>,
     /// How reports reach the control service; `None` where none is named.
     pub control: Option<Control>,
     /// Where the local API listens, when not at its configured place.

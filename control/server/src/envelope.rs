@@ -143,6 +143,7 @@ fn lean(record: Record) -> Record {
         policy: None,
         evidence: Vec::new(),
         gates: Vec::new(),
+        adopted: Vec::new(),
         steps: StepCount::default(),
         irreversible: Vec::new(),
         snapshots: Vec::new(),

@@ -10,6 +10,7 @@ mod back;
 mod chain;
 mod freeze;
 mod law;
+mod adoption;
 mod state;
 mod tree;
 

@@ -98,6 +98,7 @@ impl Plan {
             raw: raw.into_bytes().into(),
             policy: blob(policy.as_bytes()),
             policy_envelope: blob(&envelope),
+            roots: PathEvidence::Missing,
             outside_policy_unchanged: false,
             beside: Beside::default(),
         };

@@ -60,6 +60,9 @@ pub(super) fn status(status: &Status, screen: &mut Screen<'_>) -> Result<(), Fai
     for it in &status.gates {
         screen.line(gate(it))?;
     }
+    for it in &status.adopted {
+        screen.line(adopted(it))?;
+    }
     for it in &status.warnings {
         screen.line(format_args!("warning: {it}"))?;
     }
@@ -72,6 +75,15 @@ fn gate(verdict: &Value) -> String {
     let code = Some(text("code")).filter(|it| !it.is_empty());
     let measured = Some(text("measured")).filter(|it| !it.is_empty()).unwrap_or("nothing");
     format!("gate {}: {}: {measured}; {}", text("id"), code.unwrap_or("met"), text("limit"))
+}
+
+/// A commit that the newest revision came by although nobody let it in.
+fn adopted(it: &Value) -> String {
+    let text = |field: &str| it.get(field).and_then(Value::as_str).unwrap_or_default();
+    let signers: Vec<_> = it["signers"].as_array().into_iter().flatten().collect();
+    let names: Vec<_> = signers.into_iter().filter_map(Value::as_str).collect();
+    let (commit, code, reason) = (text("commit"), text("code"), text("reason"));
+    format!("adopted {commit} ({code}) by {}: {reason}", names.join(", "))
 }
 
 /// A change that is not tried again by itself.

@@ -68,6 +68,7 @@ impl Host {
             if !cycle.freshness.is_empty() {
                 status.freshness.clone_from(&cycle.freshness);
             }
+            status.adopted.clone_from(&cycle.adopted);
             status.conditions = conditions::after(cycle, known, &status.conditions);
             status.conditions.extend(self.testing(cycle));
         });

@@ -303,6 +303,9 @@ pub(super) fn rest(mut memory: Memory, mut ending: Ending) -> Turn {
     testing::tell_untried(&mut memory, &mut ending);
     ending.cycle.gates.clone_from(&memory.gates.verdicts);
     ending.cycle.freshness.clone_from(&memory.freshness);
+    if ending.cycle.revision.as_ref() == Some(&memory.adopted.revision) {
+        ending.cycle.adopted.clone_from(&memory.adopted.verdicts);
+    }
     for warning in &memory.warnings {
         if !ending.cycle.warnings.contains(warning) {
             ending.cycle.warnings.push(warning.clone());

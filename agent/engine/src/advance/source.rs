@@ -89,6 +89,10 @@ pub(super) fn judge(mut memory: Memory, mut quest: Quest, bundle: Box<Bundle>) -
             memory.gates = Gated { revision, verdicts: in_words(&walked.gates) };
         }
     }
+    if let Some(verified) = judged.verified.as_ref().filter(|it| !it.adopted().is_empty()) {
+        let revision = verified.revision().to_string();
+        memory.adopted = Gated { revision, verdicts: in_words(verified.adopted()) };
+    }
     let verified = judged.verified.clone().map(Box::new);
     let raised = judged.walked.as_ref().map(|it| it.high_water.clone());
     quest.judged = Some(Box::new(judged));

@@ -72,6 +72,7 @@ fn record(deployment: &str) -> Record {
         policy: None,
         evidence: Vec::new(),
         gates: Vec::new(),
+        adopted: Vec::new(),
         steps: StepCount::default(),
         irreversible: Vec::new(),
         probes: Vec::new(),

@@ -14,6 +14,7 @@ use bowline_model::object_id::ObjectId;
 use bowline_model::policy::{Asks, POLICY_PATH, Policy};
 use bowline_model::trust_root::{Limits, TrustRoot};
 use bowline_trust::commit::{Commit, object_id};
+use bowline_trust::root_statement::{RootSieve, RootWord};
 use bowline_trust::sieve::{About, Sieve};
 use bowline_trust::signed_policy;
 
@@ -81,19 +82,32 @@ impl Repository {
         }
         // The law of a commit's parent judges its approvals, its own policy names its gates.
         let mut parent = bundle.start.as_ref().and_then(|it| gatherer.law(it));
+        let rulings = gathering.root.and_then(|it| gatherer.look_for_rulings(it, bundle));
+        let Rulings { adopted, vouched } = rulings.unwrap_or_default();
         let mut laws = Vec::with_capacity(bundle.commits.len());
-        for commit in &bundle.commits {
+        let mut is_in = true;
+        for (place, commit) in bundle.commits.iter().enumerate() {
             // What nobody let in is refused, and so is all above it: it makes no work.
-            if gathering.root.is_some() && !gatherer.lets_in(parent, commit) {
+            is_in = vouched == Some(place)
+                || is_in
+                    && (gathering.root.is_none()
+                        || gatherer.lets_in(parent, commit)
+                        || adopted.contains(&commit.id.to_string()));
+            if !is_in && vouched.is_none_or(|it| it < place) {
                 break;
             }
-            let own = gatherer.law(commit);
+            let own = if is_in { gatherer.law(commit) } else { None };
             laws.push((parent, own));
             parent = own;
         }
         let known = laws.len();
         // For approvals the oldest first: where the limits are met, the walk comes as far, and goes on next time.
-        for (commit, (parent, _)) in bundle.commits.iter_mut().zip(&laws) {
+        // Below a checkpoint a new host asks for none.
+        let above = vouched.map_or(0, |it| it + 1);
+        let both = bundle.commits.iter_mut().zip(&laws);
+        let (below, above): (Vec<_>, Vec<_>) =
+            both.enumerate().partition(|(place, _)| *place < above);
+        for (_, (commit, (parent, _))) in above.into_iter().chain(below) {
             gatherer.look_for_approvals(commit, *parent);
         }
         // For gates the newest first: whoever waits for an older one has stopped waiting.
@@ -110,13 +124,22 @@ impl Repository {
     }
 }
 
+/// What root keys say of the commits of a walk, as far as it matters for what else is looked for.
+#[derive(Debug, Default)]
+struct Rulings {
+    /// Ids of commits that are adopted.
+    adopted: BTreeSet<String>,
+    /// Place of the newest commit that is vouched for.
+    vouched: Option<usize>,
+}
+
 /// What was read so far.
 pub(super) struct Gatherer<'a> {
     repository: &'a Repository,
     pub(super) notes: Option<Notes<'a>>,
     pub(super) root: Option<&'a TrustRoot>,
     limits: &'a Limits,
-    places: HashMap<(ObjectId, Option<ObjectId>), Option<usize>>,
+    places: HashMap<(ObjectId, Option<ObjectId>, Option<ObjectId>), Option<usize>>,
     pub(super) laws: Vec<(Asks, Sieve)>,
     pub(super) read: usize,
     kept: usize,
@@ -146,11 +169,12 @@ impl<'a> Gatherer<'a> {
     /// nothing: whoever may push could make the host busy with it.
     fn law(&mut self, commit: &CommitEvidence) -> Option<usize> {
         let PathEvidence::Blob { id, bytes } = &commit.policy else { return None };
-        let signed = match &commit.policy_envelope {
+        let name = |it: &PathEvidence| match it {
             PathEvidence::Blob { id, .. } => Some(*id),
             PathEvidence::Missing | PathEvidence::Other { .. } => None,
         };
-        if let Some(known) = self.places.get(&(*id, signed)) {
+        let key = (*id, name(&commit.policy_envelope), name(&commit.roots));
+        if let Some(known) = self.places.get(&key) {
             return *known;
         }
         let policy = match self.root {
@@ -164,7 +188,7 @@ impl<'a> Gatherer<'a> {
             self.laws.push(it);
             self.laws.len() - 1
         });
-        self.places.insert((*id, signed), place);
+        self.places.insert(key, place);
         place
     }
 
@@ -176,6 +200,51 @@ impl<'a> Gatherer<'a> {
 
     fn asks(&self, law: usize) -> Asks {
         self.laws.get(law).map(|(asks, _)| *asks).unwrap_or_default()
+    }
+
+    /// Looks in the notes on each commit for what root keys say, the newest first. `None` where the branch's roots
+    /// cannot be read: then the walk is refused.
+    fn look_for_rulings(&mut self, root: &TrustRoot, bundle: &mut Bundle) -> Option<Rulings> {
+        let notes = self.notes.as_ref()?;
+        let sieve = RootSieve::of(root, bundle.commits.last()?)?;
+        let mut rulings = Rulings::default();
+        let (mut read, mut checked, mut kept) = (0, 0, 0);
+        let most = usize::try_from(self.limits.envelopes).unwrap_or(usize::MAX);
+        'walk: for (place, commit) in bundle.commits.iter_mut().enumerate().rev() {
+            let note = notes.on(&commit.id).unwrap_or_default();
+            read += note.len();
+            if read > READ_BYTES_MAX {
+                break;
+            }
+            let mut seen = BTreeSet::new();
+            for line in note.split(|it| *it == b'\n').take(LINES_MAX) {
+                let line = line.trim_ascii();
+                let cost = sieve.cost(line);
+                checked += cost;
+                if checked > CHECKED_MAX {
+                    tracing::warn!(commit = %commit.id.short(), "notes hold too many signatures");
+                    break 'walk;
+                }
+                let is_new = cost > 0 && seen.insert(line.to_vec());
+                let Some(word) = is_new.then(|| sieve.keeps(line, commit)).flatten() else {
+                    continue;
+                };
+                match word {
+                    RootWord::Adopts(commits) => rulings.adopted.extend(commits),
+                    RootWord::Vouches => {
+                        rulings.vouched.get_or_insert(place);
+                    }
+                }
+                kept += 1;
+                commit.beside.root_statements.push(Arc::from(line));
+                if kept >= most {
+                    break 'walk;
+                }
+            }
+        }
+        // What else is looked for has its own budgets.
+        notes.begin_anew();
+        Some(rulings)
     }
 
     /// Begins to count what is read and checked once more.

@@ -159,17 +159,19 @@ struct Top {
 
 /// A `.bowline` folder.
 struct Folder {
-    /// Digest over everything else than the two policy files.
+    /// Digest over everything else than the three files of the policy and its roots.
     rest: Sha256,
     policy: PathEvidence,
     envelope: PathEvidence,
+    roots: PathEvidence,
 }
 
 impl Folder {
     /// A tree that readers may read in different ways says nothing about the policy.
     fn malformed(tree: &[u8]) -> Rc<Self> {
         let other = PathEvidence::Other { what: "in a malformed tree" };
-        Rc::new(Self { rest: Sha256::of(tree), policy: other.clone(), envelope: other })
+        let (policy, envelope) = (other.clone(), other.clone());
+        Rc::new(Self { rest: Sha256::of(tree), policy, envelope, roots: other })
     }
 }
 
@@ -201,16 +203,26 @@ impl<'o> Trees<'o> {
         commit: Option<&Commit>,
     ) -> Result<CommitEvidence, HistoryFailure> {
         let (mut policy, mut policy_envelope) = (PathEvidence::Missing, PathEvidence::Missing);
+        let mut roots = PathEvidence::Missing;
         let mut outside_policy_unchanged = false;
         if let Some(commit) = commit {
             let top = self.top(commit.tree)?;
             if let Some(folder) = &top.folder {
                 (policy, policy_envelope) = (folder.policy.clone(), folder.envelope.clone());
+                roots.clone_from(&folder.roots);
             }
             outside_policy_unchanged = self.only_policy_changed(&top, commit);
         }
         let beside = Beside::default();
-        Ok(CommitEvidence { id, raw, policy, policy_envelope, outside_policy_unchanged, beside })
+        Ok(CommitEvidence {
+            id,
+            raw,
+            policy,
+            policy_envelope,
+            roots,
+            outside_policy_unchanged,
+            beside,
+        })
     }
 
     /// A parent that cannot be read may differ in anything.
@@ -281,7 +293,7 @@ impl<'o> Trees<'o> {
         }
         let Some(object) = self.tree(id)? else { return Ok(Folder::malformed(id.as_bytes())) };
         let mut rest = Sha256Stream::new();
-        let (mut policy, mut envelope) = (PathEvidence::Missing, PathEvidence::Missing);
+        let [mut policy, mut envelope, mut roots] = [const { PathEvidence::Missing }; 3];
         for entry in entries(object.data()) {
             let Ok(entry) = entry else {
                 return Ok(Folder::malformed(object.data()));
@@ -289,6 +301,7 @@ impl<'o> Trees<'o> {
             let place = match entry.name {
                 b"policy.yaml" => &mut policy,
                 b"policy.dsse.json" => &mut envelope,
+                b"root.jsonl" => &mut roots,
                 _ => {
                     rest.update(entry.raw);
                     continue;
@@ -300,7 +313,7 @@ impl<'o> Trees<'o> {
             }
             *place = self.path_evidence(&entry)?;
         }
-        let folder = Rc::new(Folder { rest: rest.finish(), policy, envelope });
+        let folder = Rc::new(Folder { rest: rest.finish(), policy, envelope, roots });
         if self.folders.len() >= TREES_KEPT_MAX {
             self.folders.clear();
         }
