@@ -23,6 +23,8 @@ mod merging_keys;
 mod inspect;
 mod openpgp;
 mod sign;
+mod rotate;
+mod root_word;
 mod approve;
 mod head;
 mod emergency;

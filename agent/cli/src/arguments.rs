@@ -13,6 +13,7 @@ use jiff::Timestamp;
 pub use crate::attest::arguments::Attest;
 pub use crate::head::arguments::{Head, SignHead};
 pub use crate::local::arguments::{Change, Follow, History, Local, Pause, Revert, Show};
+pub use crate::root_word::arguments::{Adopt, Checkpoint};
 
 /// Keeps hosts as their signed repository says.
 #[derive(Debug, Parser)]
@@ -80,6 +81,12 @@ pub enum Trust {
     Inspect(Inspect),
     /// Adds signatures of root keys to a policy's policy.dsse.json
     SignPolicy(SignPolicy),
+    /// Puts other root keys in the place of those in force, once enough of both have signed
+    Rotate(Rotate),
+    /// Lets commits that hosts refuse for their signer stay on the branch, by the root's word
+    Adopt(Adopt),
+    /// Vouches for a commit and all below it: new hosts begin there
+    Checkpoint(Checkpoint),
 }
 
 /// Arguments of `init`.
@@ -254,6 +261,21 @@ pub struct SignPolicy {
     /// An SSH private key, or a .pub file whose private key the SSH agent holds; may be repeated
     #[arg(long = "key", value_name = "FILE", required = true)]
     pub keys: Vec<PathBuf>,
+}
+
+/// Arguments of `trust rotate`.
+#[derive(Debug, Args)]
+pub struct Rotate {
+    /// The new root as trust files have it under `root`: version, threshold and keys
+    #[arg(long, value_name = "FILE")]
+    pub root: PathBuf,
+    /// An SSH private key of the root in force or of the new one, or a .pub file whose private key the
+    /// SSH agent holds; may be repeated
+    #[arg(long = "key", value_name = "FILE", required = true)]
+    pub keys: Vec<PathBuf>,
+    /// The file of roots; the policy beside it names the repository
+    #[arg(value_name = "FILE", default_value = ".bowline/root.jsonl")]
+    pub file: PathBuf,
 }
 
 fn ref_name(text: &str) -> Result<RefName, String> {

@@ -18,6 +18,8 @@ pub mod gate;
 pub mod plan;
 pub mod inspect;
 pub mod sign;
+mod rotate;
+pub mod root_word;
 pub mod attest;
 pub mod approve;
 pub mod head;
@@ -68,6 +70,9 @@ fn dispatch(verb: &Verb, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         Verb::Plan(given) => plan::plan(given, screen),
         Verb::Trust(Trust::Inspect(given)) => inspect::inspect(given, screen),
         Verb::Trust(Trust::SignPolicy(given)) => sign::sign(given, screen),
+        Verb::Trust(Trust::Rotate(given)) => rotate::rotate(given, screen),
+        Verb::Trust(Trust::Adopt(given)) => root_word::adopt(given, screen),
+        Verb::Trust(Trust::Checkpoint(given)) => root_word::checkpoint(given, screen),
         Verb::Attest(verb) => attest::attest(verb, screen),
         Verb::Status(given) => local::status(given, screen),
         Verb::History(given) => local::history(given, screen),

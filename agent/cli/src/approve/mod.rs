@@ -26,6 +26,7 @@ use bowline_trust::{APPROVAL_NAMESPACE, attested, dsse};
 use jiff::{SignedDuration, Timestamp};
 
 use self::target::Target;
+pub(crate) use self::target::policy_of;
 use crate::arguments::Approve;
 use crate::failure::Failure;
 use crate::keys::{self, RootKey};

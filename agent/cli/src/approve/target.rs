@@ -102,12 +102,12 @@ fn onto(given: &Approve, policy: &Policy) -> Result<ObjectId, Failure> {
     })
 }
 
-/// The policy of what is approved: it names the repository and the branch that hosts follow.
-fn policy_of(repository: &Repository, commit: &ObjectId) -> Result<Policy, Failure> {
+/// The policy of a commit: it names the repository and the branch that hosts follow.
+pub(crate) fn policy_of(repository: &Repository, commit: &ObjectId) -> Result<Policy, Failure> {
     let found = repository.contents(commit, &[POLICY_PATH.to_owned()]).map_err(Failure::failed)?;
     let bytes = found.get(POLICY_PATH).ok_or_else(|| {
         let what = anyhow!("{} has no {POLICY_PATH}", commit.short());
-        Failure::usage(what).hint("approvals are for repositories that bowline init made")
+        Failure::usage(what).hint("statements are about repositories that bowline init made")
     })?;
     Policy::parse(POLICY_PATH, bytes)
         .map_err(|faults| Failure::usage(faults).of("the policy cannot be used"))
