@@ -34,6 +34,7 @@ pub mod sshd;
 pub mod authority;
 pub mod nginx;
 pub mod villain;
+pub mod bomb;
 pub mod picture;
 pub mod strace;
 pub mod wall_clock;

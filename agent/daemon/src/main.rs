@@ -16,6 +16,7 @@ use bowline_api::cycle::Cycle;
 use bowline_api::outcome::Outcome;
 use bowline_host::door::guardian;
 use bowline_host::failure::chain;
+use bowline_host::repository::unpack;
 
 /// Usage and configuration.
 const USAGE: u8 = 2;
@@ -30,6 +31,11 @@ fn main() -> ExitCode {
     {
         let parent = parent.to_str().and_then(|it| it.parse().ok()).unwrap_or_default();
         return ExitCode::from(guardian::become_program(parent, argv));
+    }
+    if let [word, task] = words.as_slice()
+        && word == unpack::WORD
+    {
+        return ExitCode::from(unpack::serve(task));
     }
     guardian::enable();
     let arguments = match arguments::read(words) {

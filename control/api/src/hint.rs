@@ -277,6 +277,10 @@ pub const HINTS: &[(&str, &str)] = &[
     ("remote-damaged", "run git fsck there; its references must be in Git's \"files\" format"),
     ("fetch-timeout", "raise [source] timeout"),
     (
+        "unpack-died",
+        "find out who ended it, a person or a lack of memory; it is tried again, and what a hostile remote sends is refused each time",
+    ),
+    (
         "unreachable",
         "check the address, the proxy, and what stands between; it is tried again by itself",
     ),

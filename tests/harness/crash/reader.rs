@@ -84,6 +84,8 @@ impl Reader<'_> {
             }
             ("fchmod", [Word::Handle(_, path), mode]) => self.mode(path, mode),
             ("chmod", [Word::Text(path), mode]) => self.mode(text(path), mode),
+            // Whose a file is tells nobody anything here: whoever opens the repository sets it again.
+            ("lchown", [Word::Text(_), ..]) => {}
             ("fsync", [Word::Handle(_, path)]) => self.barrier(path, Reach::Whole),
             ("fdatasync", [Word::Handle(_, path)]) => self.barrier(path, Reach::Data),
             ("syncfs", [Word::Handle(_, path)]) => self.barrier(path, Reach::Volume),

@@ -26,7 +26,7 @@ fn packet(content: &[u8]) -> Vec<u8> {
     [format!("{:04x}", content.len() + 4).as_bytes(), content].concat()
 }
 
-fn band(number: u8, content: &[u8]) -> Vec<u8> {
+pub(super) fn band(number: u8, content: &[u8]) -> Vec<u8> {
     packet(&[&[number], content].concat())
 }
 
@@ -36,7 +36,7 @@ fn refs(id: &str) -> Vec<u8> {
 }
 
 /// A pack's first bytes: how many objects follow.
-fn head(objects: u32) -> Vec<u8> {
+pub(super) fn head(objects: u32) -> Vec<u8> {
     [b"PACK\0\0\0\x02".as_slice(), &objects.to_be_bytes()].concat()
 }
 
@@ -46,13 +46,13 @@ fn unheard_of() -> String {
 }
 
 /// Answers references with an unknown commit, and packs by something else.
-fn with_pack(pack: impl Fn(&mut Asked) + Send + 'static) -> Villain {
+pub(super) fn with_pack(pack: impl Fn(&mut Asked) + Send + 'static) -> Villain {
     Villain::start(move |asked| {
         if asked.is_for_pack() { pack(asked) } else { asked.serve(&refs(&unheard_of())) }
     })
 }
 
-fn packfile(rest: &[&[u8]]) -> Vec<u8> {
+pub(super) fn packfile(rest: &[&[u8]]) -> Vec<u8> {
     [packet(b"packfile\n"), rest.concat()].concat()
 }
 
@@ -73,7 +73,7 @@ fn fails(shop: &Workshop, villain: &Villain, code: &str, what: &str) {
     assert_eq!(waits, 0, "{what}: packs are left");
 }
 
-fn careful() -> Workshop {
+pub(super) fn careful() -> Workshop {
     let shop = settled("");
     shop.trust(&shop.tip(), LIMITS);
     shop.once().ended(Outcome::Unchanged);

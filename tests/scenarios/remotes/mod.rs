@@ -5,6 +5,7 @@
 mod ssh;
 mod web;
 mod hostile;
+mod unpacked;
 
 use std::fs;
 

@@ -161,6 +161,15 @@ pub(super) fn prepared(argv: &[String], bond: Bond) -> Command {
     command
 }
 
+/// The agent's own binary in a folder, in a group of its own, without any environment.
+pub(super) fn own(arguments: &[String], folder: &Path) -> Result<Command, OsFailure> {
+    let able = guardian::program()
+        .ok_or_else(|| OsFailure::new("start", "the agent's own binary", Errno::ENOEXEC))?;
+    let mut command = Command::new(able);
+    command.args(arguments).env_clear().current_dir(folder).process_group(0);
+    Ok(command)
+}
+
 /// Starts it with the usual mask for the modes of new files.
 pub(super) fn spawn(command: &mut Command) -> io::Result<Child> {
     // The mask is the whole process's, and a child inherits it: one start at a time.

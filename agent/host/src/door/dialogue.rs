@@ -5,7 +5,8 @@
 
 use std::io::{self, ErrorKind, Read, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Stdio};
+use std::path::Path;
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -14,7 +15,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 
 use super::clock;
-use super::command::{Bond, group, prepared, spawn};
+use super::command::{Bond, group, own, prepared, spawn};
 use crate::failure::OsFailure;
 
 /// Between two looks at whether to go on: a person who stops the agent does not notice it.
@@ -54,9 +55,18 @@ impl Dialogue {
     /// Starts a program, tied to the agent's life, with further variables in its clean environment.
     pub fn start(argv: &[String], variables: &[(&str, &str)]) -> Result<Self, OsFailure> {
         let program = argv.first().map(String::as_str).unwrap_or_default();
-        let fail = |source| OsFailure::new("start", program, source);
         let mut command = prepared(argv, Bond::Tied);
         command.envs(variables.iter().copied());
+        Self::with(command, program)
+    }
+
+    /// Starts the agent's own binary in a folder, with no environment at all. It ties and confines itself.
+    pub fn confined(arguments: &[String], folder: &Path) -> Result<Self, OsFailure> {
+        Self::with(own(arguments, folder)?, "a process of the agent's own")
+    }
+
+    fn with(mut command: Command, program: &str) -> Result<Self, OsFailure> {
+        let fail = |source| OsFailure::new("start", program, source);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = spawn(&mut command).map_err(fail)?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
@@ -105,6 +115,11 @@ impl Dialogue {
         Ok(Heard::Something)
     }
 
+    /// Tells it that nothing more will come.
+    pub fn no_more(&mut self) {
+        self.input = None;
+    }
+
     /// Adds what it says next.
     pub fn hear(&mut self, into: &mut Vec<u8>, go_on: impl Fn() -> bool) -> io::Result<Heard> {
         loop {
@@ -138,11 +153,11 @@ impl Dialogue {
         Ok(())
     }
 
-    /// Closes its input and waits a little for its end. Gives its exit code, and its last complaints.
-    pub fn end(mut self, patience: Duration) -> (Option<i32>, String) {
+    /// Closes its input and waits a little for its end. Gives how it ended, and its last complaints.
+    pub fn end(mut self, patience: Duration) -> (Option<ExitStatus>, String) {
         self.input = None;
         let until = clock::since_boot() + patience;
-        let mut code = None;
+        let mut ended = None;
         while clock::since_boot() < until {
             // What fails here only costs words: the program is ended in any case.
             if self.listen().is_err() {
@@ -150,7 +165,7 @@ impl Dialogue {
             }
             match self.child.try_wait() {
                 Ok(Some(status)) => {
-                    code = status.code();
+                    ended = Some(status);
                     break;
                 }
                 Ok(None) => {
@@ -164,7 +179,7 @@ impl Dialogue {
             }
         }
         drop(self.listen());
-        (code, String::from_utf8_lossy(&self.words).into_owned())
+        (ended, String::from_utf8_lossy(&self.words).into_owned())
     }
 }
 
@@ -213,6 +228,11 @@ mod tests {
         Dialogue::start(&argv, &[("NAME", "value")]).unwrap()
     }
 
+    fn ended(dialogue: Dialogue) -> (Option<i32>, String) {
+        let (status, words) = dialogue.end(Duration::from_secs(20));
+        (status.and_then(|it| it.code()), words)
+    }
+
     fn all(dialogue: &mut Dialogue) -> String {
         let mut heard = Vec::new();
         while dialogue.hear(&mut heard, || true).unwrap() == Heard::Something {}
@@ -224,14 +244,14 @@ mod tests {
         let mut dialogue = shell("read line; echo $NAME $line; echo sorry >&2; exit 3");
         assert_eq!(dialogue.tell(b"hello\n", || true).unwrap(), Heard::Something);
         assert_eq!(all(&mut dialogue), "value hello\n");
-        assert_eq!(dialogue.end(Duration::from_secs(20)), (Some(3), "sorry\n".to_owned()));
+        assert_eq!(ended(dialogue), (Some(3), "sorry\n".to_owned()));
     }
 
     #[test]
     fn a_program_that_complains_without_end_is_still_heard() {
         let mut dialogue = shell("head -c 1000000 /dev/zero >&2; echo done; echo last >&2");
         assert_eq!(all(&mut dialogue), "done\n");
-        let (code, words) = dialogue.end(Duration::from_secs(20));
+        let (code, words) = ended(dialogue);
         assert_eq!(code, Some(0));
         assert!(words.len() <= WORDS_BYTES_MAX && words.ends_with("last\n"), "{}", words.len());
     }
@@ -257,6 +277,6 @@ mod tests {
         let mut dialogue = shell("exit 0");
         let much = vec![b'x'; 1 << 20];
         assert_eq!(dialogue.tell(&much, || true).unwrap(), Heard::End);
-        assert_eq!(dialogue.end(Duration::from_secs(20)).0, Some(0));
+        assert_eq!(ended(dialogue).0, Some(0));
     }
 }

@@ -140,6 +140,11 @@ pub fn set_mode(path: &Path, mode: u32) -> Result<(), OsFailure> {
         .map_err(|source| OsFailure::new("set the mode of", path, source))
 }
 
+/// Whether a path is a regular file that has no other name.
+pub fn is_plain(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|it| it.is_file() && it.nlink() == 1)
+}
+
 /// Makes a folder that only the agent may enter, and everything above it; durable.
 pub fn make_folder(path: &Path) -> Result<(), OsFailure> {
     if path.is_dir() {

@@ -10,6 +10,8 @@ pub mod notify;
 pub mod guardian;
 pub mod command;
 pub mod dialogue;
+pub mod confined;
+pub mod lent;
 mod tool;
 pub mod ssh_keygen;
 pub mod git;

@@ -28,19 +28,10 @@ impl Repository {
         }
         missing_below(&[self.folder.join("objects")], tip, known, watch)
     }
-
-    /// The same, with what arrived and is not let in yet.
-    pub(super) fn missing_with_arrivals(
-        &self,
-        tip: Oid,
-        known: Option<Oid>,
-        watch: &Watch<'_>,
-    ) -> Result<Option<Oid>, FetchFailure> {
-        missing_below(&self.with_arrivals(), tip, known, watch)
-    }
 }
 
-fn missing_below(
+/// The same in some folders of objects.
+pub(super) fn missing_below(
     folders: &[PathBuf],
     tip: Oid,
     known: Option<Oid>,

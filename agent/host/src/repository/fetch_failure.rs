@@ -127,6 +127,14 @@ pub enum FetchFailure {
         /// An object that is not here.
         missing: ObjectId,
     },
+    /// Whoever unpacks it did not come to an end of its own.
+    #[error("fetch from {url}: the process that unpacks it {what}")]
+    Unpack {
+        /// The address.
+        url: String,
+        /// What became of it.
+        what: String,
+    },
     /// There is no repository.
     #[error("fetch from {url}: there is no Git repository")]
     NotARepository {
@@ -234,6 +242,7 @@ impl FetchFailure {
             Self::Ssh { .. } => "remote-ssh",
             Self::Answer { source, .. } => source.code(),
             Self::Incomplete { .. } => "remote-damaged",
+            Self::Unpack { .. } => "unpack-died",
             Self::Http { source, .. } => source.code(),
             Self::Denied { .. } => "remote-denied",
             Self::Status { .. } => "remote-refused",

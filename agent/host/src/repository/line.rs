@@ -3,17 +3,17 @@
 //! **Invariant:** what a stranger sent counts only once everything below the commit is here.
 
 use bowline_model::object_id::ObjectId;
-use git2::{ObjectType, Oid};
+use git2::Oid;
 
 use super::address::Address;
 use super::fetch_failure::FetchFailure;
-use super::intake::Intake;
+use super::intake::{Intake, Wanted};
 use super::remotes::Remotes;
 use super::source::Remote;
 use super::ssh::SshSession;
 use super::watch::Watch;
 use super::web::WebSession;
-use super::{Repository, local, object_id, objects_in, oid};
+use super::{Repository, local, object_id, oid};
 
 /// Ancestors that are named to a server, each twice as far away as the one before: it shares one of them
 /// also when the branch was rewound.
@@ -80,7 +80,7 @@ impl<'w> Line<'w> {
         if own.missing_below(tip, known, watch)?.is_none() {
             return Ok(());
         }
-        let arrived = self.receive(own, (tip, known), reference, watch);
+        let arrived = self.receive(own, Wanted { tip, known, reference, thin: false }, watch);
         if arrived.is_err() {
             own.turn_away();
         }
@@ -93,35 +93,17 @@ impl<'w> Line<'w> {
     fn receive(
         &mut self,
         own: &Repository,
-        (tip, known): (Oid, Option<Oid>),
-        reference: &str,
+        wanted: Wanted<'_>,
         watch: &Watch<'_>,
     ) -> Result<(), FetchFailure> {
-        let mut intake = Intake::begin(own, watch)?;
-        let haves = haves(own, known);
+        let (tip, haves) = (wanted.tip, haves(own, wanted.known));
+        let mut intake = Intake::begin(own, wanted, watch)?;
         match self {
             Self::Local(_) => {}
             Self::Ssh(session) => session.bring(&object_id(tip), &haves, &mut intake)?,
             Self::Web(session) => session.bring(&object_id(tip), &haves, &mut intake)?,
         }
-        intake.end()?;
-        let url = || watch.url.clone();
-        let both = objects_in(&own.with_arrivals());
-        let both = both.map_err(|source| own.failure("open the objects", source))?;
-        match both.read_header(tip) {
-            Ok((_, ObjectType::Commit)) => {}
-            Ok((_, found)) => {
-                let (reference, found) = (reference.to_owned(), found.to_string());
-                return Err(FetchFailure::NotACommit { url: url(), reference, found });
-            }
-            Err(_) => return Err(FetchFailure::Incomplete { url: url(), missing: object_id(tip) }),
-        }
-        match own.missing_with_arrivals(tip, known, watch)? {
-            None => Ok(()),
-            Some(missing) => {
-                Err(FetchFailure::Incomplete { url: url(), missing: object_id(missing) })
-            }
-        }
+        intake.end()
     }
 
     /// Ends it in good order.

@@ -6,8 +6,8 @@ use std::io::Write as _;
 
 use git2::{Config, Indexer, ObjectType, Odb, Oid};
 
+use super::arrivals::clear_arrivals;
 use super::fetch_failure::FetchFailure;
-use super::intake::clear_arrivals;
 use super::source::Remote;
 use super::watch::Watch;
 use super::{ARRIVALS, Repository, RepositoryFailure};

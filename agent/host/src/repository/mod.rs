@@ -12,6 +12,8 @@ mod ssh;
 mod credentials;
 mod web;
 mod intake;
+mod arrivals;
+pub mod unpack;
 mod complete;
 mod renew;
 mod line;
@@ -127,6 +129,7 @@ impl Repository {
             }
         }
         clear_remains(folder)?;
+        arrivals::open_to_nobody(folder)?;
         let fail = |source| RepositoryFailure::Git {
             doing: "open the objects",
             folder: folder.to_owned(),
@@ -234,7 +237,7 @@ fn clear_remains(folder: &Path) -> Result<(), OsFailure> {
             files::remove(&packs.join(name))?;
         }
     }
-    intake::clear_arrivals(folder)
+    arrivals::clear_arrivals(folder)
 }
 
 /// The objects of some folders, and of their alternates; nothing else of a repository is read.

@@ -37,7 +37,8 @@ impl Repository {
         Ok(lengths.len() > PACK_FILES_MAX || rest > most.saturating_mul(2))
     }
 
-    fn pack_lengths(&self) -> Result<Vec<u64>, RepositoryFailure> {
+    /// Bytes of each file beside and of each pack.
+    pub(super) fn pack_lengths(&self) -> Result<Vec<u64>, RepositoryFailure> {
         let folder = self.packs();
         let names = files::names(&folder, FILES_MAX)?;
         let lengths = names.iter().map(|it| files::length(&folder.join(it)));

@@ -202,9 +202,9 @@ impl<'w> SshSession<'w> {
         if !matches!(source, BadAnswer::Cut) {
             return FetchFailure::Answer { url, source };
         }
-        let (code, words) = packets.into_stream().dialogue.end(LAST_WORDS);
+        let (status, words) = packets.into_stream().dialogue.end(LAST_WORDS);
         let words = last_lines(&words);
-        match code {
+        match status.and_then(|it| it.code()) {
             // What `ssh` itself ends with; everything else is the program's over there.
             Some(255) => FetchFailure::Ssh { url, what: format!("failed: {words}") },
             Some(code) if code != 0 => {

@@ -94,12 +94,22 @@ impl<'a> Watch<'a> {
             return Err(FetchFailure::TooLarge { url, limit });
         }
         if self.objects.get() > OBJECTS_MAX {
-            return Err(FetchFailure::TooLarge { url, limit: format!("{OBJECTS_MAX} objects") });
+            return Err(self.too_many());
         }
         if self.left().is_zero() {
-            return Err(FetchFailure::TimedOut { url, timeout: self.limits.timeout });
+            return Err(self.timed_out());
         }
         Ok(())
+    }
+
+    /// There are too many objects.
+    pub(super) fn too_many(&self) -> FetchFailure {
+        FetchFailure::TooLarge { url: self.url.clone(), limit: format!("{OBJECTS_MAX} objects") }
+    }
+
+    /// It takes too long.
+    pub(super) fn timed_out(&self) -> FetchFailure {
+        FetchFailure::TimedOut { url: self.url.clone(), timeout: self.limits.timeout }
     }
 
     /// What is wrong with an answer.
