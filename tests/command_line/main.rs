@@ -34,6 +34,7 @@ mod attest_scan;
 mod attest_origin;
 mod attest_judged;
 mod cosign;
+mod bundle;
 mod plan;
 mod local;
 mod agent;

@@ -18,6 +18,7 @@ Commands:
   plan         Shows what the agent would do on this host; touches nothing
   trust        Looks at signatures, and signs policies
   attest       Signs what CI found out about a revision, so that gates on hosts can count it
+  bundle       Carries a branch and its evidence to hosts without a network
   status       Shows how the agent on this host stands
   history      Lists what happened on this host, newest first
   show         Shows one deployment's record

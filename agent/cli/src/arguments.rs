@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 pub use crate::attest::arguments::Attest;
 pub use crate::head::arguments::{Head, SignHead};
+pub use crate::bundle::arguments::Bundle;
 pub use crate::local::arguments::{Change, Follow, History, Local, Pause, Revert, Show};
 pub use crate::root_word::arguments::{Adopt, Checkpoint};
 
@@ -54,6 +55,9 @@ pub enum Verb {
     /// Signs what CI found out about a revision, so that gates on hosts can count it
     #[command(subcommand)]
     Attest(Attest),
+    /// Carries a branch and its evidence to hosts without a network
+    #[command(subcommand)]
+    Bundle(Bundle),
     /// Shows how the agent on this host stands
     Status(Local),
     /// Lists what happened on this host, newest first

@@ -1,7 +1,8 @@
 //! The operator's and CI's command: `bowline`.
 //!
 //! **Invariant:** data goes to stdout, everything else to stderr; colours are not used.
-//! **Invariant:** nothing on the host is changed from here: changing verbs go to the agent's socket.
+//! **Invariant:** nothing on the host is changed from here: changing verbs go to the agent's socket. A bundle that is
+//! put where the agent looks is transport, as a push is.
 
 pub mod arguments;
 pub mod failure;
@@ -21,6 +22,7 @@ pub mod sign;
 mod rotate;
 pub mod root_word;
 pub mod attest;
+pub mod bundle;
 pub mod approve;
 pub mod head;
 pub mod local;
@@ -74,6 +76,7 @@ fn dispatch(verb: &Verb, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         Verb::Trust(Trust::Adopt(given)) => root_word::adopt(given, screen),
         Verb::Trust(Trust::Checkpoint(given)) => root_word::checkpoint(given, screen),
         Verb::Attest(verb) => attest::attest(verb, screen),
+        Verb::Bundle(verb) => bundle::bundle(verb, screen),
         Verb::Status(given) => local::status(given, screen),
         Verb::History(given) => local::history(given, screen),
         Verb::Show(given) => local::show(given, screen),

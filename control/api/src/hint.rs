@@ -277,6 +277,15 @@ pub const HINTS: &[(&str, &str)] = &[
     ("remote-damaged", "run git fsck there; its references must be in Git's \"files\" format"),
     ("fetch-timeout", "raise [source] timeout"),
     (
+        "bundle-malformed",
+        "make it with `bowline bundle create` or `git bundle create`, and copy it again",
+    ),
+    ("bundle-unsupported", "make it without --filter, by `bowline bundle create`"),
+    (
+        "bundle-prerequisite",
+        "bring a bundle that begins earlier: `bowline bundle create` without --since, or with a commit this host has",
+    ),
+    (
         "unpack-died",
         "find out who ended it, a person or a lack of memory; it is tried again, and what a hostile remote sends is refused each time",
     ),

@@ -6,6 +6,7 @@ mod ssh;
 mod web;
 mod hostile;
 mod unpacked;
+mod bundles;
 
 use std::fs;
 

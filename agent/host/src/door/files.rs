@@ -62,6 +62,21 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<(), OsFailure> 
     barrier::whole(&folder_fd, &folder)
 }
 
+/// Replaces a file durably by a copy of another one.
+pub fn replace_by_copy(from: &Path, to: &Path, mode: u32) -> Result<(), OsFailure> {
+    let (folder, temporary) = (parent_of(to), temporary_of(to));
+    let mut source = File::open(from).map_err(|it| OsFailure::new("open", from, it))?;
+    let mut copy = create(&temporary, mode)?;
+    let copied = io::copy(&mut source, &mut copy).map_err(|it| OsFailure::new("copy", from, it));
+    let copied = copied.and_then(|_| barrier::data(&copy, &temporary));
+    if copied.is_err() {
+        remove(&temporary)?;
+    }
+    copied?;
+    fs::rename(&temporary, to).map_err(|source| OsFailure::new("replace", to, source))?;
+    barrier::whole(&open_folder(&folder)?, &folder)
+}
+
 /// Replaces a file that may be lost: no barrier.
 pub fn replace_cheaply(path: &Path, content: &[u8], mode: u32) -> Result<(), OsFailure> {
     let temporary = temporary_of(path);

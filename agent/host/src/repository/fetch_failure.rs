@@ -10,6 +10,7 @@ use bowline_model::object_id::ObjectId;
 use thiserror::Error;
 
 use super::RepositoryFailure;
+use super::bundle::BadBundle;
 use crate::failure::{Kind, chain};
 use crate::http::HttpFailure;
 use crate::secret_file::BadSecret;
@@ -125,6 +126,25 @@ pub enum FetchFailure {
         /// The address.
         url: String,
         /// An object that is not here.
+        missing: ObjectId,
+    },
+    /// A bundle that is not used.
+    #[error("fetch from {url}")]
+    Bundle {
+        /// The file.
+        url: String,
+        /// What is wrong with it.
+        #[source]
+        source: BadBundle,
+    },
+    /// A bundle that builds on what is not here.
+    #[error(
+        "fetch from {url}: the bundle builds on commit {missing}, which this host does not have"
+    )]
+    Prerequisite {
+        /// The file.
+        url: String,
+        /// The first commit that is missing.
         missing: ObjectId,
     },
     /// Whoever unpacks it did not come to an end of its own.
@@ -243,6 +263,8 @@ impl FetchFailure {
             Self::Answer { source, .. } => source.code(),
             Self::Incomplete { .. } => "remote-damaged",
             Self::Unpack { .. } => "unpack-died",
+            Self::Bundle { source, .. } => source.code(),
+            Self::Prerequisite { .. } => "bundle-prerequisite",
             Self::Http { source, .. } => source.code(),
             Self::Denied { .. } => "remote-denied",
             Self::Status { .. } => "remote-refused",

@@ -6,6 +6,7 @@ use bowline_model::object_id::ObjectId;
 use git2::Oid;
 
 use super::address::Address;
+use super::bundle::Bundle;
 use super::fetch_failure::FetchFailure;
 use super::intake::{Intake, Wanted};
 use super::remotes::Remotes;
@@ -23,6 +24,8 @@ const HAVES_MAX: usize = 12;
 pub(super) enum Line<'w> {
     /// A repository on this machine.
     Local(Remote),
+    /// A file on this machine.
+    Bundle(Bundle),
     /// A program behind SSH.
     Ssh(SshSession<'w>),
     /// A web server.
@@ -37,7 +40,10 @@ impl<'w> Line<'w> {
         watch: &'w Watch<'w>,
     ) -> Result<Self, FetchFailure> {
         match Address::of(url)? {
-            Address::Local(path) => Remote::at(url, &path).map(Self::Local),
+            Address::Local(path) => match Bundle::at(url, &path)? {
+                Some(bundle) => Ok(Self::Bundle(bundle)),
+                None => Remote::at(url, &path).map(Self::Local),
+            },
             Address::Ssh(address) => {
                 Ok(Self::Ssh(SshSession::with(&address, sources.access(), watch)))
             }
@@ -58,6 +64,7 @@ impl<'w> Line<'w> {
                 let others = others.iter().map(|it| remote.resolve(it).ok());
                 return Ok(std::iter::once(Some(tip)).chain(others).collect());
             }
+            Self::Bundle(bundle) => bundle.look(names),
             Self::Ssh(session) => session.look(names)?,
             Self::Web(session) => session.look(names)?,
         };
@@ -80,7 +87,11 @@ impl<'w> Line<'w> {
         if own.missing_below(tip, known, watch)?.is_none() {
             return Ok(());
         }
-        let arrived = self.receive(own, Wanted { tip, known, reference, thin: false }, watch);
+        let thin = match self {
+            Self::Bundle(bundle) => bundle.check(own).map(|()| true)?,
+            _ => false,
+        };
+        let arrived = self.receive(own, Wanted { tip, known, reference, thin }, watch);
         if arrived.is_err() {
             own.turn_away();
         }
@@ -100,6 +111,7 @@ impl<'w> Line<'w> {
         let mut intake = Intake::begin(own, wanted, watch)?;
         match self {
             Self::Local(_) => {}
+            Self::Bundle(bundle) => bundle.pour(&mut intake, watch)?,
             Self::Ssh(session) => session.bring(&object_id(tip), &haves, &mut intake)?,
             Self::Web(session) => session.bring(&object_id(tip), &haves, &mut intake)?,
         }
@@ -110,7 +122,7 @@ impl<'w> Line<'w> {
     pub(super) fn end(self) {
         match self {
             // A web server sees the connection close.
-            Self::Local(_) | Self::Web(_) => {}
+            Self::Local(_) | Self::Bundle(_) | Self::Web(_) => {}
             Self::Ssh(session) => session.end(),
         }
     }

@@ -14,6 +14,7 @@ mod web;
 mod intake;
 mod arrivals;
 pub mod unpack;
+pub mod bundle;
 mod complete;
 mod renew;
 mod line;
