@@ -42,7 +42,7 @@ impl Repository {
 
 /// Lets nobody read what is here, and write what arrives: so a process without rights can unpack.
 pub(super) fn open_to_nobody(folder: &Path) -> Result<(), OsFailure> {
-    if !lent::is_root() {
+    if !lent::is_able() {
         return Ok(());
     }
     for (below, mode) in [("", 0o710), ("objects", 0o750), ("objects/pack", 0o750)] {

@@ -243,7 +243,7 @@ impl Repository {
         let mapped = watch.bytes_max().saturating_add(INDEX_BYTES).saturating_mul(2);
         let task = Task {
             parent: nix::unistd::getpid().as_raw(),
-            as_nobody: lent::is_root() && lent::is_nobodys(&self.folder.join(ARRIVALS)),
+            as_nobody: lent::is_able() && lent::is_nobodys(&self.folder.join(ARRIVALS)),
             bounds: Bounds {
                 memory: MEMORY,
                 mapped: mapped.saturating_add(own).saturating_add(PROGRAM_BYTES),
