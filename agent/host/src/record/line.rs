@@ -4,7 +4,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bowline_api::record::{PAYLOAD_TYPE, Record};
+use bowline_api::record::{PAYLOAD_TYPE, Record, SEQ_MAX};
 use bowline_model::digest::Sha256;
 use bowline_model::envelope::pae;
 use ring::signature::{ED25519, UnparsedPublicKey};
@@ -53,8 +53,9 @@ pub(super) fn read(bytes: &[u8]) -> Option<Line> {
     if envelope.payload_type != PAYLOAD_TYPE {
         return None;
     }
-    let record = serde_json::from_slice(&payload).ok()?;
-    Some(Line { record, digest: Sha256::of(bytes) })
+    let record: Record = serde_json::from_slice(&payload).ok()?;
+    // Whoever follows a record adds one to its number.
+    (record.seq <= SEQ_MAX).then(|| Line { record, digest: Sha256::of(bytes) })
 }
 
 /// Whether this key signed the line.
@@ -70,4 +71,32 @@ pub(super) fn is_signed_by(bytes: &[u8], public: &[u8]) -> bool {
         UnparsedPublicKey::new(&ED25519, public).verify(&message, &sig).ok()
     };
     check().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A line of this number, with a signature that nobody asks for here.
+    fn line(seq: u64) -> Vec<u8> {
+        let record = format!(
+            r#"{{"v":1,"host":"h","seq":{seq},"prev":"00","at":"2026-01-01T00:00:00Z",
+            "kind":"deployment","deployment":"d","revision":null,"base":null,"outcome":"committed",
+            "reason":"r","trustSha256":"00","policy":null,"steps":{{"changed":0,"byKind":{{}}}}}}"#
+        );
+        serde_json::to_vec(&Envelope {
+            payload: STANDARD.encode(record),
+            payload_type: PAYLOAD_TYPE.to_owned(),
+            signatures: Vec::new(),
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn a_number_that_nothing_can_follow_is_no_records() {
+        assert_eq!(read(&line(SEQ_MAX)).map(|it| it.record.seq), Some(SEQ_MAX));
+        for seq in [SEQ_MAX + 1, u64::MAX] {
+            assert!(read(&line(seq)).is_none(), "{seq}");
+        }
+    }
 }
