@@ -59,6 +59,8 @@ mod sample;
 mod vectors;
 #[cfg(test)]
 mod attacks;
+#[cfg(test)]
+mod wycheproof;
 
 pub use approval::{APPROVAL_TYPE, ApprovalSeen};
 pub use attested::{APPROVAL_NAMESPACE, STATEMENT_TYPE};
