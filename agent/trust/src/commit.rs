@@ -52,6 +52,7 @@ impl Commit {
         while let Some(parent) = rest.next_if(|header| header.name == b"parent") {
             parents.push(parent.object_id(format)?);
         }
+        parents.shrink_to_fit();
         if parents.len() > MOST_PARENTS {
             return Err(MalformedCommit::new(2, "there are more than 128 parents"));
         }
@@ -151,7 +152,10 @@ impl<'h, 'a> Extras<'h, 'a> {
 
 /// The raw object without either signature header.
 fn payload(raw: &[u8], headers: &[Header<'_>]) -> Vec<u8> {
-    let mut payload = Vec::with_capacity(raw.len());
+    // Exactly as much as is kept: a walk keeps thousands.
+    let left_out: usize =
+        headers.iter().filter(|it| it.is_signature()).map(|it| it.range.len()).sum();
+    let mut payload = Vec::with_capacity(raw.len().saturating_sub(left_out));
     let mut from = 0;
     for header in headers.iter().filter(|it| it.is_signature()) {
         payload.extend_from_slice(raw.get(from..header.range.start).unwrap_or_default());

@@ -139,7 +139,9 @@ impl<'a> Header<'a> {
 
     /// The value with its folding undone.
     pub(crate) fn unfolded(&self) -> Vec<u8> {
-        let mut value = self.value.to_vec();
+        let folded: usize = self.folded.iter().map(|it| it.len() + 1).sum();
+        let mut value = Vec::with_capacity(self.value.len() + folded);
+        value.extend_from_slice(self.value);
         for line in &self.folded {
             value.push(b'\n');
             value.extend_from_slice(line);
