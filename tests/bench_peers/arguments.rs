@@ -17,8 +17,11 @@ const RUNS_MAX: usize = 101;
 const IDLE: Duration = Duration::from_mins(4);
 
 /// How to use it.
-const USAGE: &str =
-    "usage: cargo bench-peers -- [--files 10,1000,10000] [--runs 5] [--idle SECONDS, 0 for none]";
+const USAGE: &str = "usage: cargo bench-peers -- [--files 10,1000,10000] [--runs 5] \
+     [--idle SECONDS, 0 for none] [--notes 100000] [--history 100000]";
+
+/// Beyond this what is measured is the disk.
+const SCALE_MAX: usize = 1_000_000;
 
 /// What is measured, and how often.
 #[derive(Debug)]
@@ -29,12 +32,22 @@ pub(crate) struct Arguments {
     pub(crate) runs: usize,
     /// How long daemons are watched at rest; zero: not at all.
     pub(crate) idle: Duration,
+    /// Notes on other commits than the newest.
+    pub(crate) notes: usize,
+    /// Commits of a long history.
+    pub(crate) history: usize,
 }
 
 impl Arguments {
     /// Reads the command line.
     pub(crate) fn parse(words: &[OsString]) -> Result<Self> {
-        let mut arguments = Self { files: vec![10, 1_000, 10_000], runs: 5, idle: IDLE };
+        let mut arguments = Self {
+            files: vec![10, 1_000, 10_000],
+            runs: 5,
+            idle: IDLE,
+            notes: 100_000,
+            history: 100_000,
+        };
         // The alias ends in `--` already, and people write it once more.
         let words = words.strip_prefix(&[OsString::from("--")]).unwrap_or(words);
         for pair in words.chunks(2) {
@@ -46,9 +59,15 @@ impl Arguments {
                 Some("--idle") => {
                     arguments.idle = Duration::from_secs(value.parse().context(USAGE)?);
                 }
+                Some("--notes") => arguments.notes = value.parse().context(USAGE)?,
+                Some("--history") => arguments.history = value.parse().context(USAGE)?,
                 _ => bail!("{USAGE}"),
             }
         }
+        ensure!(
+            arguments.notes.max(arguments.history) <= SCALE_MAX,
+            "--notes and --history take numbers up to {SCALE_MAX}"
+        );
         ensure!(
             (1..=RUNS_MAX).contains(&arguments.runs),
             "--runs is a number from 1 to {RUNS_MAX}"

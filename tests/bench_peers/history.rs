@@ -21,10 +21,10 @@ use crate::weigh::{Weight, weigh};
 pub(crate) const VERIFY: &str = "--bowline";
 
 /// Commits to verify.
-const COMMITS: u16 = 1_000;
+pub(crate) const COMMITS: u16 = 1_000;
 
 /// Commits that Git is asked about: it starts two programs for each.
-const SAMPLE: u16 = 20;
+pub(crate) const SAMPLE: u16 = 20;
 
 /// Measures verification and prints what it took.
 pub(crate) fn measure(agent: &Path, place: &Path, arguments: &Arguments) -> Result<()> {
@@ -71,7 +71,7 @@ pub(crate) fn verify(words: &[OsString]) -> Result<()> {
     Ok(())
 }
 
-fn bowline_verify(repository: &Repository) -> Result<Weight> {
+pub(crate) fn bowline_verify(repository: &Repository) -> Result<Weight> {
     let own = env::current_exe().context("find this program")?;
     let words: [&OsStr; 6] = [
         VERIFY.as_ref(),

@@ -20,6 +20,8 @@ mod laps;
 mod daemon;
 mod ahead;
 mod history;
+mod openpgp;
+mod proofs;
 mod poll;
 mod idle;
 mod figures;
@@ -79,6 +81,7 @@ fn measure(arguments: &Arguments, agent: &std::path::Path, place: &std::path::Pa
         Table { files: *files, figures: &figures }.print();
     }
     history::measure(agent, place, arguments)?;
+    proofs::measure(place, arguments)?;
     poll::measure(agent, arguments)?;
     idle::measure(agent, place, arguments)
 }

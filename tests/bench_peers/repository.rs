@@ -15,6 +15,7 @@ use bowline_model::digest::Sha256;
 use bowline_model::object_id::{ObjectFormat, ObjectId};
 use bowline_trust::commit::object_id;
 use bowline_trust::policy_sign::{assemble, bytes_to_sign};
+use git2::ObjectType;
 use tests::signer::Signer;
 use tests::village::BEGINNING;
 
@@ -28,6 +29,9 @@ const MERGER: u8 = 1;
 
 /// Manifests in one file: below the limits of the reader, and not one file for each.
 const DOCUMENTS: usize = 250;
+
+/// The place of the store in memory before the others.
+const MEMORY_FIRST: i32 = 999;
 
 /// How the state is written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,14 +77,30 @@ pub(crate) fn write(
     commit_first(folder)
 }
 
+/// What a repository's policy and trust file say besides.
+#[derive(Debug, Default)]
+pub(crate) struct More {
+    /// Further keys of the merger, each after a comma.
+    pub(crate) keys: String,
+    /// Further lines of the policy.
+    pub(crate) policy: String,
+    /// Further lines of the trust file.
+    pub(crate) trust: String,
+}
+
 /// Makes the first commit of what lies in a folder, with a policy and a trust file for it.
 pub(crate) fn commit_first(folder: &Path) -> Result<Repository> {
+    commit_first_with(folder, &More::default())
+}
+
+/// The same, where policy and trust file say more.
+pub(crate) fn commit_first_with(folder: &Path, more: &More) -> Result<Repository> {
     fs::write(folder.join("bowline.yaml"), manifest("Repository", "bench", "folders: [apps]"))?;
-    write_policy(folder)?;
+    write_policy(folder, more)?;
     git(folder, &["init", "--quiet", "--initial-branch=main"], b"")?;
     git(folder, &["add", "."], b"")?;
     let tree = git(folder, &["write-tree"], b"")?;
-    let raw = signed_commit(tree.trim(), None, 0);
+    let raw = signed_commit(tree.trim(), None, 0, &by_ssh)?;
     let tip = store(folder, &[raw.clone().into_bytes()])?;
     // A server keeps its objects packed.
     git(folder, &["repack", "-a", "-d", "--quiet"], b"")?;
@@ -88,9 +108,10 @@ pub(crate) fn commit_first(folder: &Path) -> Result<Repository> {
     let text = format!(
         "version: 1\nrepo: {{uri: \"{URI}\", ref: refs/heads/main}}\n\
          anchor: {{commit: \"{tip}\", commitSha256: \"{}\"}}\n\
-         root: {{threshold: 1, keys: [{{id: alice, key: \"{}\"}}]}}\n",
+         root: {{threshold: 1, keys: [{{id: alice, key: \"{}\"}}]}}\n{}",
         Sha256::of(raw.as_bytes()),
-        Signer::new(MERGER).line()
+        Signer::new(MERGER).line(),
+        more.trust
     );
     fs::write(&trust, text)?;
     Ok(Repository { folder: folder.to_owned(), trust, tip })
@@ -99,16 +120,24 @@ pub(crate) fn commit_first(folder: &Path) -> Result<Repository> {
 impl Repository {
     /// Adds signed commits that change nothing.
     pub(crate) fn lengthen(&mut self, commits: usize) -> Result<Vec<ObjectId>> {
+        self.lengthen_by(commits, &by_ssh)
+    }
+
+    /// The same, signed in a way of their own.
+    pub(crate) fn lengthen_by(&mut self, commits: usize, sign: &Sign<'_>) -> Result<Vec<ObjectId>> {
         let tree = git(&self.folder, &["rev-parse", "HEAD^{tree}"], b"")?;
         let mut ids = Vec::with_capacity(commits);
         let mut raws = Vec::with_capacity(commits);
         for number in 1..=commits {
-            let raw = signed_commit(tree.trim(), Some(self.tip), i64::try_from(number)? * 60);
+            // A second apart: the longest history ends before today.
+            let age = i64::try_from(number)?;
+            let raw = signed_commit(tree.trim(), Some(self.tip), age, sign)?;
             self.tip = object_id(ObjectFormat::Sha1, "commit", raw.as_bytes());
             ids.push(self.tip);
             raws.push(raw.into_bytes());
         }
-        store(&self.folder, &raws)?;
+        pack(&self.folder, &raws)?;
+        git(&self.folder, &["update-ref", "refs/heads/main", &self.tip.to_string()], b"")?;
         git(&self.folder, &["repack", "-a", "-d", "--quiet"], b"")?;
         Ok(ids)
     }
@@ -139,7 +168,35 @@ fn store(folder: &Path, raws: &[Vec<u8>]) -> Result<ObjectId> {
     tip.parse().ok().with_context(|| format!("{tip} is no object id"))
 }
 
-fn signed_commit(tree: &str, parent: Option<ObjectId>, age: i64) -> String {
+/// Keeps raw commits in one pack: a file for each would take longer than what is measured.
+fn pack(folder: &Path, raws: &[Vec<u8>]) -> Result<()> {
+    let repository = git2::Repository::open(folder).context("open the repository")?;
+    let objects = repository.odb()?;
+    let memory = objects.add_new_mempack_backend(MEMORY_FIRST)?;
+    for raw in raws {
+        objects.write(ObjectType::Commit, raw)?;
+    }
+    let mut bytes = git2::Buf::new();
+    memory.dump(&repository, &mut bytes)?;
+    let mut writer = objects.packwriter()?;
+    writer.write_all(&bytes).context("write a pack")?;
+    writer.commit().context("end a pack").map(|_| ())
+}
+
+/// Signs a payload at a time.
+pub(crate) type Sign<'s> = dyn Fn(&[u8], i64) -> Result<String> + 's;
+
+/// The merger's key of OpenSSH.
+fn by_ssh(payload: &[u8], _at: i64) -> Result<String> {
+    Ok(Signer::new(MERGER).sign("git", payload))
+}
+
+fn signed_commit(
+    tree: &str,
+    parent: Option<ObjectId>,
+    age: i64,
+    sign: &Sign<'_>,
+) -> Result<String> {
     let time = BEGINNING + age;
     let parent = parent.map(|id| format!("parent {id}\n")).unwrap_or_default();
     let head = format!(
@@ -147,18 +204,19 @@ fn signed_commit(tree: &str, parent: Option<ObjectId>, age: i64) -> String {
          committer A <a@example.org> {time} +0000\n"
     );
     let payload = format!("{head}\nchange\n");
-    let signature = Signer::new(MERGER).sign("git", payload.as_bytes());
-    let folded = signature.trim_end().replace('\n', "\n ");
-    format!("{head}gpgsig {folded}\n\nchange\n")
+    let folded = sign(payload.as_bytes(), time)?.trim_end().replace('\n', "\n ");
+    Ok(format!("{head}gpgsig {folded}\n\nchange\n"))
 }
 
-fn write_policy(folder: &Path) -> Result<()> {
+fn write_policy(folder: &Path, more: &More) -> Result<()> {
     let signer = Signer::new(MERGER);
     let policy = format!(
         "version: 1\nexpires: 2027-11-01T00:00:00Z\nrepoUri: {URI}\nref: refs/heads/main\n\
-         principals:\n  alice: {{kind: human, keys: [{{type: ssh, key: \"{}\"}}]}}\n\
-         merge: {{mergers: [alice]}}\nrevoked: {{keys: [], commits: [], trees: []}}\n",
-        signer.line()
+         principals:\n  alice: {{kind: human, keys: [{{type: ssh, key: \"{}\"}}{}]}}\n\
+         merge: {{mergers: [alice]}}\nrevoked: {{keys: [], commits: [], trees: []}}\n{}",
+        signer.line(),
+        more.keys,
+        more.policy
     );
     let signature = signer.sign("bowline-policy", &bytes_to_sign(policy.as_bytes()));
     let envelope = assemble(policy.as_bytes(), &[signature]).context("sign the policy")?;

@@ -252,3 +252,57 @@ pub(crate) fn history(commits: u16, sample: u16, [verify, walk, still, git]: [f6
         most: Some(0.5),
     });
 }
+
+/// Prints what verification takes where there is much of something.
+pub(crate) fn proofs(found: &Proofs) {
+    println!("\n## Much to verify\n");
+    println!("git verify-commit for each OpenPGP signature, extrapolated: {:.1} CPU s", found.git);
+    println!("tip with its own note only: {:.3} CPU s", found.alone);
+    println!(
+        "verify of all {} commits, where the trust file allows it: {:.1} MiB",
+        found.history, found.whole_mib
+    );
+    let row = |what: String, found: f64, most: f64| {
+        judge(&Target { what, found: Some(found), most: Some(most) });
+    };
+    let commits = found.commits;
+    row(
+        format!("verification of {commits} commits by OpenPGP, RSA-4096, CPU s"),
+        found.openpgp,
+        1.0,
+    );
+    let notes = found.notes;
+    // Beside what the kernel counts in hundredths of a second.
+    row(
+        format!("the same tip beside {notes} notes on others, CPU s"),
+        found.beside,
+        found.alone + 0.01,
+    );
+    let history = found.history;
+    row(format!("verify in a repository of {history} commits, peak MiB"), found.peak_mib, 64.0);
+    let most = found.usual;
+    row(format!("verify of {most} commits, a walk's usual limit, peak MiB"), found.usual_mib, 64.0);
+}
+
+/// What verification took where there is much of something.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Proofs {
+    /// Commits that were signed with RSA.
+    pub(crate) commits: u16,
+    /// CPU seconds for them, and Git's.
+    pub(crate) openpgp: f64,
+    pub(crate) git: f64,
+    /// Notes on other commits.
+    pub(crate) notes: usize,
+    /// CPU seconds without and with them.
+    pub(crate) alone: f64,
+    pub(crate) beside: f64,
+    /// Commits of a long history.
+    pub(crate) history: usize,
+    /// As many as a walk may have by default, or all there are.
+    pub(crate) usual: usize,
+    /// Peak memory where few of them are new, where as many as is usual are, and where all are.
+    pub(crate) peak_mib: f64,
+    pub(crate) usual_mib: f64,
+    pub(crate) whole_mib: f64,
+}
