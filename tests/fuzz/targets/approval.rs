@@ -63,6 +63,7 @@ fn commit(
         raw: raw.into_bytes().into(),
         policy: policy.clone(),
         policy_envelope: policy_envelope.clone(),
+        roots: PathEvidence::Missing,
         outside_policy_unchanged: false,
         beside,
     }

@@ -159,6 +159,7 @@ pub(super) fn statement(bytes: &[u8]) -> bool {
             raw: raw.into(),
             policy: blob(policy("[alice]", GATES).as_bytes()),
             policy_envelope: PathEvidence::Missing,
+            roots: PathEvidence::Missing,
             outside_policy_unchanged: false,
             beside: Beside {
                 attestations: lines.iter().map(|it| Arc::from(*it)).collect(),
