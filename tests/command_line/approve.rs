@@ -105,7 +105,30 @@ fn a_branch_that_changed_since_needs_a_new_one_and_a_base_that_moved_elsewhere_d
     sealed.merge("bob", "another greeting");
     sealed.git("fleet", &["switch", "-q", "main"]);
     merge_pr(&sealed);
-    assert_eq!(code(&sealed), "approval-missing", "the branch changed");
+    let found = verify(&sealed);
+    assert_eq!(found["code"], "approval-missing", "the branch changed");
+    let detail = found["detail"].as_str().unwrap();
+    assert!(detail.ends_with("; that of \"bob\" is of another change"), "{detail}");
+}
+
+#[test]
+fn whoever_verifies_a_clone_without_its_notes_is_told_how_to_fetch_them() {
+    let sealed = asking(BY_BOTH);
+    assert_eq!(approve(&sealed, "pr", "bob").code, 0);
+    merge_pr(&sealed);
+    sealed.git(".", &["clone", "-q", "fleet", "clone"]);
+    let verify = || {
+        let arguments = ["verify", "--repo", "clone", "--trust", "fleet.trust.yaml", "--json"];
+        let found = sealed.bowline(&arguments).json();
+        (found["code"].clone(), found["warnings"].clone())
+    };
+    let (code, warnings) = verify();
+    let warning = "refs/notes/attestations is not in clone, and approvals and statements for gates lie there: git -C \
+                   clone fetch origin refs/notes/attestations:refs/notes/attestations";
+    assert_eq!((code, warnings), ("approval-missing".into(), serde_json::json!([warning])));
+    let (_, command) = warning.split_once(": git ").unwrap();
+    sealed.git(".", &command.split(' ').collect::<Vec<_>>());
+    assert_eq!(verify(), ("".into(), serde_json::json!([])));
 }
 
 #[test]

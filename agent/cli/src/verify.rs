@@ -77,7 +77,8 @@ pub fn verify(given: &Verify, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let now = now_or(given.at);
     let verdict =
         bowline_trust::verify(&trusted.root, trusted.sha256, marks.as_ref(), &bundle, now);
-    let report = Report::of(&verdict, &trusted.root, &bundle.tip);
+    let mut report = Report::of(&verdict, &trusted.root, &bundle.tip);
+    report.warnings.extend(without_notes(&given.repo, &verdict));
     if given.json {
         screen.json(&report)?;
     } else {
@@ -87,6 +88,22 @@ pub fn verify(given: &Verify, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         }
     }
     Ok(exit_code(&verdict))
+}
+
+/// What to do where evidence is asked for and a clone did not bring it: Git fetches notes only when told to.
+fn without_notes(repo: &str, verdict: &Verdict) -> Option<String> {
+    let walked = match verdict {
+        Verdict::Accepted { walked, .. } | Verdict::Pending { walked, .. } => walked,
+        Verdict::Refused(_) | Verdict::Tampered(_) => return None,
+    };
+    let asks = walked.policy.asks();
+    let is_asked = asks.approvals || asks.gates;
+    (is_asked && view::tip_of(repo, NOTES).is_err()).then(|| {
+        format!(
+            "{NOTES} is not in {repo}, and approvals and statements for gates lie there: git -C {repo} fetch origin \
+             {NOTES}:{NOTES}"
+        )
+    })
 }
 
 /// The time that was given, or the clock's.

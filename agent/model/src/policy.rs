@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::duration::Span;
 use crate::object_id::ObjectId;
-use crate::read::{self, Faults};
+use crate::read::{self, Faults, Slip};
 use crate::trust_root::{RefName, RepoUri};
 
 pub use gate::{Allowed, Gate, HostQuorum, Percent, Rule};
@@ -188,6 +188,15 @@ impl TryFrom<PolicyText> for Policy {
     type Error = String;
 
     fn try_from(text: PolicyText) -> Result<Self, String> {
+        Self::made_of(text).map_err(|slips| {
+            let slips: Vec<_> = slips.into_iter().map(|(_, what)| what).collect();
+            slips.join("; ")
+        })
+    }
+}
+
+impl Policy {
+    fn made_of(text: PolicyText) -> Result<Self, Vec<Slip>> {
         let policy = Self {
             version: text.version,
             expires: text.expires,
@@ -201,20 +210,22 @@ impl TryFrom<PolicyText> for Policy {
             emergency: text.emergency,
             revoked: text.revoked,
         };
-        policy.check_sizes()?;
-        policy.check_names()?;
-        policy.check_thresholds()?;
+        let whole = |what: String| vec![(String::new(), what)];
+        policy.check_sizes().map_err(whole)?;
+        let slips = policy.unknown_names();
+        if !slips.is_empty() {
+            return Err(slips);
+        }
+        policy.check_thresholds().map_err(whole)?;
         Ok(policy)
     }
-}
 
-impl Policy {
     /// Reads the text of a policy file; `file` names it in errors.
     ///
     /// # Errors
     /// When the text is not YAML of this shape, or a rule could never be met.
     pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, Faults> {
-        read::one(file, bytes)
+        read::one_of(file, bytes, Self::made_of)
     }
 
     /// What it wants to be shown besides a commit.
@@ -264,28 +275,28 @@ impl Policy {
     }
 
     /// A name that nobody bears would make a rule that nobody meets, or worse, one that is skipped.
-    fn check_names(&self) -> Result<(), String> {
+    fn unknown_names(&self) -> Vec<Slip> {
         let merge = &self.merge;
-        let freshness = self.freshness.iter().map(|it| ("freshness.signer", &it.signer));
-        let oncall = self.emergency.iter().flat_map(|it| &it.oncall);
-        let signers = self.gates.iter().flat_map(|gate| &gate.signers);
-        let named = (merge.mergers.iter().map(|name| ("merge.mergers", name)))
-            .chain(merge.approvals.from.iter().map(|name| ("merge.approvals.from", name)))
-            .chain(signers.map(|name| ("gates.signers", name)))
-            .chain(oncall.map(|name| ("emergency.oncall", name)))
-            .chain(freshness);
-        for (place, name) in named {
-            if !self.principals.contains_key(name) {
-                return Err(format!("{place} names {name:?}, who is not among the principals"));
-            }
+        let mut named = each("merge.mergers", &merge.mergers);
+        named.extend(each("merge.approvals.from", &merge.approvals.from));
+        for (place, gate) in self.gates.iter().enumerate() {
+            named.extend(each(&format!("gates[{place}].signers"), &gate.signers));
         }
-        let skips = self.emergency.iter().flat_map(|it| &it.skips);
-        for name in skips.filter(|name| *name != "windows") {
-            if !self.gates.iter().any(|gate| gate.id == *name) {
-                return Err(format!("emergency.skips names {name:?}, which is no gate"));
-            }
+        if let Some(it) = &self.emergency {
+            named.extend(each("emergency.oncall", &it.oncall));
         }
-        Ok(())
+        if let Some(it) = &self.freshness {
+            named.push(("freshness.signer".to_owned(), &it.signer));
+        }
+        named.retain(|(_, name)| !self.principals.contains_key(*name));
+        let mut slips: Vec<_> = (named.into_iter())
+            .map(|(field, name)| (field, format!("{name:?} is not among the principals")))
+            .collect();
+        let skips = self.emergency.iter().flat_map(|it| each("emergency.skips", &it.skips));
+        let is_gate = |name: &str| name == "windows" || self.gates.iter().any(|it| it.id == name);
+        let unknown = skips.filter(|(_, name)| !is_gate(name));
+        slips.extend(unknown.map(|(field, name)| (field, format!("{name:?} is no gate"))));
+        slips
     }
 
     fn check_thresholds(&self) -> Result<(), String> {
@@ -302,6 +313,11 @@ impl Policy {
             None => Ok(()),
         }
     }
+}
+
+/// The entries of a list, each with the name of its place.
+fn each<'a>(field: &str, names: &'a [String]) -> Vec<(String, &'a String)> {
+    names.iter().enumerate().map(|(at, name)| (format!("{field}[{at}]"), name)).collect()
 }
 
 /// A number of distinct people that is asked for must be there to be had.

@@ -1,8 +1,9 @@
 //! The roll of a policy: which key speaks for whom.
 //!
 //! **Invariant:** a key speaks for one principal. Two people behind one key could not be told apart.
+//! **Invariant:** a key is known by what it is, not by how it is written: in two forms it is still one key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bowline_model::policy::{Fingerprint, KeyEntry, KeyMaterial, Kind, Policy};
 use jiff::Timestamp;
@@ -54,6 +55,10 @@ pub(crate) struct Roll {
     /// The keys within certificates of `OpenPGP`, by their own names.
     signing: BTreeMap<openpgp::Fingerprint, Holder>,
     certificates: Vec<Certificate>,
+    /// Each key itself, and with whom it stands.
+    materials: BTreeMap<Vec<u8>, String>,
+    /// The keys of authorities themselves.
+    vouching: BTreeSet<Vec<u8>>,
     /// For whom an SSH authority may vouch: by its key, then by the names in its certificates.
     authorities: BTreeMap<Vec<u8>, BTreeMap<String, Holder>>,
     /// Keys that the policy names and nobody here can use.
@@ -70,10 +75,9 @@ impl Roll {
             }
         }
         // Whoever holds an authority's key could sign as anybody it vouches for.
-        let both = roll.authorities.keys().find_map(|it| roll.holders.get(it));
+        let both = roll.vouching.iter().find_map(|it| roll.materials.get(it));
         match both {
-            Some(holder) => {
-                let name = &holder.principal;
+            Some(name) => {
                 Err(format!("the key of principal {name:?} is the key of an authority too"))
             }
             None => Ok(roll),
@@ -82,25 +86,24 @@ impl Roll {
 
     fn add(&mut self, name: &str, kind: Kind, entry: &KeyEntry) -> Result<(), String> {
         let holder = Holder { principal: name.to_owned(), kind, entry: entry.clone(), own: None };
-        let known = match &entry.material {
-            KeyMaterial::Ssh { line } => match self.usable(name, SshKey::from_line(line))? {
-                Some(key) => {
+        match &entry.material {
+            KeyMaterial::Ssh { line } => {
+                if let Some(key) = self.usable(name, SshKey::from_line(line))? {
+                    self.stands_once(name, key.material())?;
                     self.prints.insert(key.fingerprint(), holder.clone());
-                    self.holders.insert(key.as_wire().to_vec(), holder)
+                    self.holders.insert(key.as_wire().to_vec(), holder);
                 }
-                None => None,
-            },
-            KeyMaterial::Spki { pem } => match self.usable(name, SpkiKey::from_pem(pem))? {
-                Some(key) => {
+            }
+            KeyMaterial::Spki { pem } => {
+                if let Some(key) = self.usable(name, SpkiKey::from_pem(pem))? {
+                    self.stands_once(name, key.material())?;
                     self.prints.insert(key.fingerprint(), holder.clone());
-                    self.bare.insert(key, holder)
+                    self.bare.insert(key, holder);
                 }
-                None => None,
-            },
+            }
             KeyMaterial::SshAuthority { line, names } => {
-                match self.usable(name, SshKey::from_line(line))? {
-                    Some(key) => self.add_authority(&holder, &key, names),
-                    None => None,
+                if let Some(key) = self.usable(name, SshKey::from_line(line))? {
+                    self.add_authority(&holder, &key, names)?;
                 }
             }
             KeyMaterial::OpenPgp { fingerprint, text } => {
@@ -108,33 +111,40 @@ impl Roll {
                     BadSignature::Unsupported(what) => BadKey::Unsupported(what),
                     bad => BadKey::Malformed(format!("OpenPGP key {fingerprint} ({bad})")),
                 });
-                match self.usable(name, read)? {
-                    Some(certificate) => self.add_certificate(&holder, certificate)?,
-                    None => None,
+                if let Some(certificate) = self.usable(name, read)? {
+                    self.add_certificate(&holder, certificate)?;
                 }
             }
-        };
-        match known {
-            Some(other) => {
-                Err(format!("one key stands twice, with {:?} and with {name:?}", other.principal))
-            }
+        }
+        Ok(())
+    }
+
+    /// Notes a key itself, unless it is noted in this form or another.
+    fn stands_once(&mut self, name: &str, material: &[u8]) -> Result<(), String> {
+        match self.materials.insert(material.to_vec(), name.to_owned()) {
+            Some(other) => Err(twice(&other, name)),
             None => Ok(()),
         }
     }
 
-    /// Adds the names that an authority may vouch for; yields who has one of them already.
-    fn add_authority(&mut self, holder: &Holder, key: &SshKey, names: &[String]) -> Option<Holder> {
-        let vouched = self.authorities.entry(key.as_wire().to_vec()).or_default();
-        let known = |it: &String| vouched.insert(it.clone(), holder.clone());
-        names.iter().find_map(known)
-    }
-
-    /// Adds the keys of a certificate; yields who holds one of them already.
-    fn add_certificate(
+    /// Adds the names that an authority may vouch for, unless it does for one of them already.
+    fn add_authority(
         &mut self,
         holder: &Holder,
-        certificate: Certificate,
-    ) -> Result<Option<Holder>, String> {
+        key: &SshKey,
+        names: &[String],
+    ) -> Result<(), String> {
+        self.vouching.insert(key.material().to_vec());
+        let vouched = self.authorities.entry(key.as_wire().to_vec()).or_default();
+        let known = |it: &String| vouched.insert(it.clone(), holder.clone());
+        match names.iter().find_map(known) {
+            Some(other) => Err(twice(&other.principal, &holder.principal)),
+            None => Ok(()),
+        }
+    }
+
+    /// Adds the keys of a certificate, unless somebody holds one of them already.
+    fn add_certificate(&mut self, holder: &Holder, certificate: Certificate) -> Result<(), String> {
         let name = &holder.principal;
         if self.certificates.iter().any(|it| it.fingerprint == certificate.fingerprint) {
             let fingerprint = certificate.fingerprint_text();
@@ -146,12 +156,13 @@ impl Roll {
         }
         for key in &certificate.keys {
             let holder = Holder { own: Some(key.clone()), ..holder.clone() };
-            if let Some(other) = self.signing.insert(key.fingerprint(), holder) {
-                return Ok(Some(other));
+            if let Some(material) = key.material() {
+                self.stands_once(&holder.principal, material)?;
             }
+            self.signing.insert(key.fingerprint(), holder);
         }
         self.certificates.push(certificate);
-        Ok(None)
+        Ok(())
     }
 
     /// A key that was read; one of a kind that is not verified here is of no use, and said to be.
@@ -216,6 +227,10 @@ impl Roll {
     }
 }
 
+fn twice(one: &str, two: &str) -> String {
+    format!("one key stands twice, with {one:?} and with {two:?}")
+}
+
 /// Says what a host would refuse about the keys of a policy: whoever signs one wants to know before.
 ///
 /// # Errors
@@ -244,7 +259,7 @@ pub(crate) fn revokes(policy: &Policy, fingerprint: &str) -> bool {
 mod tests {
     use super::*;
     use crate::sample::openpgp::{Pgp, Words, armored, packet};
-    use crate::sample::{Law, Signer};
+    use crate::sample::{Law, Robot, Signer};
 
     fn roll_of(yaml: &str) -> Result<Roll, String> {
         Roll::of(&Policy::parse("policy.yaml", yaml.as_bytes()).unwrap())
@@ -312,6 +327,30 @@ mod tests {
         ] {
             assert!(two(more).is_err_and(|it| it.contains(expected)), "{what}");
         }
+    }
+
+    #[test]
+    fn a_key_in_two_forms_is_one_key() {
+        // Alice's key, as the PEM of a robot; and as that of an authority.
+        let material = Signer::new(1).key().material().to_vec();
+        let pem = crate::sample::robot_pem(&material).replace('\n', "\\n");
+        let yaml = Law::default().yaml();
+        let bare = format!("{{kind: robot, keys: [{{type: spki, key: \"{pem}\"}}]}}");
+        for who in ["alice", "zoe"] {
+            let twice = if who == "alice" {
+                yaml.replacen("}]}", &format!("}}, {{type: spki, key: \"{pem}\"}}]}}"), 1)
+            } else {
+                yaml.replace("principals:\n", &format!("principals:\n  zoe: {bare}\n"))
+            };
+            assert_ne!(twice, yaml);
+            let found = roll_of(&twice).map(drop);
+            assert!(found.is_err_and(|it| it.contains("one key stands twice")), "{who}");
+        }
+        let pem = Robot::new(7).pem().replace('\n', "\\n");
+        let other =
+            bare.replace(&bare[bare.find("key: ").unwrap()..], &format!("key: \"{pem}\"}}]}}"));
+        let fine = yaml.replace("principals:\n", &format!("principals:\n  zoe: {other}\n"));
+        assert!(roll_of(&fine).is_ok());
     }
 
     /// The line of Dave, as that of Erin.

@@ -107,6 +107,12 @@ impl Sieve {
         holder.is_some_and(|it| self.policy.merge.mergers.contains(&it.principal))
     }
 
+    /// How many people the policy asks to approve a merge.
+    pub fn approvals(&self) -> usize {
+        let asked = self.policy.merge.approvals.principals;
+        usize::try_from(asked.max(1)).unwrap_or(usize::MAX)
+    }
+
     /// How many signatures are checked for a line at most, as a measure of work.
     pub fn cost(&self, line: &[u8]) -> usize {
         // A name may be written in other ways as well; then there may be as many as are read.

@@ -88,6 +88,12 @@ impl SpkiKey {
         Err(BadKey::Unsupported("a public key other than Ed25519, P-256 and P-384".to_owned()))
     }
 
+    /// The public key itself, without what stands before it.
+    pub(crate) fn material(&self) -> &[u8] {
+        let (head, _, _) = self.curve.shape();
+        self.der.get(head.len()..).unwrap_or_default()
+    }
+
     /// `SHA256:` and the digest of the DER encoding, as fingerprints of SSH keys are written.
     pub fn fingerprint(&self) -> String {
         format!("SHA256:{}", STANDARD_NO_PAD.encode(digest(&SHA256, &self.der)))
@@ -95,8 +101,8 @@ impl SpkiKey {
 
     /// Whether this key made a signature over a message.
     pub fn made(&self, signature: &[u8], message: &[u8]) -> bool {
-        let (head, _, ways) = self.curve.shape();
-        let key = self.der.get(head.len()..).unwrap_or_default();
+        let (_, _, ways) = self.curve.shape();
+        let key = self.material();
         ways.into_iter()
             .any(|way| UnparsedPublicKey::new(way, key).verify(message, signature).is_ok())
     }

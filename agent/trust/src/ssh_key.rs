@@ -99,6 +99,15 @@ impl SshKey {
         &self.wire
     }
 
+    /// The public key itself, whatever it is wrapped in: a point of a curve, or a modulus.
+    pub(crate) fn material(&self) -> &[u8] {
+        match &self.kind {
+            Kind::Ed25519 { key } | Kind::SkEd25519 { key, .. } => key,
+            Kind::P256 { point } | Kind::P384 { point } | Kind::SkP256 { point, .. } => point,
+            Kind::Rsa { n, .. } => n,
+        }
+    }
+
     /// The fingerprint as OpenSSH shows it: `SHA256:…`.
     pub fn fingerprint(&self) -> String {
         let digest = digest(&SHA256, &self.wire);

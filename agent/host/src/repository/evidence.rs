@@ -43,6 +43,9 @@ const CHECKED_EACH_MAX: usize = 16_384;
 /// Commits that merges of one walk brought in.
 const SIDE_BYTES_MAX: usize = 16 << 20;
 
+/// Earlier states of a proposal that are looked at, and how far back it may have begun.
+const EARLIER_MAX: usize = 64;
+
 /// Policies that differ, on one walk; each is read once.
 const POLICIES_MAX: usize = 1_024;
 
@@ -265,7 +268,33 @@ impl<'a> Gatherer<'a> {
             self.side += found.raw.iter().map(|it| it.len()).sum::<usize>();
             (beside.side, beside.side_cut_short) = (found.raw, found.cut_short);
         }
-        self.attestations(commit.id, &parsed, law, beside);
+        let merged: Vec<_> = parsed.parents.iter().skip(1).copied().collect();
+        self.attestations((commit.id, &parsed, &merged), law, beside);
+        // Whoever approved may have seen an earlier state of it: looked for only where somebody is missing, and last.
+        if beside.attestations.len() < self.approvals(law) {
+            let earlier = self.earlier(&parsed, &merged);
+            self.attestations((commit.id, &parsed, &earlier), law, beside);
+        }
+    }
+
+    /// How many people a law asks to approve.
+    fn approvals(&self, law: usize) -> usize {
+        self.laws.get(law).map_or(0, |(_, sieve)| sieve.approvals())
+    }
+
+    /// What was the newest commit of the merged branches before their last ones, as far as they were pushed one by
+    /// one. Nothing, where it is too far to where they began: there others' changes lie.
+    fn earlier(&self, commit: &Commit, merged: &[ObjectId]) -> Vec<ObjectId> {
+        let Some(first) = commit.parents.first() else { return Vec::new() };
+        let main = self.repository.first_parents(first, EARLIER_MAX);
+        let mut found = Vec::new();
+        for branch in merged {
+            let chain = self.repository.first_parents(branch, EARLIER_MAX);
+            let own = chain.iter().position(|it| main.contains(it)).unwrap_or(0);
+            found.extend(chain.into_iter().take(own).skip(1));
+        }
+        found.truncate(EARLIER_MAX);
+        found
     }
 
     /// Looks for what a commit's own policy asks of it.
@@ -276,7 +305,8 @@ impl<'a> Gatherer<'a> {
         if hears && commit.beside.change.is_none() {
             commit.beside.change = self.change(&parsed);
         }
-        self.attestations(commit.id, &parsed, own, &mut commit.beside);
+        let merged: Vec<_> = parsed.parents.iter().skip(1).copied().collect();
+        self.attestations((commit.id, &parsed, &merged), own, &mut commit.beside);
     }
 
     /// What a commit changes after its first parent; the first one of all changes everything.
@@ -289,11 +319,15 @@ impl<'a> Gatherer<'a> {
         Some(change_of(&set.text(), commit.tree))
     }
 
-    fn attestations(&mut self, id: ObjectId, commit: &Commit, law: usize, beside: &mut Beside) {
+    fn attestations(
+        &mut self,
+        (id, commit, merged): (ObjectId, &Commit, &[ObjectId]),
+        law: usize,
+        beside: &mut Beside,
+    ) {
         let (Some(notes), Some((_, sieve))) = (&self.notes, self.laws.get(law)) else { return };
-        let merged: Vec<_> = commit.parents.iter().skip(1).copied().collect();
         let change = beside.change.map(|it| it.sha256);
-        let about = About { commit: id, tree: commit.tree, change, merged: &merged };
+        let about = About { commit: id, tree: commit.tree, change, merged };
         let change = beside.change.iter().map(|it| it.blob);
         let places = [id, commit.tree].into_iter().chain(change).chain(merged.iter().copied());
         let most = usize::try_from(self.limits.envelopes).unwrap_or(usize::MAX);

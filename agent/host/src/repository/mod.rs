@@ -196,6 +196,12 @@ impl Repository {
     }
 
     /// The commit that a commit was merged into.
+    /// A commit and the first parents behind it, newest first; at most so many.
+    fn first_parents(&self, commit: &ObjectId, most: usize) -> Vec<ObjectId> {
+        let chain = std::iter::successors(oid(commit), |at| self.first_parent(*at));
+        chain.take(most).map(object_id).collect()
+    }
+
     fn first_parent(&self, commit: Oid) -> Option<Oid> {
         let commit = objects::read(&self.odb, commit, ObjectType::Commit, LARGEST_COMMIT as u64);
         let commit = commit.ok()?;

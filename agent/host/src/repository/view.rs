@@ -89,9 +89,7 @@ impl Repository {
 
     /// Whether a commit is one of the first parents of another, or the same; at most so many are looked at.
     pub fn is_first_parent(&self, commit: &ObjectId, of: &ObjectId, most: usize) -> bool {
-        let sought = oid(commit);
-        let chain = std::iter::successors(oid(of), |at| self.first_parent(*at));
-        chain.take(most).any(|it| Some(it) == sought)
+        self.first_parents(of, most).contains(commit)
     }
 
     fn find_id(&self, name: &str) -> Result<ObjectId, NoRevision> {

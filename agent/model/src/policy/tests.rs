@@ -173,6 +173,23 @@ fn every_slip_is_a_fault() {
 }
 
 #[test]
+fn a_name_that_nobody_bears_is_told_at_its_own_place() {
+    for (from, to, field, line) in [
+        ("mergers: [alice, bob, github]", "mergers: [alice, bobb]", "merge.mergers[1]", 14),
+        ("from: [alice, bob]", "from: [dave, bob]", "merge.approvals.from[0]", 14),
+        ("signers: [ci], attribute", "signers: [cy], attribute", "gates[1].signers[0]", 17),
+        ("signer: ci", "signer: clock", "freshness.signer", 24),
+        ("skips: [staging,", "skips: [stage,", "emergency.skips[0]", 25),
+    ] {
+        let faults = parse(&FULL.replacen(from, to, 1)).unwrap_err();
+        let found: Vec<_> = faults.iter().map(|it| (it.field.as_str(), it.line)).collect();
+        assert_eq!(found, [(field, line)], "{faults}");
+    }
+    let two = FULL.replacen("mergers: [alice, bob", "mergers: [alice, bobb, zoe", 1);
+    assert_eq!(parse(&two).unwrap_err().len(), 2);
+}
+
+#[test]
 fn a_key_counts_from_its_first_instant_up_to_its_last() {
     let policy = parse(FULL).unwrap();
     let at = |text: &str| text.parse().unwrap();

@@ -41,6 +41,22 @@ pub const MAX_DOCUMENTS: usize = 1_000;
 /// # Errors
 /// Every fault found, sorted by place.
 pub fn one<T: DeserializeOwned>(file: &str, bytes: &[u8]) -> Result<T, Faults> {
+    one_of(file, bytes, Ok)
+}
+
+/// Something wrong with what was read: the field, such as `merge.mergers[1]`, and what is wrong with it. An empty
+/// field is the document.
+pub(crate) type Slip = (String, String);
+
+/// Reads a file that holds exactly one document, and makes something else of it.
+///
+/// # Errors
+/// Every fault found, sorted by place; what `make` finds stands at the place of its field.
+pub(crate) fn one_of<T: DeserializeOwned, U>(
+    file: &str,
+    bytes: &[u8],
+    make: impl FnOnce(T) -> Result<U, Vec<Slip>>,
+) -> Result<U, Faults> {
     let label: Arc<str> = file.into();
     let mut faults = Faults::default();
     let mut documents = document::read(&label, bytes, &mut faults).into_iter();
@@ -55,14 +71,15 @@ pub fn one<T: DeserializeOwned>(file: &str, bytes: &[u8]) -> Result<T, Faults> {
         }
         return Err(faults.sorted());
     };
-    match first.typed("", first.value.clone()) {
-        Ok(value) if faults.is_empty() => Ok(value),
-        Ok(_) => Err(faults.sorted()),
-        Err(fault) => {
-            faults.push(fault);
-            Err(faults.sorted())
+    match first.typed("", first.value.clone()).map(make) {
+        Ok(Ok(value)) if faults.is_empty() => return Ok(value),
+        Ok(Ok(_)) => {}
+        Ok(Err(slips)) => {
+            faults.extend(slips.into_iter().map(|(field, what)| first.fault(&field, what, "")));
         }
+        Err(fault) => faults.push(fault),
     }
+    Err(faults.sorted())
 }
 
 /// Reads a file of manifests; empty documents are skipped.

@@ -51,6 +51,16 @@ enum Material {
 }
 
 impl Key {
+    /// The public key itself; nothing of a kind that is not verified here.
+    pub(super) fn material(&self) -> Option<&[u8]> {
+        match &self.material {
+            Material::Rsa { n, .. } => Some(n),
+            Material::P256 { point } | Material::P384 { point } => Some(point),
+            Material::Ed25519 { key } => Some(key),
+            Material::Other => None,
+        }
+    }
+
     /// Reads the body of a key's packet.
     pub(super) fn read(body: &[u8]) -> Result<Self, BadSignature> {
         let malformed = || BadSignature::Malformed("OpenPGP key is malformed".to_owned());

@@ -110,6 +110,11 @@ impl SigningKey {
         self.key.fingerprint
     }
 
+    /// The public key itself; nothing of a kind that is not verified here.
+    pub(crate) fn material(&self) -> Option<&[u8]> {
+        self.key.material()
+    }
+
     /// Whether it was made, and had not ended, at a time.
     pub(crate) fn counts_at(&self, time: i64) -> bool {
         self.key.made <= time && self.until.is_none_or(|it| time < it)

@@ -26,9 +26,7 @@ impl Robot {
     }
 
     pub(crate) fn pem(&self) -> String {
-        let der = [HEAD.as_slice(), self.pair.public_key().as_ref()].concat();
-        let letters = STANDARD.encode(der);
-        format!("-----BEGIN PUBLIC KEY-----\n{letters}\n-----END PUBLIC KEY-----\n")
+        robot_pem(self.pair.public_key().as_ref())
     }
 
     pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
@@ -42,6 +40,12 @@ impl Robot {
         let signatures = vec![EnvelopeSignature { key_id: None, sig }];
         dsse::write(&Envelope { signatures, ..unsigned })
     }
+}
+
+/// The PEM file of an Ed25519 key, whoever has it.
+pub(crate) fn robot_pem(key: &[u8]) -> String {
+    let letters = STANDARD.encode([HEAD.as_slice(), key].concat());
+    format!("-----BEGIN PUBLIC KEY-----\n{letters}\n-----END PUBLIC KEY-----\n")
 }
 
 /// A line of a note: a statement signed by people with these seeds.
