@@ -36,6 +36,8 @@ mod attest_judged;
 mod cosign;
 mod bundle;
 mod plan;
+mod policy;
+mod policy_edits;
 mod local;
 mod agent;
 mod examples;

@@ -16,7 +16,8 @@ Commands:
   head         Vouches that a branch's newest commit is the newest
   gate         Says what a host would say of a commit's gates, before it is merged
   plan         Shows what the agent would do on this host; touches nothing
-  trust        Looks at signatures, and signs policies
+  trust        Looks at signatures, and at what this host trusts
+  policy       Writes, checks, signs and shows policies
   attest       Signs what CI found out about a revision, so that gates on hosts can count it
   bundle       Carries a branch and its evidence to hosts without a network
   status       Shows how the agent on this host stands

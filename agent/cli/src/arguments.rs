@@ -15,6 +15,7 @@ pub use crate::head::arguments::{Head, SignHead};
 pub use crate::bundle::arguments::Bundle;
 pub use crate::local::arguments::{Change, Follow, History, Local, Pause, Revert, Show};
 pub use crate::root_word::arguments::{Adopt, Checkpoint};
+use crate::policy::arguments::{Policy, Sign};
 
 /// Keeps hosts as their signed repository says.
 #[derive(Debug, Parser)]
@@ -49,9 +50,12 @@ pub enum Verb {
     Gate(Gate),
     /// Shows what the agent would do on this host; touches nothing
     Plan(Plan),
-    /// Looks at signatures, and signs policies
+    /// Looks at signatures, and at what this host trusts
     #[command(subcommand)]
     Trust(Trust),
+    /// Writes, checks, signs and shows policies
+    #[command(subcommand)]
+    Policy(Policy),
     /// Signs what CI found out about a revision, so that gates on hosts can count it
     #[command(subcommand)]
     Attest(Attest),
@@ -83,14 +87,15 @@ pub enum Verb {
 pub enum Trust {
     /// Says what the signature of one commit or tag is worth, given a list of keys
     Inspect(Inspect),
-    /// Adds signatures of root keys to a policy's policy.dsse.json
-    SignPolicy(SignPolicy),
     /// Puts other root keys in the place of those in force, once enough of both have signed
     Rotate(Rotate),
     /// Lets commits that hosts refuse for their signer stay on the branch, by the root's word
     Adopt(Adopt),
     /// Vouches for a commit and all below it: new hosts begin there
     Checkpoint(Checkpoint),
+    /// Adds signatures of root keys to a policy's policy.dsse.json: `policy sign`, as it was called
+    #[command(hide = true)]
+    SignPolicy(Sign),
 }
 
 /// Arguments of `init`.
@@ -254,17 +259,6 @@ pub struct Inspect {
     /// Prints JSON
     #[arg(long)]
     pub json: bool,
-}
-
-/// Arguments of `trust sign-policy`.
-#[derive(Debug, Args)]
-pub struct SignPolicy {
-    /// The policy
-    #[arg(value_name = "FILE", default_value = ".bowline/policy.yaml")]
-    pub policy: PathBuf,
-    /// An SSH private key, or a .pub file whose private key the SSH agent holds; may be repeated
-    #[arg(long = "key", value_name = "FILE", required = true)]
-    pub keys: Vec<PathBuf>,
 }
 
 /// Arguments of `trust rotate`.

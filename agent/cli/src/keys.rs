@@ -110,6 +110,11 @@ impl RootKey {
     }
 }
 
+/// The public key in a `.pub` file, or beside or in a private one, without its comment.
+pub(crate) fn public(file: &Path) -> Result<String, Failure> {
+    RootKey::read(file).map(|it| it.line)
+}
+
 /// The line of the `.pub` file: the named one, the one beside the private key, or a new one.
 fn public_line(file: &Path) -> Result<String, Failure> {
     let mut beside = file.as_os_str().to_owned();

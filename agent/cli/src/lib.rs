@@ -18,9 +18,9 @@ pub mod verify;
 pub mod gate;
 pub mod plan;
 pub mod inspect;
-pub mod sign;
 mod rotate;
 pub mod root_word;
+pub mod policy;
 pub mod attest;
 pub mod bundle;
 pub mod approve;
@@ -71,10 +71,11 @@ fn dispatch(verb: &Verb, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         Verb::Gate(given) => gate::gate(given, screen),
         Verb::Plan(given) => plan::plan(given, screen),
         Verb::Trust(Trust::Inspect(given)) => inspect::inspect(given, screen),
-        Verb::Trust(Trust::SignPolicy(given)) => sign::sign(given, screen),
         Verb::Trust(Trust::Rotate(given)) => rotate::rotate(given, screen),
         Verb::Trust(Trust::Adopt(given)) => root_word::adopt(given, screen),
         Verb::Trust(Trust::Checkpoint(given)) => root_word::checkpoint(given, screen),
+        Verb::Trust(Trust::SignPolicy(given)) => policy::sign(given, screen),
+        Verb::Policy(verb) => policy::policy(verb, screen),
         Verb::Attest(verb) => attest::attest(verb, screen),
         Verb::Bundle(verb) => bundle::bundle(verb, screen),
         Verb::Status(given) => local::status(given, screen),

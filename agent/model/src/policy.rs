@@ -292,9 +292,9 @@ impl Policy {
         let mut slips: Vec<_> = (named.into_iter())
             .map(|(field, name)| (field, format!("{name:?} is not among the principals")))
             .collect();
-        let skips = self.emergency.iter().flat_map(|it| each("emergency.skips", &it.skips));
+        let skipped = self.emergency.iter().flat_map(|it| each("emergency.skips", &it.skips));
         let is_gate = |name: &str| name == "windows" || self.gates.iter().any(|it| it.id == name);
-        let unknown = skips.filter(|(_, name)| !is_gate(name));
+        let unknown = skipped.filter(|(_, name)| !is_gate(name));
         slips.extend(unknown.map(|(field, name)| (field, format!("{name:?} is no gate"))));
         slips
     }

@@ -75,4 +75,4 @@ pub use roll::check_keys;
 pub use root_keys::{POLICY_NAMESPACE, ROOT_NAMESPACE};
 pub use start::marks_apply;
 pub use verdict::{Code, Deployable, Refusal, Verdict, Walked};
-pub use verify::{verify, verify_for};
+pub use verify::{WARN_BEFORE_EXPIRY, verify, verify_for};

@@ -24,8 +24,8 @@ use crate::start::{Halt, Judged, Pinned, marks_apply, pinned, vouched};
 use crate::verdict::{Code, Refusal, Verdict, Walked};
 use crate::walk::{Link, chain};
 
-/// People who hold root keys have holidays.
-const WARN_BEFORE_EXPIRY: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// So long before a policy, or a key of it, ends people hear of it: who hold root keys have holidays.
+pub const WARN_BEFORE_EXPIRY: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Judges what a fetch brought.
 ///

@@ -45,7 +45,7 @@ pub const HINTS: &[(&str, &str)] = &[
     ("policy-version", "raise version in policy.yaml and have it signed again"),
     (
         "policy-below-threshold",
-        "raise its version and have enough root keys sign it as it is now: bowline trust sign-policy",
+        "raise its version and have enough root keys sign it as it is now: bowline policy sign",
     ),
     (
         "policy-expired",

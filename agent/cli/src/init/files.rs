@@ -64,7 +64,7 @@ somebody whom `.bowline/policy.yaml` names.
 - `apps/` what stands on hosts; `hosts/` who takes part; `bowline.yaml` which folders are read.
 - `.bowline/policy.yaml` who may merge. A change of it needs a higher `version` and, in
   `policy.dsse.json`, the signatures of the root keys that every host's trust file names:
-  `bowline trust sign-policy --key FILE`, once by each. It expires: renew it in time.
+  `bowline policy sign --key FILE`, once by each. It expires: renew it in time.
 
 Check a change before you commit it: `bowline validate .`
 Commits are signed: this folder's Git settings see to it.
@@ -113,7 +113,7 @@ pub(super) fn policy(
         (quoted(uri.as_str()), quoted(ref_name.as_str()), mergers.join(", "));
     format!(
         "# Who may merge, and what a revision must pass. Each change needs a higher version, and the\n\
-         # signatures of the root keys over it: bowline trust sign-policy --key FILE\n\
+         # signatures of the root keys over it: bowline policy sign --key FILE\n\
          version: 1\n\
          # From then on it lets nothing through but its own renewal.\n\
          expires: {expires}\n\
