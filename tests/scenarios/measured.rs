@@ -103,6 +103,9 @@ fn the_linter_finds_nothing_and_a_real_prometheus_scrapes_the_outcome() {
     until("Prometheus has the sample", || sample(last, "1"));
     until("the generation is there too", || sample("bowline_generation", "1"));
     assert!(sample("bowline_spool_acked_sequence", "0"));
+    // The policy's own words: 2099-01-01.
+    assert!(sample("bowline_policy_version", "1"));
+    assert!(sample("bowline_policy_expires_timestamp_seconds", "4070908800"));
     assert!(sample("bowline_ready", "1") && sample("bowline_paused", "0"));
     assert_eq!(service.stop(), Some(0));
 }

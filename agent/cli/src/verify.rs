@@ -93,7 +93,9 @@ pub fn verify(given: &Verify, screen: &mut Screen<'_>) -> Result<u8, Failure> {
 /// What to do where evidence is asked for and a clone did not bring it: Git fetches notes only when told to.
 fn without_notes(repo: &str, verdict: &Verdict) -> Option<String> {
     let walked = match verdict {
-        Verdict::Accepted { walked, .. } | Verdict::Pending { walked, .. } => walked,
+        Verdict::Accepted { walked, .. }
+        | Verdict::Pending { walked, .. }
+        | Verdict::Stale { walked, .. } => walked,
         Verdict::Refused(_) | Verdict::Tampered(_) => return None,
     };
     let asks = walked.policy.asks();

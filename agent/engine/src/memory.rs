@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bowline_api::cycle::PolicyStanding;
 use bowline_model::facts::Facts;
 use bowline_model::generation::{Generation, Ledger};
 use bowline_model::high_water::HighWater;
@@ -64,6 +65,8 @@ pub struct Memory {
     pub(crate) freshness: String,
     /// Adopted commits that the revision to deploy came by.
     pub(crate) adopted: Gated,
+    /// The policy in force, when it was judged last.
+    pub(crate) policy: Option<PolicyStanding>,
     /// What the end of a test left to tell: warnings, and probes that fail since. The cycle after it tells them.
     pub(crate) carried: Carried,
     /// Why what is offered to be tried out is not.
@@ -109,6 +112,7 @@ impl Memory {
             gates: Gated::default(),
             freshness: String::new(),
             adopted: Gated::default(),
+            policy: None,
             carried: Carried::default(),
             untried: None,
             retired: None,

@@ -4,13 +4,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bowline_api::cycle::Cycle;
+use bowline_api::cycle::{Cycle, PolicyStanding, PolicyState};
 use bowline_api::outcome::Outcome;
 use bowline_api::record::{self, Kind, PolicyMark, ProbeWord, Record, StepCount};
 use bowline_model::digest::Sha256;
 use bowline_model::mark::{Cause, Why};
+use bowline_model::policy::Policy;
 use bowline_model::revision::Revision;
 use serde::Serialize;
+use bowline_trust::WARN_BEFORE_EXPIRY;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::memory::Memory;
@@ -167,8 +170,22 @@ pub(crate) fn cycle_of(tx: &Transaction, outcome: Outcome, warnings: &[String]) 
         gates: Vec::new(),
         freshness: String::new(),
         adopted: Vec::new(),
+        policy: None,
         warnings: warnings.to_vec(),
     }
+}
+
+/// How long a policy is still in force.
+pub(crate) fn policy_standing(policy: &Policy, wall: i64) -> PolicyStanding {
+    let now = Timestamp::from_second(wall).unwrap_or(Timestamp::MAX);
+    let state = if policy.expires <= now {
+        PolicyState::Expired
+    } else if now.duration_until(policy.expires) < WARN_BEFORE_EXPIRY {
+        PolicyState::ExpiresSoon
+    } else {
+        PolicyState::InForce
+    };
+    PolicyStanding { version: policy.version, expires: policy.expires.to_string(), state }
 }
 
 /// A cycle without a transaction.

@@ -53,6 +53,7 @@ mod walk;
 mod authority;
 mod foundlings;
 mod verify;
+mod endings;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]

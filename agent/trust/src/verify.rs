@@ -16,6 +16,7 @@ use crate::authority::{Authorised, Court, SKEW_SECONDS};
 use crate::desk::{Desk, Wanted};
 use crate::foundlings::Foundlings;
 use crate::freshness::{self, Freshness, Stale};
+use crate::endings;
 use crate::purpose::Purpose;
 use crate::queue::{Chosen, Queue};
 use crate::root_statement::CheckpointSeen;
@@ -222,6 +223,7 @@ impl Case<'_> {
         } else if now.duration_until(expires) < WARN_BEFORE_EXPIRY {
             warnings.push(format!("the policy expires {expires}: have a renewal signed"));
         }
+        warnings.extend(endings::of_mergers(&law.policy, now));
         for name in law.policy.stuck_mergers() {
             let why =
                 "excludeAuthors or excludeMergers leaves too few others in merge.approvals.from";

@@ -46,9 +46,35 @@ pub struct Cycle {
     /// Commits that it came by and nobody let in: what root keys said of each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub adopted: Vec<serde_json::Value>,
+    /// The policy in force, as far as it was judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicyStanding>,
     /// What a person should know.
     #[serde(default)]
     pub warnings: Vec<String>,
+}
+
+/// The policy in force, and how long it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyStanding {
+    /// Its version.
+    pub version: u64,
+    /// From then on it lets nothing through but its own renewal, RFC 3339.
+    pub expires: String,
+    /// How it stands.
+    pub state: PolicyState,
+}
+
+/// How long a policy is still in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PolicyState {
+    /// For more than 30 days.
+    InForce,
+    /// It ends within 30 days.
+    ExpiresSoon,
+    /// It ended.
+    Expired,
 }
 
 impl Cycle {
@@ -70,6 +96,7 @@ impl Cycle {
             gates: Vec::new(),
             freshness: String::new(),
             adopted: Vec::new(),
+            policy: None,
             warnings: Vec::new(),
         }
     }

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::cycle::PolicyStanding;
 use crate::outcome::Outcome;
 
 /// The agent's state at one moment.
@@ -41,6 +42,8 @@ pub struct Status {
     /// Commits that it came by and nobody let in: what root keys said of each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub adopted: Vec<serde_json::Value>,
+    /// The policy in force; `None` until one was judged.
+    pub policy: Option<PolicyStanding>,
     /// How reports reach the control service; `None` where none is named.
     pub control: Option<Control>,
     /// Where the local API listens, when not at its configured place.
@@ -151,7 +154,7 @@ impl Control {
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
     /// Ready, Reconciling, Stalled, Healthy or `SourceVerified`; `Testing` where something is tried out on this
-    /// host, or offered for that.
+    /// host, or offered for that; `PolicyExpiring` where the policy ends within 30 days, or has ended.
     #[serde(rename = "type")]
     pub kind: String,
     /// True, False or Unknown.

@@ -3,7 +3,7 @@
 //! **Invariant:** words only: what is shown was said by the agent.
 
 use bowline_api::ask::Rehearsal;
-use bowline_api::cycle::Cycle;
+use bowline_api::cycle::{Cycle, PolicyStanding, PolicyState};
 use bowline_api::hint;
 use bowline_api::outcome::Outcome;
 use bowline_api::record::Record;
@@ -47,6 +47,7 @@ pub(super) fn status(status: &Status, screen: &mut Screen<'_>) -> Result<(), Fai
         ("waiting for", status.waiting_for.as_ref().map(waiting).unwrap_or_default()),
         ("conditions", conditions.join(", ")),
         ("next poll", status.next_poll.clone().unwrap_or_default()),
+        ("policy", status.policy.as_ref().map(policy).unwrap_or_default()),
         ("freshness", status.freshness.clone()),
         ("control", status.control.as_ref().map(reporting).unwrap_or_default()),
         ("barred", barred),
@@ -67,6 +68,20 @@ pub(super) fn status(status: &Status, screen: &mut Screen<'_>) -> Result<(), Fai
         screen.line(format_args!("warning: {it}"))?;
     }
     Ok(())
+}
+
+/// The policy in force, and how long it is.
+fn policy(policy: &PolicyStanding) -> String {
+    let PolicyStanding { version, expires, .. } = policy;
+    match policy.state {
+        PolicyState::InForce => format!("version {version}, expires {expires}"),
+        PolicyState::ExpiresSoon => {
+            format!("version {version}, expires {expires}: have a renewal signed")
+        }
+        PolicyState::Expired => {
+            format!("version {version}, expired {expires}: only its renewal will be taken")
+        }
+    }
 }
 
 /// What a gate says of the newest revision.

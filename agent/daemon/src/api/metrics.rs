@@ -23,6 +23,7 @@ pub(super) fn answer(board: &Board) -> Answer {
     of_cycles(&mut page, &board.status(), &board.meters().counts());
     let status = board.status();
     of_host(&mut page, &status);
+    of_policy(&mut page, &status);
     if let Some(control) = &status.control {
         of_spool(&mut page, control);
     }
@@ -97,6 +98,20 @@ fn of_host(page: &mut Page, status: &Status) {
     let barred = status.quarantine.len();
     page.one("quarantined_changes", "gauge", "Changes that are not tried again.", &barred);
     page.one("warnings", "gauge", "Warnings in the status.", &status.warnings.len());
+}
+
+/// The policy in force; without samples until one was judged, so that no alert fires for a time of 0.
+fn of_policy(page: &mut Page, status: &Status) {
+    let policy = status.policy.as_ref();
+    page.head("policy_version", "gauge", "The version of the policy in force.");
+    if let Some(policy) = policy {
+        page.line("policy_version", &[], &policy.version);
+    }
+    let help = "When the policy in force expires.";
+    page.head("policy_expires_timestamp_seconds", "gauge", help);
+    if let Some(policy) = policy {
+        page.line("policy_expires_timestamp_seconds", &[], &seconds(&policy.expires));
+    }
 }
 
 /// The records that are for the control service; nothing where none is named.

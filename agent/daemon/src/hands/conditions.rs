@@ -3,7 +3,7 @@
 //! **Invariant:** a condition is false only for what was seen; what a cycle did not look at stays as it was
 //! told.
 
-use bowline_api::cycle::Cycle;
+use bowline_api::cycle::{Cycle, PolicyStanding, PolicyState};
 use bowline_api::outcome::Outcome;
 use bowline_api::status::Condition;
 
@@ -79,6 +79,28 @@ fn source(cycle: &Cycle, known: Known) -> Option<&'static str> {
 
 fn word(holds: bool) -> &'static str {
     if holds { "True" } else { "False" }
+}
+
+/// That the policy in force ends soon, or has ended; nothing while it is well.
+pub(super) fn expiring(policy: &PolicyStanding) -> Option<Condition> {
+    let PolicyStanding { version, expires, .. } = policy;
+    let (reason, message) = match policy.state {
+        PolicyState::InForce => return None,
+        PolicyState::ExpiresSoon => (
+            "PolicyExpiresSoon",
+            format!("policy version {version} expires {expires}: have a renewal signed"),
+        ),
+        PolicyState::Expired => (
+            "PolicyExpired",
+            format!("policy version {version} expired {expires}: only its renewal will be taken"),
+        ),
+    };
+    Some(Condition {
+        kind: "PolicyExpiring".to_owned(),
+        status: "True".to_owned(),
+        reason: reason.to_owned(),
+        message,
+    })
 }
 
 #[cfg(test)]

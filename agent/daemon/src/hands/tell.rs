@@ -71,6 +71,11 @@ impl Host {
             status.adopted.clone_from(&cycle.adopted);
             status.conditions = conditions::after(cycle, known, &status.conditions);
             status.conditions.extend(self.testing(cycle));
+            // What was not judged in this cycle is as it was told.
+            if cycle.policy.is_some() {
+                status.policy.clone_from(&cycle.policy);
+            }
+            status.conditions.extend(status.policy.as_ref().and_then(conditions::expiring));
         });
     }
 

@@ -306,6 +306,7 @@ pub(super) fn rest(mut memory: Memory, mut ending: Ending) -> Turn {
     if ending.cycle.revision.as_ref() == Some(&memory.adopted.revision) {
         ending.cycle.adopted.clone_from(&memory.adopted.verdicts);
     }
+    ending.cycle.policy.clone_from(&memory.policy);
     for warning in &memory.warnings {
         if !ending.cycle.warnings.contains(warning) {
             ending.cycle.warnings.push(warning.clone());

@@ -16,7 +16,7 @@ use super::{destination, order, testing, turn};
 use crate::ending::Ending;
 use crate::memory::{Gated, Memory};
 use crate::phase::{Effect, Failure, Means, Phase, Quest, Turn};
-use crate::report::{in_words, plain_cycle};
+use crate::report::{self, in_words, plain_cycle};
 use crate::settings::Settings;
 use crate::verify::{self, Judged, Verified};
 use crate::wish::Order;
@@ -79,6 +79,12 @@ pub(super) fn judge(mut memory: Memory, mut quest: Quest, bundle: Box<Bundle>) -
     let judged = verify::verify(&settings, marks.as_ref(), &bundle, quest.wall);
     if !judged.code.is_empty() && quest.ending.is_none() {
         quest.ending = Some(unverified(&memory, &settings, &judged, bundle.tip));
+    }
+    // Where the newest is refused, the policy of the verified head is still the one in force.
+    if let Some(policy) =
+        verify::policy_in_force(&settings, Some(&judged), marks.as_ref(), &bundle, quest.wall)
+    {
+        memory.policy = Some(report::policy_standing(&policy, quest.wall));
     }
     if let Some(walked) = &judged.walked {
         memory.warnings.extend(walked.warnings.iter().cloned());
