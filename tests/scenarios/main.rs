@@ -30,6 +30,7 @@ mod attacks;
 mod full_disk;
 mod clocks;
 mod expiring;
+mod reset;
 mod taken_back;
 mod durations;
 mod testing;

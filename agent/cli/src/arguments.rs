@@ -11,11 +11,11 @@ use clap_complete::Shell;
 use jiff::Timestamp;
 
 pub use crate::attest::arguments::Attest;
-pub use crate::head::arguments::{Head, SignHead};
 pub use crate::bundle::arguments::Bundle;
+pub use crate::head::arguments::{Head, SignHead};
 pub use crate::local::arguments::{Change, Follow, History, Local, Pause, Revert, Show};
-pub use crate::root_word::arguments::{Adopt, Checkpoint};
 use crate::policy::arguments::{Policy, Sign};
+pub use crate::root_word::arguments::{Adopt, Checkpoint};
 
 /// Keeps hosts as their signed repository says.
 #[derive(Debug, Parser)]
@@ -93,6 +93,8 @@ pub enum Trust {
     Adopt(Adopt),
     /// Vouches for a commit and all below it: new hosts begin there
     Checkpoint(Checkpoint),
+    /// Forgets how far this host has verified: the way out once its memory was tampered with
+    Reset(Reset),
     /// Adds signatures of root keys to a policy's policy.dsse.json: `policy sign`, as it was called
     #[command(hide = true)]
     SignPolicy(Sign),
@@ -274,6 +276,23 @@ pub struct Rotate {
     /// The file of roots; the policy beside it names the repository
     #[arg(value_name = "FILE", default_value = ".bowline/root.jsonl")]
     pub file: PathBuf,
+}
+
+/// Arguments of `trust reset`.
+#[derive(Debug, Args)]
+pub struct Reset {
+    /// The agent's settings
+    #[arg(long, value_name = "FILE", default_value = "/etc/bowline/agent.toml")]
+    pub config: PathBuf,
+    /// The folder under which everything managed lies
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub root: PathBuf,
+    /// Why; it stands in the host's records
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Does it; without it only what would be forgotten is shown
+    #[arg(long, requires = "reason")]
+    pub yes: bool,
 }
 
 fn ref_name(text: &str) -> Result<RefName, String> {

@@ -2,7 +2,8 @@
 //!
 //! **Invariant:** data goes to stdout, everything else to stderr; colours are not used.
 //! **Invariant:** nothing on the host is changed from here: changing verbs go to the agent's socket. A bundle that is
-//! put where the agent looks is transport, as a push is.
+//! put where the agent looks is transport, as a push is; what a host remembers is forgotten here, by `trust reset`,
+//! and only while no agent runs.
 
 pub mod arguments;
 pub mod failure;
@@ -21,6 +22,7 @@ pub mod inspect;
 mod rotate;
 pub mod root_word;
 pub mod policy;
+pub mod trust_reset;
 pub mod attest;
 pub mod bundle;
 pub mod approve;
@@ -74,6 +76,7 @@ fn dispatch(verb: &Verb, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         Verb::Trust(Trust::Rotate(given)) => rotate::rotate(given, screen),
         Verb::Trust(Trust::Adopt(given)) => root_word::adopt(given, screen),
         Verb::Trust(Trust::Checkpoint(given)) => root_word::checkpoint(given, screen),
+        Verb::Trust(Trust::Reset(given)) => trust_reset::reset(given, screen),
         Verb::Trust(Trust::SignPolicy(given)) => policy::sign(given, screen),
         Verb::Policy(verb) => policy::policy(verb, screen),
         Verb::Attest(verb) => attest::attest(verb, screen),

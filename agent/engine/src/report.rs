@@ -11,9 +11,9 @@ use bowline_model::digest::Sha256;
 use bowline_model::mark::{Cause, Why};
 use bowline_model::policy::Policy;
 use bowline_model::revision::Revision;
-use serde::Serialize;
 use bowline_trust::WARN_BEFORE_EXPIRY;
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::memory::Memory;

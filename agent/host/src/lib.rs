@@ -22,6 +22,7 @@ pub mod state;
 pub mod pause;
 pub mod token_file;
 pub mod witness;
+pub mod trust_reset;
 pub mod journal;
 pub mod facts;
 pub mod observe;

@@ -91,6 +91,11 @@ impl State {
         self.folder.join("journal")
     }
 
+    /// Where it stands how far this host has verified.
+    pub(crate) fn marks_path(&self) -> PathBuf {
+        self.folder.join("verify.json")
+    }
+
     /// How far this host has verified.
     pub fn high_water(&self) -> Result<Option<HighWater>, StateFailure> {
         self.load("verify.json")

@@ -25,10 +25,10 @@ use crate::verify::verify;
 
 pub(crate) use approver::{Approver, change};
 pub(crate) use law::{Law, blob, sign_policy};
+pub(crate) use robot::{Robot, person_attests, robot_pem};
 pub(crate) use roots::{
     adoption, adopts, checkpoint, new_root, noted, root_line, root_says, roots_file, vouches,
 };
-pub(crate) use robot::{Robot, person_attests, robot_pem};
 pub(crate) use signer::{Signer, Twist};
 
 /// 2026-11-01T00:00:00Z, when the anchor was committed.

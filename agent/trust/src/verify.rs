@@ -14,9 +14,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::authority::{Authorised, Court, SKEW_SECONDS};
 use crate::desk::{Desk, Wanted};
+use crate::endings;
 use crate::foundlings::Foundlings;
 use crate::freshness::{self, Freshness, Stale};
-use crate::endings;
 use crate::purpose::Purpose;
 use crate::queue::{Chosen, Queue};
 use crate::root_statement::CheckpointSeen;

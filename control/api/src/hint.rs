@@ -73,11 +73,11 @@ pub const HINTS: &[(&str, &str)] = &[
     ),
     (
         "state-mismatch",
-        "state or object store was changed behind the agent: find out by whom before you reset it",
+        "state or object store was changed behind the agent: find out by whom, then bowline trust reset",
     ),
     (
         "state-older",
-        "a backup was restored or state was rolled back: find out by whom before you reset it",
+        "a backup was restored or state was rolled back: find out by whom, then bowline trust reset",
     ),
     (
         "object-mismatch",
