@@ -173,7 +173,7 @@ impl SimHost {
         Ok(match effect {
             Effect::Rest { ending, ear, .. } => return self.rest(ending, ear),
             Effect::Fetch { from, means, .. } => self.fetch(from, means),
-            Effect::Mark(marks) => {
+            Effect::Mark(marks, _) => {
                 self.disk.high_water = Some(*marks);
                 Event::Marked
             }

@@ -11,6 +11,7 @@ use bowline_api::cycle::PlanView;
 use bowline_api::record::Record;
 use bowline_model::bundle::Bundle;
 use bowline_model::change::Change;
+use bowline_model::counted::Counted;
 use bowline_model::generation::{Generation, Ledger};
 use bowline_model::high_water::HighWater;
 use bowline_model::host_path::HostPath;
@@ -180,8 +181,8 @@ pub enum Effect {
         /// Ask the remote, or only what is here.
         means: Means,
     },
-    /// Keep how far was verified.
-    Mark(Box<HighWater>),
+    /// Keep how far was verified, and before that what counted.
+    Mark(Box<HighWater>, Vec<Counted>),
     /// List a commit's tree.
     Export(ObjectId),
     /// Read files of a commit.

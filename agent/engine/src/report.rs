@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bowline_api::cycle::{Cycle, PolicyStanding, PolicyState};
 use bowline_api::outcome::Outcome;
-use bowline_api::record::{self, Kind, PolicyMark, ProbeWord, Record, StepCount};
+use bowline_api::record::{
+    self, CommitMark, Kind, PolicyMark, ProbeWord, Record, RepoMark, StepCount,
+};
 use bowline_model::digest::Sha256;
 use bowline_model::mark::{Cause, Why};
 use bowline_model::policy::Policy;
@@ -19,6 +21,7 @@ use serde_json::Value;
 use crate::memory::Memory;
 use crate::plan::lines;
 use crate::transaction::Transaction;
+use crate::verify::Verified;
 
 /// The record of a finished transaction. Sequence, predecessor, time and durations are set when it
 /// is kept.
@@ -46,6 +49,7 @@ pub(crate) fn record_of(memory: &Memory, tx: &Transaction, outcome: Outcome) -> 
         conflicts: tx.conflicts.clone(),
         proof: tx.end.as_ref().and_then(|(_, proof)| proof.clone()),
         trust_sha256: tx.opening.trust.to_string(),
+        commit: Some(mark_of(&tx.opening.revision)),
         ..blank(memory, kind, Some(tx.opening.revision.to_string()), outcome, &why)
     }
 }
@@ -57,23 +61,34 @@ pub(crate) fn alarm(memory: &Memory, cycle: &Cycle) -> Record {
     Record { base, ..blank(memory, Kind::Alarm, cycle.revision.clone(), cycle.outcome, &why) }
 }
 
+fn mark_of(revision: &Revision) -> CommitMark {
+    CommitMark {
+        id: revision.commit.to_string(),
+        sha256: revision.commit_sha256.to_string(),
+        tree: revision.tree.to_string(),
+    }
+}
+
+/// The repository that the trust file names.
+fn repo_of(memory: &Memory) -> Option<RepoMark> {
+    let repo = &memory.settings.as_ref()?.trust.repo;
+    Some(RepoMark { uri: repo.uri.to_string(), ref_name: repo.ref_name.to_string() })
+}
+
 /// The trust file in force; zeros before one was read.
 pub(crate) fn trust_of(memory: &Memory) -> Sha256 {
     memory.settings.as_ref().map(|it| it.trust_sha256).unwrap_or_default()
 }
 
-/// The subject of a revision, when that is the one at hand.
-fn subject_of(memory: &Memory, revision: &str) -> Option<String> {
+/// The proof of a revision, when that is the one at hand.
+fn at_hand<'m>(memory: &'m Memory, revision: &str) -> Option<&'m Verified> {
     let verified = memory.compiled.as_ref()?.cleared.verified();
-    let is_it = verified.revision().to_string() == revision;
-    verified.subject().filter(|_| is_it).map(ToOwned::to_owned)
+    Some(verified).filter(|it| it.revision().to_string() == revision)
 }
 
 /// What gates said of a revision: of the one at hand when it was let in, else of the newest.
 fn gates_of(memory: &Memory, revision: &str) -> Vec<Value> {
-    let compiled = memory.compiled.as_ref().map(|it| it.cleared.verified());
-    let at_hand = compiled.filter(|it| it.revision().to_string() == revision);
-    match at_hand.map(|it| in_words(it.gates())).filter(|it| !it.is_empty()) {
+    match at_hand(memory, revision).map(|it| in_words(it.gates())).filter(|it| !it.is_empty()) {
         Some(gates) => gates,
         None if memory.gates.revision == revision => memory.gates.verdicts.clone(),
         None => Vec::new(),
@@ -112,7 +127,9 @@ fn blank(
     outcome: Outcome,
     (reason, detail): &(String, String),
 ) -> Record {
-    let subject = revision.as_deref().and_then(|it| subject_of(memory, it));
+    let verified = revision.as_deref().and_then(|it| at_hand(memory, it));
+    let subject = verified.and_then(Verified::subject).map(ToOwned::to_owned);
+    let commit = verified.map(|it| mark_of(it.revision()));
     let gates = revision.as_deref().map(|it| gates_of(memory, it)).unwrap_or_default();
     let adopted = revision.as_deref().map(|it| adopted_for(memory, it)).unwrap_or_default();
     let evidence = evidence_in(&gates);
@@ -125,6 +142,9 @@ fn blank(
         kind,
         deployment: String::new(),
         revision,
+        commit,
+        repo: repo_of(memory),
+        host_key: None,
         subject,
         environment: memory.compiled.as_ref().and_then(|it| it.environment.clone()),
         base: None,
@@ -137,6 +157,7 @@ fn blank(
             sha256: it.policy_sha256.to_string(),
         }),
         evidence,
+        approvals: Vec::new(),
         gates,
         adopted,
         steps: StepCount::default(),

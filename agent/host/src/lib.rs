@@ -19,6 +19,7 @@ pub mod own_paths;
 pub mod trust_file;
 pub mod lock;
 pub mod state;
+pub mod counted;
 pub mod pause;
 pub mod token_file;
 pub mod witness;

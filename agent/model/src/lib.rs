@@ -25,6 +25,7 @@ pub mod policy;
 pub mod bundle;
 pub mod change_set;
 pub mod high_water;
+pub mod counted;
 pub mod revision;
 pub mod form;
 pub mod unit;

@@ -37,6 +37,7 @@ mod gates;
 pub mod emergency;
 pub mod freshness;
 mod queue;
+mod counted;
 pub mod preview;
 mod root_keys;
 pub mod new_root;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bowline_api::hint;
 use bowline_model::adopted::Adopted;
+use bowline_model::counted::Counted;
 use bowline_model::high_water::HighWater;
 use bowline_model::object_id::ObjectId;
 use bowline_model::policy::Policy;
@@ -104,6 +105,8 @@ pub struct Walked {
     pub came_by: Vec<Adopted>,
     /// The checkpoint at which the walk began, if at one.
     pub checkpoint: Option<CheckpointSeen>,
+    /// What counted in this judgement, with its envelopes, to be kept.
+    pub counted: Vec<Counted>,
 }
 
 /// A commit that may be deployed.

@@ -13,6 +13,7 @@ use bowline_model::trust_root::TrustRoot;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::authority::{Authorised, Court, SKEW_SECONDS};
+use crate::counted::counted;
 use crate::desk::{Desk, Wanted};
 use crate::endings;
 use crate::foundlings::Foundlings;
@@ -315,6 +316,8 @@ impl Case<'_> {
         let adopted = Foundlings::of(self.marks, (start, &passed), deployable);
         warnings.extend(adopted.warnings());
         let marks = self.marks_at(start, head, &passed, (spent, &chosen, &adopted));
+        let met = chosen.deployable.filter(|_| !chosen.opened.is_empty());
+        let opened = met.map(|it| (it.commit, chosen.opened.as_slice()));
         let walked = Walked {
             high_water: HighWater { fresh: fresh.map(Timestamp::as_second), ..marks },
             policy: Arc::clone(&head.governing.policy),
@@ -323,6 +326,7 @@ impl Case<'_> {
             approvals,
             // Of an older commit they would only mislead.
             gates: if unapproved.is_some() { Vec::new() } else { chosen.gates },
+            counted: counted(self.bundle, &passed, opened, self.root.limits.envelope_bytes),
             opened: chosen.opened,
             adopted: adopted.all.clone(),
             came_by: adopted.deployed,

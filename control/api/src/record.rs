@@ -52,6 +52,15 @@ pub struct Record {
     pub deployment: String,
     /// The revision that was tried.
     pub revision: Option<String>,
+    /// That revision's objects; `None` where nothing was verified of it, or an agent of before wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<CommitMark>,
+    /// The repository that the host follows, as its trust file names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repo: Option<RepoMark>,
+    /// The key that signs the record, as OpenSSH writes it, so that whoever knows its fingerprint needs no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_key: Option<String>,
     /// The first line of that revision's message; `None` when the host does not know it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
@@ -71,9 +80,12 @@ pub struct Record {
     pub trust_sha256: String,
     /// The policy in force.
     pub policy: Option<PolicyMark>,
-    /// SHA-256 (hex) of each piece of evidence that counted.
+    /// SHA-256 (hex) of the payload of each envelope that counted: for approvals and for gates.
     #[serde(default)]
     pub evidence: Vec<String>,
+    /// The approvals that counted when the commit was verified.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<ApprovalMark>,
     /// What each gate measured.
     #[serde(default)]
     pub gates: Vec<serde_json::Value>,
@@ -108,6 +120,36 @@ pub struct Record {
     /// Milliseconds spent in each phase.
     #[serde(default)]
     pub durations: BTreeMap<String, u64>,
+}
+
+/// The objects of a revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitMark {
+    /// The commit's id.
+    pub id: String,
+    /// SHA-256 (hex) of the raw commit.
+    pub sha256: String,
+    /// Its tree's id.
+    pub tree: String,
+}
+
+/// A repository and its branch, by the names that signed statements use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepoMark {
+    /// The repository's name for itself.
+    pub uri: String,
+    /// The branch, whole.
+    #[serde(rename = "ref")]
+    pub ref_name: String,
+}
+
+/// An approval that counted.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ApprovalMark {
+    /// Who approved, by the policy's name for them.
+    pub principal: String,
+    /// SHA-256 (hex) of what they signed.
+    pub sha256: String,
 }
 
 /// The policy by which a revision was judged.
@@ -172,5 +214,7 @@ mod tests {
         let record: Record = serde_json::from_str(old).unwrap();
         assert_eq!(record.outcome, Outcome::Reverted);
         assert!(record.conflicts.is_empty());
+        assert_eq!((record.commit, record.repo, record.host_key), (None, None, None));
+        assert!(record.approvals.is_empty());
     }
 }

@@ -77,6 +77,14 @@ const OF_ALL: &[(&str, Purpose)] = &[
             "it ends a count of interruptions; one that comes back allows one try less of that change",
         ),
     ),
+    (
+        "content of state/evidence/",
+        Spare("what counted is for whoever asks later; no decision rests on it"),
+    ),
+    (
+        "state/evidence after ",
+        Spare("what counted is for whoever asks later; no decision rests on it"),
+    ),
     ("state after undoDone", Needed),
     ("root/.bowline-stage", Needed),
     ("content of state/records/", Needed),

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** what is done here was recorded as an intent before.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use bowline_host::service::Told;
 use bowline_host::stage::Staged;
 use bowline_host::witness::Said;
 use bowline_host::{apply, settle, stage, undo};
+use bowline_model::counted::Counted;
 use bowline_model::high_water::HighWater;
 use bowline_model::step::{Check, Deed, Handler, Step};
 
@@ -172,7 +174,9 @@ impl Host {
     }
 
     /// Keeps how far was verified, and tells the witness.
-    pub(super) fn mark(&mut self, marks: HighWater) -> Result<Event, Halt> {
+    pub(super) fn mark(&mut self, marks: HighWater, counted: Vec<Counted>) -> Result<Event, Halt> {
+        // First: once the marks are kept, what counted is not counted again.
+        or_tell!(self.state.keep_counted(counted, clock::wall()));
         or_tell!(self.state.keep_high_water(&marks));
         let generation = or_tell!(self.state.generation_number());
         told(
@@ -222,9 +226,32 @@ impl Host {
         Ok(Event::Settled(standing))
     }
 
+    /// Adds what counted for the record's commit, maybe in a process before this one.
+    fn add_what_counted(&self, record: &mut Record) {
+        let commit = record.commit.as_ref().and_then(|it| it.id.parse().ok());
+        let counted = match commit.map(|it| self.state.counted(&it)).transpose() {
+            Ok(counted) => counted.flatten(),
+            Err(error) => {
+                // What ends is recorded all the same.
+                tracing::warn!(error = %chain(&error), "what counted for a commit cannot be read");
+                None
+            }
+        };
+        let Some(counted) = counted else { return };
+        let known = std::mem::take(&mut record.evidence);
+        let evidence = counted.evidence().into_iter().map(str::to_owned);
+        let evidence: BTreeSet<_> = evidence.chain(known).collect();
+        record.evidence = evidence.into_iter().collect();
+        record.approvals = counted.approvals;
+        if record.gates.is_empty() {
+            record.gates = counted.gates;
+        }
+    }
+
     /// Keeps a record; the journal of a recorded transaction is no longer needed.
     pub(super) fn keep_record(&mut self, mut record: Record) -> Result<Event, Halt> {
         record.durations = self.durations.so_far(clock::since_boot());
+        self.add_what_counted(&mut record);
         // A state that is told of is not the end of its deployment, unless it proves that.
         let is_end = record.kind != Kind::State || record.proof.is_some();
         let is_deployment = !record.deployment.is_empty() && is_end;

@@ -233,7 +233,7 @@ impl Host {
                 self.read_source(effect)
             }
             Effect::Obtain(wanted, means) => self.obtain(&wanted, means),
-            Effect::Mark(marks) => self.mark(*marks),
+            Effect::Mark(marks, counted) => self.mark(*marks, counted),
             Effect::Observe(survey) => self.observe(&survey),
             Effect::Prove { paths, units } => self.prove(&paths, &units),
             Effect::Settle(settlement) => self.settle(*settlement),

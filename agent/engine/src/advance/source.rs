@@ -100,13 +100,13 @@ pub(super) fn judge(mut memory: Memory, mut quest: Quest, bundle: Box<Bundle>) -
         memory.adopted = Gated { revision, verdicts: in_words(verified.adopted()) };
     }
     let verified = judged.verified.clone().map(Box::new);
-    let raised = judged.walked.as_ref().map(|it| it.high_water.clone());
+    let raised = judged.walked.as_ref().map(|it| (it.high_water.clone(), it.counted.clone()));
     quest.judged = Some(Box::new(judged));
     match raised {
-        Some(raised) if memory.high_water.as_ref() != Some(&raised) => {
+        Some((raised, counted)) if memory.high_water.as_ref() != Some(&raised) => {
             memory.high_water = Some(raised.clone());
             let phase = Phase::Marking(quest, verified, bundle);
-            turn(memory, phase, Effect::Mark(Box::new(raised)))
+            turn(memory, phase, Effect::Mark(Box::new(raised), counted))
         }
         _ => choose(memory, quest, verified, &bundle),
     }

@@ -99,7 +99,7 @@ impl RecordLog {
         Ok(Self { segments, key, recent, last })
     }
 
-    /// Adds a record and makes it durable. Sequence, predecessor, time and version are set here. A
+    /// Adds a record and makes it durable. Sequence, predecessor, time, key and version are set here. A
     /// record of the same deployment, kind and outcome is not written twice: the first is given. A test is told
     /// when it begins and when it is over, which is proved.
     pub fn append(&mut self, mut record: Record) -> Result<Record, RecordFailure> {
@@ -109,6 +109,7 @@ impl RecordLog {
         record.v = VERSION;
         record.seq = self.next_seq();
         record.prev = self.last.map_or_else(|| "0".repeat(64), |(_, digest)| digest.to_string());
+        record.host_key = Some(self.key.public_line());
         record.at = Timestamp::from_second(clock::wall()).unwrap_or_default().to_string();
         let line = line::write(&record, &self.key)?;
         self.segments.append(&line)?;
