@@ -3,7 +3,7 @@
 //! **Invariant:** whatever happens to it, the agent goes on, changes nothing, and leaves nothing behind.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bowline_api::outcome::Outcome;
@@ -53,13 +53,13 @@ fn unpacker(shop: &Workshop, service: &Service<'_>) -> PathBuf {
 }
 
 /// What stands behind a word in a file of a process.
-fn of(process: &PathBuf, file: &str, word: &str) -> String {
+fn of(process: &Path, file: &str, word: &str) -> String {
     let text = fs::read_to_string(process.join(file)).unwrap_or_default();
     let line = text.lines().find_map(|it| it.strip_prefix(word));
     line.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn id(process: &PathBuf) -> Pid {
+fn id(process: &Path) -> Pid {
     Pid::from_raw(process.file_name().unwrap().to_str().unwrap().parse().unwrap())
 }
 
