@@ -150,6 +150,13 @@ impl Sealed {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Lets a shell try a line. Gives whether that succeeded, and all that was said.
+    pub(crate) fn tried(&self, folder: &str, line: &str) -> (bool, String) {
+        let output = self.command(Path::new("sh"), folder).args(["-c", line]).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+    }
+
     pub(crate) fn git(&self, folder: &str, arguments: &[&str]) -> String {
         self.run(folder, "git", arguments)
     }

@@ -48,6 +48,8 @@ pub enum Verb {
     Head(Head),
     /// Says what a host would say of a commit's gates, before it is merged
     Gate(Gate),
+    /// Writes what this host has of one revision into an archive that public tools verify
+    Evidence(Evidence),
     /// Shows what the agent would do on this host; touches nothing
     Plan(Plan),
     /// Looks at signatures, and at what this host trusts
@@ -217,6 +219,26 @@ pub struct Gate {
     /// Prints Markdown, for a comment on the proposal
     #[arg(long, conflicts_with = "json")]
     pub markdown: bool,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `evidence`.
+#[derive(Debug, Args)]
+pub struct Evidence {
+    /// A commit, by its id, or the id of a deployment
+    #[arg(value_name = "REV")]
+    pub rev: String,
+    /// The agent's settings
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// The folder under which everything managed lies
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub root: PathBuf,
+    /// The archive: tar, uncompressed
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
     /// Prints JSON
     #[arg(long)]
     pub json: bool,

@@ -17,6 +17,7 @@ pub mod completions;
 mod gates;
 pub mod verify;
 pub mod gate;
+pub mod evidence;
 pub mod plan;
 pub mod inspect;
 mod rotate;
@@ -71,6 +72,7 @@ fn dispatch(verb: &Verb, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         Verb::Approve(given) => approve::approve(given, screen),
         Verb::Head(Head::Sign(given)) => head::sign(given, screen),
         Verb::Gate(given) => gate::gate(given, screen),
+        Verb::Evidence(given) => evidence::evidence(given, screen),
         Verb::Plan(given) => plan::plan(given, screen),
         Verb::Trust(Trust::Inspect(given)) => inspect::inspect(given, screen),
         Verb::Trust(Trust::Rotate(given)) => rotate::rotate(given, screen),

@@ -71,7 +71,7 @@ pub fn read(bytes: &[u8], largest: ByteSize) -> Result<Envelope, BadEnvelope> {
 ///
 /// # Errors
 /// As [`read`]; a bundle with a certificate is none that can be read here.
-pub(crate) fn read_any(bytes: &[u8], largest: ByteSize) -> Result<Envelope, BadEnvelope> {
+pub fn read_any(bytes: &[u8], largest: ByteSize) -> Result<Envelope, BadEnvelope> {
     if bytes.len() > largest.as_len() {
         return Err(BadEnvelope::TooLarge(largest));
     }

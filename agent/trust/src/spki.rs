@@ -99,6 +99,15 @@ impl SpkiKey {
         format!("SHA256:{}", STANDARD_NO_PAD.encode(digest(&SHA256, &self.der)))
     }
 
+    /// The hash that its signatures are over; `None` where the key's own way has one.
+    pub fn hash(&self) -> Option<&'static str> {
+        match self.curve {
+            Curve::Ed25519 => None,
+            Curve::P256 => Some("sha256"),
+            Curve::P384 => Some("sha384"),
+        }
+    }
+
     /// Whether this key made a signature over a message.
     pub fn made(&self, signature: &[u8], message: &[u8]) -> bool {
         let (_, _, ways) = self.curve.shape();

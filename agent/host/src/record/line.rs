@@ -58,16 +58,18 @@ pub(super) fn read(bytes: &[u8]) -> Option<Line> {
     (record.seq <= SEQ_MAX).then(|| Line { record, digest: Sha256::of(bytes) })
 }
 
+/// The payload and the only signature of a line; `None` when it is not one.
+pub(super) fn open(bytes: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let envelope: Envelope = serde_json::from_slice(bytes).ok()?;
+    let [signature] = envelope.signatures.as_slice() else { return None };
+    Some((STANDARD.decode(&envelope.payload).ok()?, STANDARD.decode(&signature.sig).ok()?))
+}
+
 /// Whether this key signed the line.
 pub(super) fn is_signed_by(bytes: &[u8], public: &[u8]) -> bool {
     let check = || {
-        let envelope: Envelope = serde_json::from_slice(bytes).ok()?;
-        let payload = STANDARD.decode(&envelope.payload).ok()?;
-        let [signature] = envelope.signatures.as_slice() else {
-            return None;
-        };
-        let sig = STANDARD.decode(&signature.sig).ok()?;
-        let message = pae(&envelope.payload_type, &payload);
+        let (payload, sig) = open(bytes)?;
+        let message = pae(PAYLOAD_TYPE, &payload);
         UnparsedPublicKey::new(&ED25519, public).verify(&message, &sig).ok()
     };
     check().is_some()

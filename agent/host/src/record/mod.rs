@@ -5,6 +5,7 @@
 //! error, and the log is left as it is.
 
 mod line;
+mod excerpt;
 mod outbox;
 mod segments;
 mod spool;
@@ -19,6 +20,7 @@ use bowline_model::digest::Sha256;
 use jiff::Timestamp;
 use thiserror::Error;
 
+pub use excerpt::{Entry, around};
 pub use outbox::{Most, Outbox, Parcel};
 pub use spool::Spool;
 pub use verify::verify_chain;

@@ -249,7 +249,7 @@ pub(super) fn read_segment(path: &Path) -> Result<Vec<u8>, OsFailure> {
 
 /// Where the last whole line ends. A line holds no zero byte; one whose end came to the disk in a power
 /// cut, and a sector before it did not, does.
-fn whole(bytes: &[u8]) -> usize {
+pub(super) fn whole(bytes: &[u8]) -> usize {
     let behind = |bytes: &[u8]| bytes.iter().rposition(|it| *it == b'\n').map_or(0, |at| at + 1);
     let end = behind(bytes);
     let begin = behind(bytes.get(..end.saturating_sub(1)).unwrap_or_default());

@@ -26,6 +26,7 @@ mod side;
 mod difference;
 pub mod evidence;
 mod heads;
+pub mod proof_objects;
 pub mod view;
 mod objects;
 mod symlink;
