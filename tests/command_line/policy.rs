@@ -144,10 +144,11 @@ fn what_a_change_grants_and_takes_is_told_line_by_line() {
         ]
     );
     assert_eq!((said.code, said.stderr.as_str()), (0, ""));
-    let json = check(&sealed, &["--json", "--against", "HEAD^"]).json();
+    let anchor = sealed.git("fleet", &["rev-parse", "HEAD^"]);
+    let json = check(&sealed, &["--json", "--against", anchor.trim()]).json();
     assert_eq!(
         (&json["verdict"], &json["version"], &json["against"]),
-        (&"good".into(), &3.into(), &".bowline/policy.yaml at HEAD^".into())
+        (&"good".into(), &3.into(), &".bowline/policy.yaml at OID".into())
     );
     let effects: Vec<_> =
         json["changes"].as_array().unwrap().iter().map(|it| it["effect"].clone()).collect();
@@ -352,7 +353,9 @@ key of alice (human): ssh <alice>
 key of bob (human): ssh <bob>
 revoked commit OID
 ");
-    let json = sealed.bowline(&["policy", "show", "HEAD^", "--repo", "fleet", "--json"]).json();
+    let anchor = sealed.git("fleet", &["rev-parse", "HEAD^"]);
+    let arguments = ["policy", "show", anchor.trim(), "--repo", "fleet", "--json"];
+    let json = sealed.bowline(&arguments).json();
     assert_eq!(
         (&json["policy"]["version"], &json["approvers"]),
         (&1.into(), &serde_json::json!(["alice", "bob"]))

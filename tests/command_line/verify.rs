@@ -129,8 +129,8 @@ fn a_damaged_state_needs_a_person() {
     let sealed = Sealed::found(&["alice"]);
     sealed.write("state/verify.json", "{\"head\":7}");
     let stderr = "error: read the state file state/verify.json\ncaused by: invalid type";
-    let hint = "hint: state or object store was changed behind the agent: find out by whom before you \
-                reset it\n";
+    let hint = "hint: state or object store was changed behind the agent: find out by whom, then bowline \
+                trust reset\n";
     for more in [&[][..], &["--json"]] {
         let said = verify(&sealed, &[&["--state", "state"], more].concat());
         assert_eq!((said.code, said.stdout.as_str()), (3, ""), "{said:?}");

@@ -14,6 +14,7 @@ use bowline_model::bundle::Bundle;
 use bowline_model::digest::Sha256;
 use bowline_model::high_water::HighWater;
 use bowline_model::object_id::{ObjectFormat, ObjectId};
+use bowline_model::policy::Policy;
 use bowline_model::revision::Revision;
 use bowline_model::trust_root::TrustRoot;
 use bowline_trust::root_statement::CheckpointSeen;
@@ -90,6 +91,11 @@ pub fn verify(given: &Verify, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     Ok(exit_code(&verdict))
 }
 
+/// The followed branch as a clone has it from its origin.
+fn branch_of_origin(policy: &Policy) -> String {
+    policy.ref_name.as_str().replacen("refs/heads/", "refs/remotes/origin/", 1)
+}
+
 /// What to do where evidence is asked for and a clone did not bring it: Git fetches notes only when told to.
 fn without_notes(repo: &str, verdict: &Verdict) -> Option<String> {
     let walked = match verdict {
@@ -100,7 +106,10 @@ fn without_notes(repo: &str, verdict: &Verdict) -> Option<String> {
     };
     let asks = walked.policy.asks();
     let is_asked = asks.approvals || asks.gates;
-    (is_asked && view::tip_of(repo, NOTES).is_err()).then(|| {
+    // Where nothing was cloned there is nobody to fetch them from.
+    let is_clone = view::tip_of(repo, "refs/remotes/origin/HEAD").is_ok()
+        || view::tip_of(repo, &branch_of_origin(&walked.policy)).is_ok();
+    (is_asked && is_clone && view::tip_of(repo, NOTES).is_err()).then(|| {
         format!(
             "{NOTES} is not in {repo}, and approvals and statements for gates lie there: git -C {repo} fetch origin \
              {NOTES}:{NOTES}"
