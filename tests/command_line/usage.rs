@@ -15,6 +15,7 @@ Commands:
   approve      Approves a change: what merging a commit would change, or did
   head         Vouches that a branch's newest commit is the newest
   gate         Says what a host would say of a commit's gates, before it is merged
+  evidence     Writes what this host has of one revision into an archive that public tools verify
   plan         Shows what the agent would do on this host; touches nothing
   trust        Looks at signatures, and at what this host trusts
   policy       Writes, checks, signs and shows policies

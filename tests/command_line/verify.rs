@@ -15,7 +15,7 @@ fn a_signed_branch_is_accepted_and_nothing_is_written() {
     verify(&sealed, &[]).is(0, stdout, "");
     let json = "{\"verdict\":\"accepted\",\"code\":\"\",\"detail\":\"\",\"revision\":\"main@sha1:OID\",\
                 \"commit\":null,\"deployable\":\"main@sha1:OID\",\"gates\":[],\"approvals\":[],\
-                \"adopted\":[],\"checkpoint\":null,\"rootVersion\":1,\"warnings\":[]}\n";
+                \"proved\":null,\"adopted\":[],\"checkpoint\":null,\"rootVersion\":1,\"warnings\":[]}\n";
     verify(&sealed, &["--json"]).is(0, json, "");
     assert_eq!(sealed.snapshot(), before);
 }
