@@ -25,7 +25,7 @@ fn a_line_is_written_anew_as_it_was() {
 }
 
 #[test]
-fn only_the_hosts_own_key_signs_its_records() {
+fn attack_34_only_the_hosts_own_key_signs_its_records() {
     let service = Service::new();
     let mut host = Host::enrolled(&service, "web-1");
     let mut other = Host::enrolled(&service, "web-2");
@@ -54,7 +54,7 @@ fn only_the_hosts_own_key_signs_its_records() {
 }
 
 #[test]
-fn a_record_that_somebody_touched_on_the_way_is_refused_and_no_fork() {
+fn attack_34_a_record_that_somebody_touched_on_the_way_is_refused_and_no_fork() {
     let service = Service::new();
     let mut host = Host::enrolled(&service, "web-1");
     host.tell_many(2);

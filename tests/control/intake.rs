@@ -35,7 +35,7 @@ fn many_records_sent_twice_are_kept_once() {
 }
 
 #[test]
-fn a_gap_is_told_with_what_is_expected_and_closes_when_it_comes() {
+fn attack_34_a_gap_is_told_with_what_is_expected_and_closes_when_it_comes() {
     let service = Service::new();
     let mut host = Host::enrolled(&service, "web-1");
     host.tell_many(5);
@@ -60,7 +60,7 @@ fn a_gap_is_told_with_what_is_expected_and_closes_when_it_comes() {
 }
 
 #[test]
-fn a_fork_is_never_taken_and_stays_an_alarm() {
+fn attack_34_a_fork_is_never_taken_and_stays_an_alarm() {
     let service = Service::new();
     let mut host = Host::enrolled(&service, "web-1");
     host.tell_many(2);

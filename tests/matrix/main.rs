@@ -98,8 +98,8 @@ mod tests {
     use super::*;
     use bowline_trust::Code;
 
-    /// Codes that come before the judgement: of fetching, and of scanning the tree.
-    const EARLIER: [&str; 2] = ["remote-damaged", "hostile-tree"];
+    /// Codes that come before the judgement: of fetching, of scanning the tree, and of the host's own log.
+    const EARLIER: [&str; 3] = ["remote-damaged", "hostile-tree", "records-damaged"];
 
     #[test]
     fn every_code_of_the_table_is_one_that_a_host_gives() {

@@ -93,5 +93,5 @@ pub(crate) const ATTACKS: &[Attack] = &[
     (31, "hostile tree entries", "hostile-tree"),
     (32, "freeze", ""),
     (33, "pack bomb, delta bomb, endless stream", "remote-damaged"),
-    (34, "log edited, rewound, forked", ""),
+    (34, "log edited, rewound, forked", "records-damaged"),
 ];

@@ -11,7 +11,7 @@ use bowline_host::door::root::Root;
 use bowline_host::failure::chain;
 use bowline_host::key::HostKey;
 use bowline_host::own_paths::own_paths;
-use bowline_host::record::{self, RecordLog};
+use bowline_host::record::{self, Bookmark, RecordLog};
 use bowline_host::repository::Repository;
 use bowline_host::repository::fetch::Remotes;
 use bowline_host::settings::Settings;
@@ -54,6 +54,13 @@ impl Gear {
         let records =
             RecordLog::open_within(&state.folder().join("records"), Arc::clone(&key), spool)
                 .map_err(damaged("open the records"))?;
+        let bookmark = Bookmark::beside(&settings.key);
+        let generation = state.generation_number().map_err(damaged("read the generation"))?;
+        if records.next_seq() == 1 && generation == 0 {
+            // A state that was lost begins anew, with its records.
+            bookmark.forget().map_err(opening("begin the records"))?;
+        }
+        let records = records.marked_by(bookmark).map_err(damaged("open the records"))?;
         post.open(key, records.next_seq() - 1);
         let objects = state.folder().join("objects.git");
         let repository =

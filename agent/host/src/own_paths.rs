@@ -8,6 +8,7 @@ use bowline_model::host_path::HostPath;
 
 use crate::door::root::Root;
 use crate::exchange::STAGE;
+use crate::record::Bookmark;
 use crate::settings::Settings;
 use crate::witness::Witness;
 
@@ -31,6 +32,7 @@ pub fn own_paths(settings: &Settings, root: &Root, program: Option<PathBuf>) -> 
         settings.trust.clone(),
         settings.key.clone(),
         Witness::beside(&settings.key).path().to_owned(),
+        Bookmark::beside(&settings.key).path().to_owned(),
         settings.file.clone(),
         root.outside(STAGE),
     ];

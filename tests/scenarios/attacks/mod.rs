@@ -12,6 +12,7 @@ mod freeze;
 mod law;
 mod adoption;
 mod state;
+mod log;
 mod tree;
 
 use std::fs;

@@ -5,6 +5,7 @@
 //! error, and the log is left as it is.
 
 mod line;
+mod bookmark;
 mod excerpt;
 mod outbox;
 mod segments;
@@ -20,6 +21,7 @@ use bowline_model::digest::Sha256;
 use jiff::Timestamp;
 use thiserror::Error;
 
+pub use bookmark::Bookmark;
 pub use excerpt::{Entry, around};
 pub use outbox::{Most, Outbox, Parcel};
 pub use spool::Spool;
@@ -28,6 +30,7 @@ pub use verify::verify_chain;
 use crate::door::clock;
 use crate::failure::{Kind, OsFailure};
 use crate::key::HostKey;
+use bookmark::Place;
 use segments::Segments;
 
 /// Records in which a repeated one is looked for: a crash repeats the last one, not an old one.
@@ -40,6 +43,7 @@ pub struct RecordLog {
     key: Arc<HostKey>,
     recent: VecDeque<Record>,
     last: Option<(u64, Sha256)>,
+    bookmark: Option<Bookmark>,
 }
 
 /// The record log cannot be read or written.
@@ -95,10 +99,32 @@ impl RecordLog {
         spool: Arc<Spool>,
     ) -> Result<Self, RecordFailure> {
         let segments = Segments::open(folder, spool)?;
+        segments.demand_signer(key.public())?;
         let lines = segments.newest(RECENT)?;
         let last = lines.first().map(|it| (it.record.seq, it.digest));
         let recent = lines.into_iter().rev().map(|it| it.record).collect();
-        Ok(Self { segments, key, recent, last })
+        Ok(Self { segments, key, recent, last, bookmark: None })
+    }
+
+    /// Holds the log against where it ended last, and keeps that from now on. A log that ends before, or holds another
+    /// record there, was rewound or forked.
+    pub fn marked_by(mut self, bookmark: Bookmark) -> Result<Self, RecordFailure> {
+        if let Some(place) = bookmark.place() {
+            let found = self.segments.digest(place.seq)?;
+            let is_behind = self.last.is_none_or(|(seq, _)| seq < place.seq);
+            if is_behind || found.is_some_and(|it| it != place.sha256) {
+                let what = format!(
+                    "record {} was written, by {}, and {}",
+                    place.seq,
+                    bookmark.path().display(),
+                    if is_behind { "is gone" } else { "another stands in its place" }
+                );
+                let path = self.segments.newest_path();
+                return Err(RecordFailure::Damaged { path, line: 0, what });
+            }
+        }
+        self.bookmark = Some(bookmark);
+        Ok(self)
     }
 
     /// Adds a record and makes it durable. Sequence, predecessor, time, key and version are set here. A
@@ -115,7 +141,11 @@ impl RecordLog {
         record.at = Timestamp::from_second(clock::wall()).unwrap_or_default().to_string();
         let line = line::write(&record, &self.key)?;
         self.segments.append(&line)?;
-        self.last = Some((record.seq, Sha256::of(&line)));
+        let place = Place { seq: record.seq, sha256: Sha256::of(&line) };
+        self.last = Some((place.seq, place.sha256));
+        if let Some(Err(error)) = self.bookmark.as_ref().map(|it| it.keep(place)) {
+            tracing::warn!(%error, "where the record log ends is not kept beside the key");
+        }
         self.recent.push_back(record.clone());
         if self.recent.len() > RECENT {
             self.recent.pop_front();

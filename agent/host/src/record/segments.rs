@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bowline_api::record::Record;
+use bowline_model::digest::Sha256;
 
 use super::line::{self, Line};
 use super::{RecordFailure, Spool};
@@ -84,6 +85,39 @@ impl Segments {
         }
         self.open = Some(Open { file, path, length });
         Ok(())
+    }
+
+    /// Demands that the lines of the newest segment are signed by a key. Older ones are chained to it by the digests
+    /// that were looked at when they were the newest.
+    pub(super) fn demand_signer(&self, public: &[u8]) -> Result<(), RecordFailure> {
+        let Some(number) = self.numbers.last() else { return Ok(()) };
+        let path = self.path_of(*number);
+        for (at, text) in split(&read_segment(&path)?).enumerate() {
+            if !line::is_signed_by(text, public) {
+                let what = "its signature is not the host's".to_owned();
+                return Err(RecordFailure::Damaged { path, line: at + 1, what });
+            }
+        }
+        Ok(())
+    }
+
+    /// The digest of a record's line; `None` when it is not here.
+    pub(super) fn digest(&self, seq: u64) -> Result<Option<Sha256>, RecordFailure> {
+        for number in self.numbers.iter().rev() {
+            let lines = self.lines(*number)?;
+            if let Some(found) = lines.iter().find(|it| it.record.seq == seq) {
+                return Ok(Some(found.digest));
+            }
+            if lines.first().is_some_and(|it| it.record.seq < seq) {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where the newest segment lies, or would.
+    pub(super) fn newest_path(&self) -> PathBuf {
+        self.path_of(self.numbers.last().copied().unwrap_or(1))
     }
 
     /// Adds a line at the end and makes it durable.

@@ -10,7 +10,7 @@ use bowline_api::outcome::Outcome;
 use bowline_api::record::{Kind, Record, StepCount};
 use bowline_model::digest::Sha256;
 
-use super::{Most, Outbox, Parcel, RecordFailure, RecordLog, Spool, verify_chain};
+use super::{Bookmark, Most, Outbox, Parcel, RecordFailure, RecordLog, Spool, verify_chain};
 use crate::key::HostKey;
 use crate::scratch::Scratch;
 
@@ -295,4 +295,56 @@ fn a_record_without_bounds_is_refused() {
     let detail = "x".repeat(1 << 20);
     assert_eq!(log.append(Record { detail, ..record("d1") }).unwrap_err().code(), "io");
     assert_eq!(log.append(record("d2")).unwrap().seq, 1);
+}
+
+#[test]
+fn attack_34_an_edited_or_invented_record_is_seen_when_the_log_is_opened() {
+    let world = World::with(&["d1", "d2"]);
+    let another = Arc::new(HostKey::open(&world.scratch.path().join("another.key")).unwrap());
+    let bytes = std::fs::read(world.segment()).unwrap();
+    let lines: Vec<_> = bytes.split_inclusive(|it| *it == b'\n').collect();
+    // What somebody says who does not have the key, chained as it should be: in place of the last, and behind it.
+    let forge = |seq: u64, prev: &[u8]| {
+        let prev = Sha256::of(prev.strip_suffix(b"\n").unwrap()).to_string();
+        let record = Record { v: 1, seq, prev, ..record("d2") };
+        let line = super::line::write(&record, &another).unwrap();
+        [&line[..], b"\n"].concat()
+    };
+    for (what, forged) in [
+        ("edited", [lines[0].to_vec(), forge(2, lines[0])].concat()),
+        ("invented", [bytes.clone(), forge(3, lines[1])].concat()),
+    ] {
+        std::fs::write(world.segment(), forged).unwrap();
+        let failure = world.open().unwrap_err();
+        assert_eq!(failure.code(), "records-damaged", "{what}");
+        assert!(failure.to_string().contains("signature"), "{what}: {failure}");
+    }
+}
+
+#[test]
+fn attack_34_a_rewound_or_forked_log_is_seen_when_it_is_opened() {
+    let world = World::with(&["d1", "d2"]);
+    let bookmark = || Bookmark::beside(&world.scratch.path().join("host.key"));
+    let older = std::fs::read(world.segment()).unwrap();
+    let mut log = world.open().unwrap().marked_by(bookmark()).unwrap();
+    log.append(record("d3")).unwrap();
+    let whole = std::fs::read(world.segment()).unwrap();
+    world.open().unwrap().marked_by(bookmark()).unwrap();
+    std::fs::write(world.segment(), &older).unwrap();
+    let failure = world.open().unwrap().marked_by(bookmark()).unwrap_err();
+    assert_eq!(failure.code(), "records-damaged");
+    assert!(failure.to_string().contains("record 3 was written"), "{failure}");
+    // The same key went on elsewhere, as of a copied machine.
+    let mut other = world.open().unwrap();
+    other.append(record("other")).unwrap();
+    let failure = world.open().unwrap().marked_by(bookmark()).unwrap_err();
+    assert!(failure.to_string().contains("another stands in its place"), "{failure}");
+    std::fs::remove_file(world.segment()).unwrap();
+    assert!(world.open().unwrap().marked_by(bookmark()).is_err(), "all of it is gone");
+    std::fs::write(world.segment(), whole).unwrap();
+    world.open().unwrap().marked_by(bookmark()).unwrap();
+    // What a power cut may leave of the note claims nothing.
+    std::fs::write(bookmark().path(), "").unwrap();
+    std::fs::write(world.segment(), older).unwrap();
+    world.open().unwrap().marked_by(bookmark()).unwrap();
 }
