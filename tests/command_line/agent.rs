@@ -65,11 +65,11 @@ fn a_refusal_says_its_code_the_commit_and_what_to_do() {
     sealed.git("fleet", &["-c", "commit.gpgsign=false", "commit", "--allow-empty", "-qm", "x"]);
     let unsigned = sealed.git("fleet", &["rev-parse", "HEAD"]);
     let stdout = "refused main@sha1:OID there is no signature\n  code: unsigned\n  commit: OID\n  \
-                  hint: sign that commit itself, a later one does not heal it: git commit --amend -S, or take it off the branch\n";
+                  hint: sign that commit itself, a later one does not heal it: git commit --amend -S, or take it off the branch; else have root keys adopt it: bowline trust adopt\n";
     let stderr = "INFO recorded seq=3 outcome=refused reason=\"Refused\"\n\
                   WARN cycle over outcome=refused revision=\"main@sha1:OID\" reason=\"Refused\" \
                   code=\"unsigned\" commit=\"OID\" detail=\"there is no signature\" hint=\"sign that \
-                  commit itself, a later one does not heal it: git commit --amend -S, or take it off the branch\"\n";
+                  commit itself, a later one does not heal it: git commit --amend -S, or take it off the branch; else have root keys adopt it: bowline trust adopt\"\n";
     sealed.once(&[]).is(1, stdout, stderr);
     // A commit on top of it is what is offered then; the one to blame stays the same.
     sealed.merge("alice", "on top");

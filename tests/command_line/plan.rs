@@ -101,7 +101,7 @@ fn what_is_not_accepted_is_not_planned() {
     sealed.git("fleet", &["-c", "commit.gpgsign=false", "commit", "--allow-empty", "-qm", "x"]);
     let stderr = "error: SHORT is refused, so there is nothing to plan\n\
                   caused by: unsigned: there is no signature\n\
-                  hint: sign that commit itself, a later one does not heal it: git commit --amend -S, or take it off the branch\n";
+                  hint: sign that commit itself, a later one does not heal it: git commit --amend -S, or take it off the branch; else have root keys adopt it: bowline trust adopt\n";
     plan(&sealed, &[]).is(1, "", stderr);
     plan(&sealed, &["--rev", "HEAD"]).is(1, "", stderr);
     let parent = sealed.git("fleet", &["rev-parse", "HEAD^"]);

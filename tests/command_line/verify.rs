@@ -26,7 +26,7 @@ fn an_unsigned_commit_is_refused() {
     sealed.git("fleet", &["-c", "commit.gpgsign=false", "commit", "--allow-empty", "-qm", "x"]);
     let stdout = "verdict   refused\ncode      unsigned\ndetail    there is no signature\n\
                   commit    OID\nrevision  main@sha1:OID\n";
-    let stderr = "hint: sign that commit itself, a later one does not heal it: git commit --amend -S, or take it off the branch\n";
+    let stderr = "hint: sign that commit itself, a later one does not heal it: git commit --amend -S, or take it off the branch; else have root keys adopt it: bowline trust adopt\n";
     verify(&sealed, &[]).is(1, stdout, stderr);
     let said = verify(&sealed, &["--json"]);
     assert_eq!((said.code, said.stderr.as_str()), (1, ""));

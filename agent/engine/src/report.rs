@@ -107,10 +107,11 @@ pub(crate) fn in_words<T: Serialize>(list: &[T]) -> Vec<Value> {
     list.iter().filter_map(|it| serde_json::to_value(it).ok()).collect()
 }
 
-/// The statements that met gates rest on, each once.
+/// The statements that met gates and skipped ones rest on, each once.
 fn evidence_in(gates: &[Value]) -> Vec<String> {
     let met = gates.iter().filter(|it| it["met"] == true);
-    let lists = met.filter_map(|it| it["evidence"].as_array()).flatten();
+    let skipped = gates.iter().filter_map(|it| it.pointer("/skipped/evidence")?.as_array());
+    let lists = met.filter_map(|it| it["evidence"].as_array()).chain(skipped).flatten();
     let distinct: BTreeSet<_> = lists.filter_map(Value::as_str).collect();
     distinct.into_iter().map(str::to_owned).collect()
 }

@@ -53,7 +53,9 @@ impl Counted {
     /// SHA-256 (hex) of the payload of each envelope that counted.
     pub fn evidence(&self) -> BTreeSet<&str> {
         let met = self.gates.iter().filter(|it| it["met"] == true);
-        let lists = met.filter_map(|it| it["evidence"].as_array()).flatten();
+        let skipped =
+            self.gates.iter().filter_map(|it| it.pointer("/skipped/evidence")?.as_array());
+        let lists = met.filter_map(|it| it["evidence"].as_array()).chain(skipped).flatten();
         let approvals = self.approvals.iter().map(|it| it.sha256.as_str());
         lists.filter_map(Value::as_str).chain(approvals).collect()
     }

@@ -134,7 +134,7 @@ impl Court<'_> {
     }
 
     /// The adoption of a commit that was refused for its signer. What a policy revokes is never adopted.
-    fn adopt(
+    pub(crate) fn adopt(
         &self,
         law: &Governing,
         parent: &Judged,

@@ -81,15 +81,17 @@ pub(crate) struct Urgent<'a> {
     pub(crate) now: Timestamp,
 }
 
-/// Words of enough people on call.
+/// Words of people on call.
 #[derive(Debug)]
 pub(crate) struct Called {
+    /// Whether there are enough of them.
+    pub(crate) is_enough: bool,
     skipped: Skipped,
     /// What is used up by it.
     pub(crate) used: Vec<Spent>,
 }
 
-/// Hears who is on call; `None` where too few of them say so.
+/// Hears who is on call; `None` where none of them says so.
 pub(crate) fn hear(policy: &Policy, evidence: &[Attested], urgent: &Urgent<'_>) -> Option<Called> {
     let asked = policy.emergency.as_ref()?;
     let change = urgent.change?;
@@ -117,7 +119,9 @@ pub(crate) fn hear(policy: &Policy, evidence: &[Attested], urgent: &Urgent<'_>) 
     let enough = people.len() >= usize::try_from(asked.threshold).unwrap_or(usize::MAX);
     let reason = reasons.into_iter().collect::<Vec<_>>().join("; ");
     let by = people.into_iter().collect();
-    enough.then(|| Called { skipped: Skipped { by, reason }, used: used.into_values().collect() })
+    let used: Vec<Spent> = used.into_values().collect();
+    let skipped = Skipped { by, reason, evidence: used.iter().map(|it| it.sha256).collect() };
+    Some(Called { skipped, used, is_enough: enough }).filter(|it| !it.used.is_empty())
 }
 
 fn people_on_call(asked: &policy::Emergency, attested: &Attested) -> Vec<String> {
@@ -127,6 +131,11 @@ fn people_on_call(asked: &policy::Emergency, attested: &Attested) -> Vec<String>
 }
 
 impl Called {
+    /// Who says so, for people.
+    pub(crate) fn by(&self) -> String {
+        self.skipped.by.join(", ")
+    }
+
     /// Lets those gates be skipped that are closed and may be. Whether any was.
     pub(crate) fn skip(&self, policy: &Policy, gates: &mut [GateVerdict]) -> bool {
         let asked = policy.emergency.iter().flat_map(|it| &it.skips);

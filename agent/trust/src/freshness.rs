@@ -102,7 +102,16 @@ pub(crate) fn judge(
     now: Timestamp,
 ) -> Freshness {
     let known = known.and_then(|it| Timestamp::from_second(it).ok());
-    let Some(asked) = &newest.policy.freshness else { return Freshness { at: known, stale: None } };
+    let Some(asked) = &newest.policy.freshness else {
+        // A repository may ask for more than the trust file does, and for no less.
+        let is_asked = root.freshness.is_some_and(|it| it.on_stale == OnStale::Hold);
+        let stale = is_asked.then(|| Stale {
+            detail: "the trust file asks for freshness, and the policy names nobody who signs it"
+                .to_owned(),
+            holds: true,
+        });
+        return Freshness { at: known, stale };
+    };
     let bench = Bench {
         policy: &newest.policy,
         roll: &newest.roll,

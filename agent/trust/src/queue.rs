@@ -30,6 +30,8 @@ const WAITING_MAX: usize = 64;
 
 /// A commit that may be deployed once its gates are met.
 struct Candidate<'a> {
+    /// Root keys let it in, and no merger.
+    is_adopted: bool,
     id: ObjectId,
     raw_sha256: Sha256,
     tree: ObjectId,
@@ -93,15 +95,19 @@ impl<'a> Queue<'a> {
                 .chain(&bundle.start)
                 .find(|it| it.id == *id)
         };
-        let of = |it: &Judged| Candidate {
+        let known = marks.map(|it| it.adopted.as_slice()).unwrap_or_default();
+        let was_adopted = |id: ObjectId| known.iter().any(|it| it.commit == id);
+        let of = |it: &Judged, is_adopted: bool| Candidate {
+            is_adopted,
             id: it.id,
             raw_sha256: it.raw_sha256,
             tree: it.tree,
             governing: Arc::clone(&it.governing),
             evidence: found(&it.id),
         };
-        let mut candidates: Vec<_> = passed.iter().rev().map(|it| of(&it.judged)).collect();
-        candidates.push(of(start));
+        let mut candidates: Vec<_> =
+            (passed.iter().rev()).map(|it| of(&it.judged, it.adopted.is_some())).collect();
+        candidates.push(of(start, was_adopted(start.id)));
         for it in marks.iter().flat_map(|it| it.waiting.iter().rev()) {
             let is_known = candidates.iter().any(|known| known.id == it.commit);
             let evidence = found(&it.commit).filter(|found| {
@@ -113,6 +119,7 @@ impl<'a> Queue<'a> {
             let Ok(commit) = Commit::parse(&evidence.raw, bundle.format) else { continue };
             let Some(governing) = governing_of(root, start, evidence) else { continue };
             candidates.push(Candidate {
+                is_adopted: was_adopted(it.commit),
                 id: it.commit,
                 raw_sha256: it.commit_sha256,
                 tree: commit.tree,
@@ -127,29 +134,31 @@ impl<'a> Queue<'a> {
         }
     }
 
-    /// Chooses the newest that the newest policy does not revoke and that meets its own gates. `spent` is
-    /// what was used up before.
+    /// Chooses the newest that none of these policies revokes and that meets its own gates; nothing new where it
+    /// `holds`. `spent` is what was used up before.
     pub(crate) fn choose(
         self,
         root: &TrustRoot,
-        newest: &Governing,
+        (laws, holds): (&[&Governing], bool),
         (spent, now): (&[Spent], Timestamp),
     ) -> Chosen {
         let mut waiting = Vec::new();
-        let (mut wait, mut gates) = (None, Vec::new());
+        let (mut wait, mut gates, mut notice) = (None, Vec::new(), None);
         let (mut deployable, mut chosen) = (None, Findings::default());
         for (place, it) in self.candidates.iter().enumerate() {
             let is_cleared = self.cleared == Some(it.id);
             let found = if is_cleared {
                 Findings::default()
-            } else if self.healthy.contains(&it.tree) {
-                it.known(newest, now)
+            } else if self.healthy.contains(&it.tree) && !it.is_adopted {
+                it.known(laws, now)
             } else {
-                it.findings(root, newest, (spent, now))
+                it.findings(root, laws, (spent, now))
             };
-            let is_met = found.wait.is_none() && !is_revoked(&newest.policy, it);
+            let is_revoked = laws.iter().any(|law| is_revoked(&law.policy, it));
+            let is_met = found.wait.is_none() && !is_revoked && !holds;
             if place == 0 {
                 (wait, gates) = (found.wait.clone(), found.gates.clone());
+                notice.clone_from(&found.notice);
             }
             if is_met {
                 chosen = found;
@@ -163,15 +172,16 @@ impl<'a> Queue<'a> {
         waiting.truncate(WAITING_MAX);
         waiting.reverse();
         let cleared = deployable.map(|it| it.commit).or(self.cleared);
-        let Findings { gates: opened, used, notice, .. } = chosen;
+        let Findings { gates: opened, used, notice: of_chosen, .. } = chosen;
+        let notice = of_chosen.or(notice);
         Chosen { deployable, wait, gates, opened, cleared, waiting, used, notice }
     }
 }
 
 impl Candidate<'_> {
     /// What is found of a commit that goes back to what this host committed in good health: its gates were met.
-    fn known(&self, newest: &Governing, now: Timestamp) -> Findings {
-        let wait = ended(newest, now);
+    fn known(&self, laws: &[&Governing], now: Timestamp) -> Findings {
+        let wait = ended(laws, now);
         let asks = self.governing.policy.asks();
         let notice = (asks.gates || asks.approvals).then(|| {
             let why = "stood here in good health before, so a merger's signature is enough";
@@ -184,11 +194,11 @@ impl Candidate<'_> {
     fn findings(
         &self,
         root: &TrustRoot,
-        newest: &Governing,
+        laws: &[&Governing],
         (spent, now): (&[Spent], Timestamp),
     ) -> Findings {
         let policy = &self.governing.policy;
-        let evidence = self.attested(root, newest, now);
+        let evidence = self.attested(root, laws, now);
         let case = Case {
             commit: Some(self.id),
             tree: self.tree,
@@ -201,18 +211,27 @@ impl Candidate<'_> {
         let change = self.evidence.and_then(|it| it.beside.change);
         let urgent = Urgent { commit: self.id, change, repo: &root.repo, spent, now };
         let called = emergency::hear(policy, &evidence, &urgent);
-        let called = called.filter(|it| it.skip(policy, &mut gates));
+        let too_few = called.as_ref().filter(|it| !it.is_enough).map(|it| {
+            let (asked, id) =
+                (policy.emergency.as_ref().map_or(0, |it| it.threshold), self.id.short());
+            format!(
+                "{id}: of {asked} people on call only {} say that it must not be held up",
+                it.by()
+            )
+        });
+        let called = called.filter(|it| it.is_enough && it.skip(policy, &mut gates));
         let skipped = gates.iter().find_map(|it| it.skipped.as_ref());
         let notice = skipped.map(|it| {
             let (by, id) = (it.by.join(", "), self.id.short());
             format!("{id}: gates were skipped in an emergency by {by} ({}): review it", it.reason)
         });
-        let wait = ended(newest, now).or_else(|| lacking(&gates));
+        let notice = notice.or(too_few);
+        let wait = ended(laws, now).or_else(|| lacking(&gates));
         Findings { wait, gates, used: called.map(|it| it.used).unwrap_or_default(), notice }
     }
 
     /// What counts by its own policy, without signers whose key the newest policy revoked or ended.
-    fn attested(&self, root: &TrustRoot, newest: &Governing, now: Timestamp) -> Vec<Attested> {
+    fn attested(&self, root: &TrustRoot, laws: &[&Governing], now: Timestamp) -> Vec<Attested> {
         let Governing { policy, roll, .. } = &*self.governing;
         let bench = Bench { policy, roll, at: Some(now), largest: root.limits.envelope_bytes };
         let lines = self.evidence.map(|it| it.beside.attestations.as_slice()).unwrap_or_default();
@@ -220,9 +239,11 @@ impl Candidate<'_> {
             lines.iter().filter_map(|line| attested::read(line, &bench)).collect();
         for it in &mut attested {
             it.signers.retain(|_, signer| {
-                let known = newest.roll.by_fingerprint(&signer.fingerprint);
-                !revokes(&newest.policy, &signer.fingerprint)
-                    && known.is_none_or(|holder| holder.counts_at(now))
+                laws.iter().all(|law| {
+                    let known = law.roll.by_fingerprint(&signer.fingerprint);
+                    !revokes(&law.policy, &signer.fingerprint)
+                        && known.is_none_or(|holder| holder.counts_at(now))
+                })
             });
         }
         attested.retain(|it| !it.signers.is_empty());
@@ -244,8 +265,8 @@ fn governing_of(
 }
 
 /// A policy that ended lets nothing new through, whenever it was merged.
-fn ended(newest: &Governing, now: Timestamp) -> Option<Wait> {
-    let expires = newest.policy.expires;
+fn ended(laws: &[&Governing], now: Timestamp) -> Option<Wait> {
+    let expires = laws.iter().map(|law| law.policy.expires).min()?;
     (expires <= now).then(|| Wait {
         code: Code::PolicyExpired,
         detail: format!("the policy in force expired {expires}"),

@@ -12,8 +12,8 @@ use crate::roots::Roots;
 use crate::verdict::{Code, Refusal};
 use crate::walk::Link;
 
-/// What is wrong with whoever signed a commit, or when: a root may say that it stays all the same.
-const OF_THE_SIGNER: [Code; 9] = [
+/// What is wrong with whoever signed or approved a commit, or when: a root may say that it stays all the same.
+const OF_THE_SIGNER: [Code; 10] = [
     Code::Unsigned,
     Code::BadSignature,
     Code::UnsupportedSignature,
@@ -23,6 +23,7 @@ const OF_THE_SIGNER: [Code; 9] = [
     Code::NotAMerger,
     Code::FutureDated,
     Code::BeforeParent,
+    Code::ApprovalMissing,
 ];
 
 /// Statements by a root of the branch.

@@ -221,7 +221,9 @@ impl World {
     /// Walks these commits and remembers how far it came.
     pub(crate) fn remember(&mut self, commits: &[&CommitEvidence]) {
         match self.judge(&self.bundle(commits)) {
-            Verdict::Accepted { walked, .. } | Verdict::Pending { walked, .. } => {
+            Verdict::Accepted { walked, .. }
+            | Verdict::Pending { walked, .. }
+            | Verdict::Stale { walked, .. } => {
                 self.marks = Some(walked.high_water);
             }
             other => panic!("{other:?}"),

@@ -14,10 +14,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::authority::{Authorised, Court, SKEW_SECONDS};
 use crate::counted::counted;
+use crate::demands::Wait;
 use crate::desk::{Desk, Wanted};
 use crate::endings;
 use crate::foundlings::Foundlings;
 use crate::freshness::{self, Freshness, Stale};
+use crate::policy_change::Governing;
 use crate::purpose::Purpose;
 use crate::queue::{Chosen, Queue};
 use crate::root_statement::CheckpointSeen;
@@ -100,7 +102,7 @@ impl Case<'_> {
         self.purpose.demand(links)?;
         // From here on the walk is judged as a whole, by the policy at its end.
         court.demand_still_good(&start, links, &mut passed)?;
-        let spent = self.count_approvals(&start, links, &mut passed, now)?;
+        let spent = self.count_approvals(&court, (&start, links), &mut passed)?;
         self.demand_old_head(&pinned, &chain)?;
         self.demand_old_root(passed.last().map_or(&start, |it| &it.judged))?;
         let newest = &passed.last().map_or(&start, |it| &it.judged).governing.policy;
@@ -239,18 +241,19 @@ impl Case<'_> {
     /// Counts approvals along the walk; what waits for some ends what is passed. Gives what is used up.
     fn count_approvals(
         &self,
-        start: &Judged,
-        links: &[Link<'_>],
+        court: &Court<'_>,
+        (start, links): (&Judged, &[Link<'_>]),
         passed: &mut [Authorised],
-        now: Timestamp,
     ) -> Result<Vec<Spent>, Refusal> {
+        let now = court.now;
         let known = self.marks.map(|it| it.spent.as_slice()).unwrap_or_default();
         let largest = self.root.limits.envelope_bytes;
         let mut desk = Desk::new(&self.root.repo, largest, now, known);
         let newest = Arc::clone(&passed.last().map_or(start, |it| &it.judged).governing);
         // Times only rise along a branch, so that dating back revives no approval that was forgotten.
         let known_time = self.marks.map_or(start.time, |it| it.highest_time);
-        let (mut law, mut time) = (Arc::clone(&start.governing), start.time.max(known_time));
+        let mut parent = start.clone();
+        let mut time = start.time.max(known_time);
         // Under a former trust file this host counted up to its head, and goes back for no approval that is
         // withheld now.
         let former = self.marks.filter(|it| !marks_apply(it, self.root_sha256));
@@ -270,7 +273,7 @@ impl Case<'_> {
                     && !revoked.contains(&it.judged.tree))
             {
                 let wanted = Wanted {
-                    law: &law,
+                    law: &parent.governing,
                     newest: &newest,
                     evidence: link.evidence,
                     commit: &link.commit,
@@ -279,11 +282,15 @@ impl Case<'_> {
                 };
                 (it.wait, it.approvals) = desk.count(&wanted);
             }
-            if it.wait.is_some() {
-                break;
+            if let Some(Wait { code, detail }) = &it.wait {
+                // What nobody will approve any more can be adopted: else it would hold up a fleet for ever.
+                let missing = Refusal::of(*code, detail.clone()).at(it.judged.id);
+                let adopted = court.adopt(&newest, &parent, (place, link), missing);
+                let Ok(adopted) = adopted else { break };
+                (it.wait, it.adopted) = (None, Some(adopted));
             }
             desk.spend(it.judged.id, dated, &it.approvals);
-            (law, time) = (Arc::clone(&it.judged.governing), dated);
+            (parent, time) = (it.judged.clone(), dated);
         }
         Ok(desk.spent(time))
     }
@@ -305,11 +312,12 @@ impl Case<'_> {
         let approvals = passed.get(told).map(|it| it.approvals.clone()).unwrap_or_default();
         passed.truncate(reached);
         let head = passed.last().map_or(start, |it| &it.judged);
+        // A policy that nobody approved yet takes back what it takes back, and grants nothing.
+        let laws = [&*newest, &*head.governing];
+        let (fresh, stale) = self.freshness(&laws, now);
         let queue = Queue::of(self.root, self.marks, self.bundle, (start, &passed));
-        let mut chosen = queue.choose(self.root, &newest, (&spent, now));
-        let known = self.marks.and_then(|it| it.fresh);
-        let Freshness { at: fresh, stale } =
-            freshness::judge(self.root, &newest, (self.bundle, known), now);
+        let holds = stale.as_ref().is_some_and(|it| it.holds);
+        let mut chosen = queue.choose(self.root, (&laws, holds), (&spent, now));
         spent.append(&mut chosen.used);
         warnings.extend(chosen.notice.take());
         let deployable = chosen.deployable.map(|it| it.commit);
@@ -318,8 +326,8 @@ impl Case<'_> {
         let marks = self.marks_at(start, head, &passed, (spent, &chosen, &adopted));
         let met = chosen.deployable.filter(|_| !chosen.opened.is_empty());
         let opened = met.map(|it| (it.commit, chosen.opened.as_slice()));
-        let walked = Walked {
-            high_water: HighWater { fresh: fresh.map(Timestamp::as_second), ..marks },
+        let mut walked = Walked {
+            high_water: HighWater { fresh, ..marks },
             policy: Arc::clone(&head.governing.policy),
             commits: passed.len(),
             warnings,
@@ -337,6 +345,8 @@ impl Case<'_> {
             return Ok(Verdict::Stale { walked, deployable: None, detail });
         }
         if let Some((commit, wait)) = unapproved.or(chosen.wait.map(|it| (head.id, it))) {
+            // Whoever freezes the branch could have something wait for ever.
+            walked.warnings.extend(stale.map(|it| format!("stale: {}", it.detail)));
             return Ok(Verdict::Pending {
                 walked,
                 deployable,
@@ -357,6 +367,23 @@ impl Case<'_> {
                 Err(Refusal::of(Code::RevisionRevoked, detail).at(head.id))
             }
         }
+    }
+
+    /// When the head was last proved to be the branch's, and what follows: the worst that any of these policies
+    /// makes of it. A former trust file's proof may be of another repository.
+    fn freshness(&self, laws: &[&Governing], now: Timestamp) -> (Option<i64>, Option<Stale>) {
+        let known = self.applying_marks().and_then(|it| it.fresh);
+        let each =
+            laws.iter().map(|law| freshness::judge(self.root, law, (self.bundle, known), now));
+        let (mut newest, mut worst) = (self.marks.and_then(|it| it.fresh), None);
+        for Freshness { at, stale } in each {
+            newest = newest.max(at.map(Timestamp::as_second));
+            worst = match (worst, stale) {
+                (Some(Stale { holds: true, detail }), _) => Some(Stale { holds: true, detail }),
+                (before, stale) => stale.or(before),
+            };
+        }
+        (newest, worst)
     }
 
     fn marks_at(

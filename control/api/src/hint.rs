@@ -13,7 +13,7 @@ pub fn of(code: &str) -> Option<&'static str> {
 pub const HINTS: &[(&str, &str)] = &[
     (
         "unsigned",
-        "sign that commit itself, a later one does not heal it: git commit --amend -S, or take it off the branch",
+        "sign that commit itself, a later one does not heal it: git commit --amend -S, or take it off the branch; else have root keys adopt it: bowline trust adopt",
     ),
     (
         "bad-signature",

@@ -176,7 +176,10 @@ impl Host {
     /// Keeps how far was verified, and tells the witness.
     pub(super) fn mark(&mut self, marks: HighWater, counted: Vec<Counted>) -> Result<Event, Halt> {
         // First: once the marks are kept, what counted is not counted again.
-        or_tell!(self.state.keep_counted(counted, clock::wall()));
+        if let Err(error) = self.state.keep_counted(counted, clock::wall()) {
+            // It is for auditors; that it is lost must not keep the marks from rising.
+            tracing::warn!(error = %chain(&error), "what counted is not kept");
+        }
         or_tell!(self.state.keep_high_water(&marks));
         let generation = or_tell!(self.state.generation_number());
         told(

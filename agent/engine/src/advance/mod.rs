@@ -59,7 +59,7 @@ pub fn advance(state: State, event: Event) -> Result<Turn, OutOfTurn> {
             source::fetch_failed(memory, quest, &failure)
         }
         (Phase::Marking(quest, verified, bundle), Event::Marked) => {
-            source::choose(memory, quest, verified, &bundle)
+            source::marked(memory, quest, verified, &bundle)
         }
         (Phase::Observing(quest, compiled, survey), Event::Seen(sight)) => {
             look::planned(memory, quest, Looked { compiled, survey, sight: Box::new(sight) })

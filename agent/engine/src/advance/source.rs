@@ -104,12 +104,23 @@ pub(super) fn judge(mut memory: Memory, mut quest: Quest, bundle: Box<Bundle>) -
     quest.judged = Some(Box::new(judged));
     match raised {
         Some((raised, counted)) if memory.high_water.as_ref() != Some(&raised) => {
-            memory.high_water = Some(raised.clone());
             let phase = Phase::Marking(quest, verified, bundle);
             turn(memory, phase, Effect::Mark(Box::new(raised), counted))
         }
         _ => choose(memory, quest, verified, &bundle),
     }
+}
+
+/// The marks are durable: from here on they are this host's.
+pub(super) fn marked(
+    mut memory: Memory,
+    quest: Quest,
+    verified: Option<Box<Verified>>,
+    bundle: &Bundle,
+) -> Turn {
+    let walked = quest.judged.as_ref().and_then(|it| it.walked.as_ref());
+    memory.high_water = walked.map(|it| it.high_water.clone()).or(memory.high_water);
+    choose(memory, quest, verified, bundle)
 }
 
 /// The newest commit as a revision, in words.
@@ -154,8 +165,9 @@ pub(super) fn choose(
         let generation = memory.generation.as_ref()?;
         let marks = memory.high_water.as_ref();
         let settings = memory.settings.as_deref()?;
-        let proof = verify::stand_by(settings, generation, marks, bundle, quest.wall);
-        proof.map(Box::new)
+        let judged = quest.judged.as_deref();
+        let policy = verify::policy_in_force(settings, judged, marks, bundle, quest.wall)?;
+        verify::under(&policy, &generation.revision).map(Box::new)
     };
     match verified.or_else(standing) {
         Some(verified) => {

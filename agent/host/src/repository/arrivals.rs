@@ -60,11 +60,13 @@ pub(super) fn open_to_nobody(folder: &Path) -> Result<(), OsFailure> {
 /// Empties the folder of what is on its way in.
 pub(super) fn clear_arrivals(folder: &Path) -> Result<(), OsFailure> {
     let folder = folder.join(ARRIVALS);
+    // More names than can be listed are no reason to keep them.
+    let names = files::names(&folder, FILES_MAX).unwrap_or_default();
     let mut emptied = true;
-    for name in files::names(&folder, FILES_MAX)? {
+    for name in names {
         emptied &= files::remove(&folder.join(name)).is_ok();
     }
-    if !emptied || !files::names(&folder, FILES_MAX)?.is_empty() {
+    if !emptied || files::names(&folder, FILES_MAX).map_or(true, |it| !it.is_empty()) {
         // Folders, or names that no process of the agent's gives.
         files::remove_folder(&folder)?;
         files::make_folder_cheaply(&folder)?;

@@ -122,6 +122,8 @@ impl Repository {
             let own = own.or_else(|| gatherer.law(commit));
             gatherer.look_for_gates(commit, own);
         }
+        // What gates cost leaves it its part.
+        gatherer.begin_anew();
         gatherer.look_for_head(bundle, (known, parent), gathering.fresh);
         Ok(())
     }

@@ -328,3 +328,16 @@ fn junk_beside_an_adoption_hides_it_not_and_makes_little_work() {
     lines.push(good);
     assert_eq!(says(&world, &lines), "accepted");
 }
+
+#[test]
+fn a_commit_that_nobody_will_approve_any_more_can_be_adopted() {
+    let law = Law { mergers: "[alice], approvals: {principals: 1, from: [bob]}", ..Law::default() };
+    let world = World::under(ObjectFormat::Sha1, law.signed());
+    let alone = Draft::on(&world.anchor, BEGINNING + HOUR).commit();
+    let by = |seeds: &[u8]| noted(&alone, &[adopts(&adoption(&world), &[&alone], seeds)]);
+    assert_eq!(world.says(&[&alone]), "pending approval-missing");
+    assert_eq!(world.says(&[&by(&[1])]), "pending approval-missing", "one root key of two");
+    assert_eq!(world.says(&[&by(&[1, 2])]), "accepted");
+    let walked = walked(&world, &[&by(&[1, 2])]);
+    assert_eq!(walked.adopted[0].code, "approval-missing");
+}

@@ -4,13 +4,16 @@
 
 use std::sync::Arc;
 
-use bowline_model::bundle::{Beside, CommitEvidence};
+use bowline_model::bundle::{Beside, Bundle, CommitEvidence};
 use bowline_model::object_id::{ObjectFormat, ObjectId};
 use bowline_model::trust_root::{HostFreshness, OnStale};
 use jiff::Timestamp;
 
+use crate::approval::Approved;
+use crate::commit::object_id;
+use crate::emergency::Emergency;
 use crate::freshness::Head;
-use crate::sample::{BEGINNING, DAY, Draft, HOUR, Law, Robot, World, person_attests, said};
+use crate::sample::{BEGINNING, DAY, Draft, HOUR, Law, Robot, World, change, person_attests, said};
 use crate::verdict::Verdict;
 
 const ASKED: &str = "freshness: {signer: clock, maxAge: 6h}\n";
@@ -200,4 +203,76 @@ fn a_person_may_vouch_with_an_ssh_key_where_the_policy_names_one() {
     let line = |seed: u8| Arc::from(person_attests(&[seed], &text));
     is(&told(&world, &[&with(&one, line(3))]), ("accepted", true), "carol");
     is(&told(&world, &[&with(&one, line(2))]), HELD, "bob");
+}
+
+#[test]
+fn attack_32_a_policy_that_nobody_approved_asks_for_no_less() {
+    let mergers = "[alice], approvals: {principals: 1, from: [bob]}";
+    let world = World::under(ObjectFormat::Sha1, Law { mergers, ..law(ASKED) }.signed());
+    is(&told(&world, &[]), HELD, "what is approved");
+    let without = Law { mergers, version: 2, ..law("") };
+    let draft = Draft::on(&world.anchor, BEGINNING + HOUR).with(without.signed()).commit();
+    is(&told(&world, &[&draft]), HELD, "a draft that asks for nothing");
+}
+
+#[test]
+fn attack_32_a_trust_file_that_holds_is_not_talked_out_of_it() {
+    let mut world = World::under(ObjectFormat::Sha1, law("").signed());
+    let one = one(&world);
+    let freshness = |on_stale| Some(HostFreshness { max_age: "6h".parse().unwrap(), on_stale });
+    world.root.freshness = freshness(OnStale::Alarm);
+    is(&told(&world, &[&one]), ("accepted", true), "an alarm is a warning");
+    world.root.freshness = freshness(OnStale::Hold);
+    is(&told(&world, &[&one]), HELD, "the policy names nobody");
+}
+
+#[test]
+fn attack_32_whoever_waits_for_approval_hears_that_the_branch_is_stale() {
+    let mergers = "[alice], approvals: {principals: 1, from: [bob]}";
+    let mut world = World::under(ObjectFormat::Sha1, Law { mergers, ..law(ASKED) }.signed());
+    let anchor = fresh(&world, &world.anchor, world.now - HOUR);
+    world.anchor = anchor;
+    world.remember(&[]);
+    world.now += DAY;
+    world.root.freshness =
+        Some(HostFreshness { max_age: "6h".parse().unwrap(), on_stale: OnStale::Alarm });
+    let waiting = Draft::on(&world.anchor, BEGINNING + HOUR).commit();
+    let verdict = world.judge(&world.bundle(&[&waiting]));
+    let Verdict::Pending { walked, .. } = verdict else { panic!("{verdict:?}") };
+    assert!(walked.warnings.iter().any(|it| it.starts_with("stale: ")), "{:?}", walked.warnings);
+}
+
+#[test]
+fn attack_32_gates_are_not_met_while_the_host_is_held() {
+    let gate = "freshness: {signer: clock, maxAge: 6h}\n\
+        gates: [{id: change, predicate: bowline change-approval/v1, signers: [alice], threshold: 1}]\n\
+        emergency: {oncall: [alice], threshold: 1, skips: [change]}\n";
+    let mut world = World::under(ObjectFormat::Sha1, law(gate).signed());
+    let change = change("one");
+    let tree = object_id(ObjectFormat::Sha1, "tree", b"one");
+    let hurry = Emergency {
+        repo_uri: world.root.repo.uri.to_string(),
+        target_ref: world.root.repo.ref_name.to_string(),
+        base: world.anchor.id,
+        issued: Timestamp::from_second(world.now - HOUR).unwrap(),
+        expires: Timestamp::from_second(world.now + HOUR).unwrap(),
+        reason: "down".to_owned(),
+    };
+    let approved = Approved { change, tree, head: world.anchor.id };
+    let line: Arc<[u8]> =
+        Arc::from(person_attests(&[1], str::from_utf8(&hurry.statement(&approved)).unwrap()));
+    let beside = Beside { attestations: vec![line], change: Some(change), ..Beside::default() };
+    let one = Draft::on(&world.anchor, BEGINNING + HOUR).beside(beside).commit();
+    world.remember(&[&one]);
+    let marks = world.marks.clone().unwrap();
+    assert_eq!((marks.cleared, marks.spent.len()), (None, 0), "nothing was let through");
+    // Free again after the word has ended, it is asked for its gate.
+    world.now += 2 * HOUR;
+    let free = fresh(&world, &one, world.now);
+    let late = Bundle { waiting: vec![free.clone()], ..world.bundle_from(&free, &[]) };
+    assert_eq!(said(&world.judge(&late)), "pending evidence-missing");
+    world.now -= 2 * HOUR;
+    let free = fresh(&world, &one, world.now);
+    let late = Bundle { waiting: vec![free.clone()], ..world.bundle_from(&free, &[]) };
+    assert_eq!(said(&world.judge(&late)), "accepted", "in time");
 }

@@ -48,6 +48,8 @@ pub struct Skipped {
     pub by: Vec<String>,
     /// What they gave as the reason.
     pub reason: String,
+    /// The digests of what they signed.
+    pub evidence: Vec<Sha256>,
 }
 
 impl GateVerdict {
