@@ -54,6 +54,7 @@ mod walk;
 mod authority;
 mod foundlings;
 mod verify;
+mod tally;
 mod endings;
 #[cfg(test)]
 mod sample;
