@@ -228,7 +228,7 @@ pub const HINTS: &[(&str, &str)] = &[
     ("record", "look after the filesystem of the state folder; it is tried again by itself"),
     (
         "records-damaged",
-        "find out who changed the records; move their folder aside to begin a new chain",
+        "find out who changed the records; to begin a new chain, move their folder and KEY.records aside",
     ),
     (
         "stranded",

@@ -81,6 +81,22 @@ fn attack_34_a_log_that_went_on_elsewhere_is_not_this_hosts() {
 }
 
 #[test]
+fn a_person_who_moves_log_and_note_aside_lets_the_host_begin_a_new_chain() {
+    let shop = host();
+    fs::write(log(&shop), "").unwrap();
+    assert_eq!(shop.once().exit, Some(3));
+    fs::rename(shop.state().join("records"), shop.folder().join("records.away")).unwrap();
+    assert_eq!(shop.once().exit, Some(3), "the note beside the key still says what was there");
+    let note = shop.folder().join("host.key.records");
+    fs::rename(&note, shop.folder().join("note.away")).unwrap();
+    good(&shop);
+    shop.commit("two");
+    shop.once().ended(Outcome::Committed);
+    assert_eq!(fs::read_to_string(log(&shop)).unwrap().lines().count(), 1);
+    assert!(note.exists());
+}
+
+#[test]
 fn a_host_whose_whole_state_is_lost_begins_its_log_anew() {
     let shop = host();
     fs::remove_dir_all(shop.state()).unwrap();
