@@ -20,7 +20,7 @@ use crate::door::files;
 use crate::failure::{OsFailure, chain};
 use crate::key::{HostKey, KeyFailure};
 use crate::lock::{self, Lock, LockFailure};
-use crate::record::{RecordFailure, RecordLog, Spool};
+use crate::record::{Bookmark, RecordFailure, RecordLog, Spool};
 use crate::settings::Settings;
 use crate::state::{State, StateFailure};
 use crate::witness::{Said, Witness, WitnessFailure};
@@ -129,6 +129,8 @@ pub fn reset(settings: &Settings, trust_sha256: Sha256, reason: &str) -> Result<
     let _lock: Lock = lock::take(&settings.state)?;
     let state = State::view(&settings.state);
     let record = tell(settings, &state, trust_sha256, &detail(&memory, reason))?;
+    // It names records that whoever rolled the state back took away.
+    Bookmark::beside(&settings.key).forget()?;
     let mut kept = Vec::new();
     let copy = |what: &str| settings.state.join(format!("{PREFIX}{:010}.{what}", record.seq));
     if files::length(&memory.witness_path)? > 0 {
