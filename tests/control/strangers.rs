@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use bowline_api::outcome::Outcome;
 use bowline_api::record::PAYLOAD_TYPE;
+use nix::sys::socket::{setsockopt, sockopt};
 use serde_json::json;
 use tests::agent::until;
 use tokio::net::TcpSocket;
@@ -24,6 +25,8 @@ pub(crate) fn from_elsewhere(to: SocketAddr) -> TcpStream {
     let stream = runtime.block_on(async {
         let made = TcpSocket::new_v4().unwrap();
         made.set_recv_buffer_size(4096).unwrap();
+        // By the size of segments the sender's kernel reckons what it holds: large ones would take a whole answer.
+        setsockopt(&made, sockopt::TcpMaxSeg, &536).unwrap();
         made.bind(([127, 0, 0, 2], 0).into()).unwrap();
         made.connect(to).await.unwrap().into_std().unwrap()
     });
