@@ -86,12 +86,6 @@ impl Fleet {
         self.head()
     }
 
-    /// Takes the last commit back by a new one, which may be a revert itself; gives its id.
-    pub fn revert_commit(&self, person: Person) -> Result<String> {
-        self.git(person, &["revert", "--no-edit", "-S", "HEAD"])?;
-        self.head()
-    }
-
     /// Takes the last merge back by a new commit; gives its id.
     pub fn revert_last(&self, person: Person) -> Result<String> {
         self.git(person, &["revert", "--no-edit", "-S", "-m", "1", "HEAD"])?;

@@ -11,7 +11,7 @@ use crate::story::Story;
 use crate::world::World;
 
 /// How each deployment had to end, oldest first.
-const MUST: [Outcome; 11] = [
+const MUST: [Outcome; 12] = [
     Outcome::Committed,
     Outcome::Committed,
     Outcome::Committed,
@@ -19,7 +19,8 @@ const MUST: [Outcome; 11] = [
     Outcome::Committed,
     Outcome::Failed,
     Outcome::Committed,
-    // Chapter 6: its policy, a good merge, that one taken back, and merged once more.
+    // Chapter 6: its policy, a good merge, that one taken back, a note, and it merged once more.
+    Outcome::Committed,
     Outcome::Committed,
     Outcome::Committed,
     Outcome::Committed,
