@@ -27,13 +27,14 @@ fn main() -> anyhow::Result<ExitCode> {
     };
     let results = results(&output);
     println!("| row | what | codes | test | result |\n|---|---|---|---|---|");
-    let mut failed = 0;
     for row in FAULTS {
-        failed += print_row("fault", *row, "", &results);
+        print_row("fault", *row, "", &results);
     }
     for (number, what, codes) in ATTACKS {
-        failed += print_row("attack", (*number, what), codes, &results);
+        print_row("attack", (*number, what), codes, &results);
     }
+    // Also those of no row: whoever reads the last line means all.
+    let failed = results.values().filter(|it| *it != "ok").count();
     println!("\n{} tests, {failed} failed", results.len());
     Ok(if failed == 0 && !results.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -71,26 +72,17 @@ fn results(output: &str) -> BTreeMap<String, String> {
     output.lines().filter_map(line).collect()
 }
 
-/// Prints a row's tests; gives how many failed.
-fn print_row(
-    kind: &str,
-    (number, what): Row,
-    codes: &str,
-    results: &BTreeMap<String, String>,
-) -> usize {
+/// Prints a row's tests.
+fn print_row(kind: &str, (number, what): Row, codes: &str, results: &BTreeMap<String, String>) {
     let prefix = format!("{kind}_{number:02}_");
     let is_of = |name: &str| name.rsplit("::").next().is_some_and(|it| it.starts_with(&prefix));
     let mut found = results.iter().filter(|(name, _)| is_of(name)).peekable();
     if found.peek().is_none() {
         println!("| {kind} {number} | {what} | {codes} | – | no test in this version |");
-        return 0;
     }
-    let mut failed = 0;
     for (name, result) in found {
         println!("| {kind} {number} | {what} | {codes} | `{name}` | {result} |");
-        failed += usize::from(result != "ok");
     }
-    failed
 }
 
 #[cfg(test)]

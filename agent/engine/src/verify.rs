@@ -7,7 +7,6 @@ use std::sync::Arc;
 use bowline_model::adopted::Adopted;
 use bowline_model::bundle::{Bundle, CommitEvidence};
 use bowline_model::digest::Sha256;
-use bowline_model::generation::Generation;
 use bowline_model::high_water::HighWater;
 use bowline_model::object_id::ObjectId;
 use bowline_model::policy::Policy;
@@ -211,21 +210,8 @@ fn evidence_of<'a>(bundle: &'a Bundle, commit: &ObjectId) -> Option<&'a CommitEv
     bundle.commits.iter().chain(&bundle.waiting).chain(&bundle.start).find(|it| it.id == *commit)
 }
 
-/// Earns the proof again for the revision that this host committed, when nothing newer counts.
-///
-/// What it was earned from is durable: the marks pin the head, and the head's policy is judged anew;
-/// the generation names the commit's own digest. A commit that the policy revokes is not stood by.
-pub fn stand_by(
-    settings: &Settings,
-    generation: &Generation,
-    marks: Option<&HighWater>,
-    bundle: &Bundle,
-    wall: i64,
-) -> Option<Verified> {
-    under(&policy_at_head(settings, marks?, bundle, wall)?, &generation.revision)
-}
-
-/// The policy by which a host goes back by order: that of the walk, else that of the verified head.
+/// The policy under which a host stands by what it committed, or goes back by order: that of the walk, else that
+/// of the verified head, which the marks pin and which is judged anew.
 pub(crate) fn policy_in_force(
     settings: &Settings,
     judged: Option<&Judged>,

@@ -105,17 +105,7 @@ pub fn evidence(given: &Evidence, screen: &mut Screen<'_>) -> Result<u8, Failure
     host.tell(&commit, &entries, &mut files, &mut report)?;
     let digests = files.iter().map(|(name, it)| format!("{}  {name}", Sha256::of(it)));
     let digests: Vec<_> = digests.collect();
-    files.add(
-        "manifest.sha256",
-        format!(
-            "{}
-",
-            digests.join(
-                "
-"
-            )
-        ),
-    );
+    files.add("manifest.sha256", digests.join("\n") + "\n");
     let archive = files.archive()?;
     report.sha256 = Sha256::of(&archive).to_string();
     report.bytes = archive.len();
