@@ -18,5 +18,6 @@ mod waiting;
 mod expiry;
 mod freshness;
 mod emergency;
+mod back;
 mod state;
 mod testing;

@@ -72,6 +72,7 @@ fn what_is_wrong_with_a_signer_or_a_date_can_be_adopted() {
     old.time = BEGINNING - 2 * DAY;
     for (bad, code) in [
         (bad("\nchange\n", "\nchanges\n"), "bad-signature"),
+        (bad("BEGIN SSH SIGNATURE", "BEGIN SIGNED MESSAGE"), "unsupported-signature"),
         (draft.clone().by(9).commit(), "unknown-key"),
         (draft.clone().by(3).commit(), "not-a-merger"),
         (draft.clone().by(4).commit(), "key-expired"),

@@ -146,6 +146,18 @@ fn attack_32_a_word_is_known_on_and_grows_old() {
 }
 
 #[test]
+fn attack_32_a_word_under_a_former_trust_file_proves_nothing_under_another() {
+    let mut world = world();
+    let one = one(&world);
+    world.remember(&[&fresh(&world, &one, world.now - HOUR)]);
+    assert_eq!(said(&world.judge(&world.bundle_from(&one, &[]))), "accepted", "a word is known");
+    world.root_sha256 = bowline_model::digest::Sha256::of(b"another trust file");
+    is(&told(&world, &[&one]), HELD, "it may be of another repository");
+    let again = fresh(&world, &one, world.now - HOUR);
+    is(&told(&world, &[&again]), ("accepted", true), "a word on it");
+}
+
+#[test]
 fn attack_32_an_alarm_is_enough_only_where_the_trust_file_says_so_and_a_word_is_known() {
     let mut world = world();
     let freshness = |max_age: &str, on_stale| {
