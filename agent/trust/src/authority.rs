@@ -70,7 +70,7 @@ impl Court<'_> {
         parent: &Judged,
         (place, link): (usize, &Link<'_>),
     ) -> Result<Authorised, Refusal> {
-        let seconds = link.commit.time;
+        let seconds = link.time;
         let mut committed = Timestamp::from_second(seconds).map_err(|_beyond| {
             Refusal::of(Code::MalformedCommit, "the committer's time is out of range")
         })?;
@@ -93,7 +93,7 @@ impl Court<'_> {
             judged: Judged {
                 id: link.evidence.id,
                 raw_sha256: Sha256::of(&link.evidence.raw),
-                tree: link.commit.tree,
+                tree: link.tree,
                 time: committed.as_second(),
                 governing,
                 roots,
@@ -115,7 +115,7 @@ impl Court<'_> {
     ) -> Result<Let, Refusal> {
         let certificates = parent.governing.roll.certificates();
         let key =
-            verify_commit(&link.commit, certificates).map_err(|bad| refuse_signature(&bad))?;
+            verify_commit(&link.commit()?, certificates).map_err(|bad| refuse_signature(&bad))?;
         self.demand_date(parent, committed)?;
         // The child's own policy is not looked at before the child is known to be let in.
         let law = &parent.governing;
@@ -144,7 +144,7 @@ impl Court<'_> {
         let is_known = place < self.known;
         let of = (&*parent.roots, link);
         let adopted = self.rulings.adopt((self.root, self.now), of, is_known, refusal.clone())?;
-        if revokes_commit(&law.policy, link.evidence.id, link.commit.tree) {
+        if revokes_commit(&law.policy, link.evidence.id, link.tree) {
             refusal.detail = format!("{}; it is adopted, and a policy revokes it", refusal.detail);
             return Err(refusal);
         }

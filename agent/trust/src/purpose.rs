@@ -3,6 +3,7 @@
 //! **Invariant:** the same reader finds the trailer for either purpose, so no commit is good for both.
 //! **Invariant:** the trailer lies in what the signature covers.
 
+use crate::commit::Commit;
 use crate::verdict::{Code, Refusal};
 use crate::walk::Link;
 
@@ -22,8 +23,8 @@ impl Purpose<'_> {
     /// Demands that every commit was signed for this.
     pub(crate) fn demand(self, links: &[Link<'_>]) -> Result<(), Refusal> {
         links.iter().try_for_each(|link| {
-            let named = hosts(&link.commit.payload);
-            self.judge(&named).map_err(|refusal| refusal.at(link.evidence.id))
+            let judge = |commit: Commit| self.judge(&hosts(&commit.payload));
+            link.commit().and_then(judge).map_err(|refusal| refusal.at(link.evidence.id))
         })
     }
 

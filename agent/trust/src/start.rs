@@ -154,7 +154,7 @@ pub(crate) fn vouched(
         let is_meant = governing.policy.version == said.policy_version
             && governing.sha256 == said.policy_sha256;
         let floor = root.floors.not_before.map_or(i64::MIN, Timestamp::as_second);
-        (is_meant && link.commit.time >= floor).then_some(())?;
+        (is_meant && link.time >= floor).then_some(())?;
         let seen = CheckpointSeen {
             commit: link.evidence.id.to_string(),
             policy_version: said.policy_version,
@@ -164,9 +164,9 @@ pub(crate) fn vouched(
         let judged = Judged {
             id: link.evidence.id,
             raw_sha256: Sha256::of(&link.evidence.raw),
-            tree: link.commit.tree,
+            tree: link.tree,
             // Its date is nobody's word here but that of whoever vouched for it.
-            time: link.commit.time.min(said.issued.as_second()),
+            time: link.time.min(said.issued.as_second()),
             governing: Arc::new(governing),
             roots: Arc::new(roots),
         };

@@ -52,11 +52,12 @@ impl Case<'_> {
                     && healthy.contains(&it.judged.tree)
                     && !revoked.contains(&it.judged.tree))
             {
+                let commit = link.commit()?;
                 let wanted = Wanted {
                     law: &parent.governing,
                     newest: &newest,
                     evidence: link.evidence,
-                    commit: &link.commit,
+                    commit: &commit,
                     merger: (name, *kind),
                     time: in_range(dated)?,
                 };

@@ -9,11 +9,27 @@ use bowline_model::object_id::ObjectId;
 use crate::commit::{Commit, object_id};
 use crate::verdict::{Code, Refusal};
 
-/// A commit on the chain.
+/// A commit on the chain. Of a long one no more is held than where each stands: what it says is read again from its
+/// bytes.
 #[derive(Debug)]
 pub(crate) struct Link<'a> {
     pub(crate) evidence: &'a CommitEvidence,
-    pub(crate) commit: Commit,
+    pub(crate) tree: ObjectId,
+    /// The committer's time, in seconds since 1970.
+    pub(crate) time: i64,
+    first_parent: Option<ObjectId>,
+}
+
+impl<'a> Link<'a> {
+    fn of(evidence: &'a CommitEvidence, commit: &Commit) -> Self {
+        let first_parent = commit.parents.first().copied();
+        Self { evidence, tree: commit.tree, time: commit.time, first_parent }
+    }
+
+    /// What it says.
+    pub(crate) fn commit(&self) -> Result<Commit, Refusal> {
+        parse(self.evidence)
+    }
 }
 
 /// Reads the chain above the start, oldest first.
@@ -29,14 +45,12 @@ pub(crate) fn chain(
     // All objects are read before any link is judged, so that the message can name a side parent.
     let mut links = Vec::with_capacity(bundle.commits.len());
     for evidence in &bundle.commits {
-        links.push(Link {
-            evidence,
-            commit: read(bundle, evidence).map_err(|refusal| refusal.at(evidence.id))?,
-        });
+        let commit = read(bundle, evidence).map_err(|refusal| refusal.at(evidence.id))?;
+        links.push(Link::of(evidence, &commit));
     }
     let mut before = start;
     for link in &links {
-        if link.commit.parents.first() != Some(&before) {
+        if link.first_parent != Some(before) {
             return Err(astray(&links, bundle.tip, start));
         }
         before = link.evidence.id;
@@ -54,14 +68,20 @@ fn read(bundle: &Bundle, evidence: &CommitEvidence) -> Result<Commit, Refusal> {
         let detail = format!("content has the id {}", found.short());
         return Err(Refusal::of(Code::ObjectMismatch, detail));
     }
-    Commit::parse(&evidence.raw, bundle.format)
+    parse(evidence)
+}
+
+fn parse(evidence: &CommitEvidence) -> Result<Commit, Refusal> {
+    Commit::parse(&evidence.raw, evidence.id.format())
         .map_err(|bad| Refusal::of(Code::MalformedCommit, bad.to_string()))
 }
 
 /// Says how the chain leaves the verified head. What is refused is the tip that is offered: no commit
 /// below it is to blame for where the branch was moved.
 fn astray(links: &[Link<'_>], tip: ObjectId, start: ObjectId) -> Refusal {
-    let is_side = |link: &&Link<'_>| link.commit.parents.iter().skip(1).any(|it| *it == start);
+    let is_side = |link: &&Link<'_>| {
+        link.commit().is_ok_and(|it| it.parents.iter().skip(1).any(|it| *it == start))
+    };
     let detail = match links.iter().find(is_side) {
         Some(side) => format!(
             "{} is only a side parent of {}: parents were swapped, or another branch was \
