@@ -17,10 +17,16 @@ use crate::story::{file, settled};
 
 /// Writes something else into the marks, as somebody who means no good would.
 fn tamper(shop: &Workshop) {
-    let path = shop.state().join("verify.json");
-    let mut marks: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    marks["headSha256"] = "0".repeat(64).into();
-    fs::write(path, marks.to_string()).unwrap();
+    rewrite(&shop.state().join("verify.json"), |marks| marks);
+}
+
+/// Writes another digest of the head into the marks that a file holds.
+fn rewrite(path: &Path, marks: fn(&mut Value) -> &mut Value) {
+    let mut held: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    let digest = &mut marks(&mut held)["headSha256"];
+    assert!(digest.is_string(), "{digest}");
+    *digest = "0".repeat(64).into();
+    fs::write(path, held.to_string()).unwrap();
 }
 
 /// A host that will not go on by itself, and a merge that waits.
@@ -168,6 +174,20 @@ fn a_state_that_was_rolled_back_is_reset_as_well_and_so_is_one_that_cannot_be_re
     assert!(code == 0 && shown.contains("forgets    read the state file"), "{shown}{said}");
     let told = shop.once();
     assert_eq!(told.exit, Some(0), "{told:#?}");
+}
+
+#[test]
+fn what_the_witness_was_made_to_say_is_forgotten_with_the_state() {
+    let shop = tampered();
+    rewrite(&shop.folder().join("host.key.witness"), |said| &mut said["highWater"]);
+    shop.once().ended_for(Outcome::Stranded, "state-mismatch");
+    // Nobody is helped by a state that is lost: it begins where the witness stood.
+    let marks = shop.state().join("verify.json");
+    let aside = shop.state().join("aside.json");
+    fs::rename(&marks, &aside).unwrap();
+    shop.once().ended_for(Outcome::Stranded, "state-mismatch");
+    assert_eq!(reset(&shop, &DO).0, 0);
+    shop.once().ended(Outcome::Committed);
 }
 
 #[test]
