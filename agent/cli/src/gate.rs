@@ -9,9 +9,9 @@ use bowline_model::bundle::{Bundle, CommitEvidence};
 use bowline_model::object_id::ObjectId;
 use bowline_model::policy::Policy;
 use bowline_model::trust_root::Limits;
-use bowline_trust::GateVerdict;
 use bowline_trust::preview::{Preview, Stage, policy_of, preview};
 use bowline_trust::verdict::Refusal;
+use bowline_trust::{GateVerdict, Here};
 use serde::Serialize;
 
 use crate::arguments::Gate;
@@ -48,7 +48,8 @@ pub fn gate(given: &Gate, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let evidence = evidence_of(&given.repo, &commit, &limits)?;
     let judged = policy_of(&evidence).and_then(|policy| {
         let stage = stage_of(&given.repo, &commit, &policy);
-        let preview = preview(&evidence, stage, limits.envelope_bytes, now_or(given.at))?;
+        let preview =
+            preview(&evidence, (stage, &Here::default()), limits.envelope_bytes, now_or(given.at))?;
         Ok((stage, policy, preview))
     });
     let (report, proposed_to) = match judged {

@@ -11,11 +11,13 @@ mod unit;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bowline_model::desired::Desired;
 use bowline_model::digest::Sha256;
 use bowline_model::facts::Facts;
 use bowline_model::form::Form;
 use bowline_model::host_path::HostPath;
 use bowline_model::manifest::{Manifest, Spec};
+use bowline_model::manifest_files::Gathered;
 use bowline_model::name::{Key, Label};
 use bowline_model::policy::LabelSource;
 use bowline_model::read::Faults;
@@ -135,12 +137,12 @@ pub fn compile(
 ) -> Result<Step, CompileFailure> {
     let contents = &material.contents;
     let desired = match gather::gather(&settings.folder, tree, contents)? {
-        gather::Gathered::Read(paths) => return Ok(Step::Read(paths)),
-        gather::Gathered::Desired(desired) => desired,
+        Gathered::Read(paths) => return Ok(Step::Read(paths)),
+        Gathered::Desired(desired) => desired,
     };
     let cleared = gate::clear(settings, verified.clone(), desired.repository())
         .map_err(CompileFailure::Held)?;
-    let (host, labels, warning) = identity(settings, verified, desired.hosts());
+    let (host, labels, warning) = identity(settings, verified, &desired);
     let chosen = desired.select(&labels, &facts.values).map_err(CompileFailure::Manifests)?;
     let templates = gather::templates(&settings.folder, tree, chosen.resources(), contents);
     if !templates.is_empty() {
@@ -152,7 +154,9 @@ pub fn compile(
     let mut compiled = Compiled {
         cleared,
         host,
-        environment: environment(settings, desired.hosts()),
+        environment: desired
+            .host_with(&settings.fingerprint)
+            .map(|(_, spec)| spec.environment.to_string()),
         facts: facts_digest(facts),
         objects: Vec::new(),
         resources: Vec::new(),
@@ -224,34 +228,18 @@ fn facts_digest(facts: &Facts) -> Sha256 {
     Sha256::of_value(&seen).unwrap_or_default()
 }
 
-/// The environment of the Host with this host's key.
-fn environment(settings: &Settings, hosts: &[Arc<Manifest>]) -> Option<String> {
-    hosts.iter().find_map(|host| match &host.spec {
-        Spec::Host(spec) if spec.key_fingerprint.as_str() == settings.fingerprint => {
-            Some(spec.environment.to_string())
-        }
-        _ => None,
-    })
-}
-
 /// Who this host is, and the labels by which manifests choose it.
 fn identity(
     settings: &Settings,
     verified: &Verified,
-    hosts: &[Arc<Manifest>],
+    desired: &Desired,
 ) -> (Option<String>, BTreeMap<Key, Label>, Option<String>) {
     if verified.policy().labels == LabelSource::Local {
         let host = Some("named by its own settings".to_owned());
         return (host, settings.local_labels.clone(), None);
     }
-    let mine = hosts.iter().find_map(|host| match &host.spec {
-        Spec::Host(spec) if spec.key_fingerprint.as_str() == settings.fingerprint => {
-            Some((host.id().to_string(), spec.labels.clone()))
-        }
-        _ => None,
-    });
-    if let Some((host, labels)) = mine {
-        return (Some(host), labels, None);
+    if let Some((host, spec)) = desired.host_with(&settings.fingerprint) {
+        return (Some(host.id().to_string()), spec.labels.clone(), None);
     }
     let warning = format!(
         "no hosts/*.yaml has this host's key {}: only manifests without a target apply",

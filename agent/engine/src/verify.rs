@@ -13,7 +13,7 @@ use bowline_model::policy::Policy;
 use bowline_model::revision::Revision;
 use bowline_model::shown::one_line;
 use bowline_trust::verdict::{Code, Deployable, Verdict, Walked};
-use bowline_trust::{GateVerdict, Purpose};
+use bowline_trust::{GateVerdict, Here, Purpose, Who};
 use jiff::Timestamp;
 
 use crate::settings::Settings;
@@ -101,7 +101,8 @@ fn judge(
 ) -> Judged {
     let now = Timestamp::from_second(wall).unwrap_or(Timestamp::UNIX_EPOCH);
     let root = (&*settings.trust, settings.trust_sha256);
-    let verdict = bowline_trust::verify_for(purpose, root, marks, bundle, now);
+    let here = Here { who: Who::Host(&settings.fingerprint), folder: &settings.folder };
+    let verdict = bowline_trust::verify_for((purpose, here), root, marks, bundle, now);
     let word = verdict.word();
     let proof =
         |walked: &Walked, deployable: &Deployable| prove(settings, bundle, walked, deployable);

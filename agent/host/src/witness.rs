@@ -143,6 +143,7 @@ mod tests {
             policy_sha256: Sha256::default(),
             highest_time: time,
             cleared: None,
+            environments: Vec::new(),
             waiting: Vec::new(),
             root_version: None,
             adopted: Vec::new(),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::digest::Sha256;
 use crate::object_id::{ObjectFormat, ObjectId};
+use crate::tree::Contents;
 
 /// The first-parent history that a fetch brought, from the commit this host last verified (or its
 /// anchor) to the tip of the ref.
@@ -64,6 +65,24 @@ pub struct Beside {
     pub head: Option<Arc<[u8]>>,
     /// Envelopes from notes on the commit in which root keys speak of commits.
     pub root_statements: Vec<Arc<[u8]>>,
+    /// Files of its tree that may hold manifests.
+    pub manifests: RawManifests,
+}
+
+/// Files of a tree that may hold manifests, unparsed.
+#[derive(Debug, Clone, Default)]
+pub enum RawManifests {
+    /// Nobody asked for them.
+    #[default]
+    Unasked,
+    /// All of them below the repository's own folder, by path from the tree's root; shared between commits that
+    /// hold the same ones. Folders of contents are left out.
+    Files(Arc<Contents>),
+    /// There is too much of them, or one cannot be read: never a part of them.
+    Unreadable {
+        /// Why, for people.
+        why: String,
+    },
 }
 
 /// The name of a change: digests of its list.

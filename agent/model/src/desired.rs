@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::host_path::reserved;
-use crate::manifest::{Kind, Manifest, ResourceId, Spec};
+use crate::manifest::{HostSpec, Kind, Manifest, ResourceId, Spec};
 use crate::name::{Key, Label};
 use crate::read::Faults;
 use crate::target::Target;
@@ -109,6 +109,16 @@ impl Desired {
     /// The hosts that may take part, by name.
     pub fn hosts(&self) -> &[Arc<Manifest>] {
         &self.hosts
+    }
+
+    /// The host that has a key, by the key's fingerprint as `SHA256:…`.
+    pub fn host_with(&self, fingerprint: &str) -> Option<(&Manifest, &HostSpec)> {
+        self.hosts.iter().find_map(|host| match &host.spec {
+            Spec::Host(spec) if spec.key_fingerprint.as_str() == fingerprint => {
+                Some((&**host, spec))
+            }
+            _ => None,
+        })
     }
 
     /// What `bowline.yaml` says of the repository.

@@ -29,6 +29,10 @@ pub struct HighWater {
     /// The newest commit whose gates were met. They are not asked for again when evidence ages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cleared: Option<ObjectId>,
+    /// What this host was when that one's gates were judged: names of environments. Whatever comes next meets
+    /// their gates too, so that no commit takes a host out of an environment without meeting its gates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub environments: Vec<String>,
     /// Commits above it that wait for their gates, oldest first; `head` is the last of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<Waiting>,

@@ -36,5 +36,6 @@ pub mod generation;
 pub mod facts;
 pub mod survey;
 pub mod tree;
+pub mod manifest_files;
 pub mod release;
 pub mod probe_call;

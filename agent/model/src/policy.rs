@@ -242,6 +242,11 @@ impl Policy {
         }
     }
 
+    /// Whether some gate cannot be judged without the revision's manifests.
+    pub fn reads_manifests(&self) -> bool {
+        self.gates.iter().any(Gate::reads_manifests)
+    }
+
     /// People whose merges could never be approved: too few others are asked.
     pub fn stuck_mergers(&self) -> Vec<&str> {
         let asked = &self.merge.approvals;

@@ -19,5 +19,6 @@ mod expiry;
 mod freshness;
 mod emergency;
 mod back;
+mod environments;
 mod state;
 mod testing;

@@ -20,7 +20,6 @@ mod hearing;
 #[cfg(test)]
 pub(crate) mod bench;
 
-use bowline_model::digest::Sha256;
 use bowline_model::object_id::ObjectId;
 use bowline_model::policy::{Gate, Policy, Rule};
 use bowline_model::trust_root::{RefName, RepoUri};
@@ -28,6 +27,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::attested::Attested;
+use crate::here::Scope;
+use crate::manifested::{Found, Manifested};
 use crate::verdict::Code;
 use hearing::Hearing;
 use reading::Reading;
@@ -44,36 +45,32 @@ pub(crate) struct Case<'a> {
     pub(crate) repo_uri: &'a RepoUri,
     pub(crate) ref_name: &'a RefName,
     pub(crate) now: Timestamp,
-    /// What the revision's manifests name; `None` where nobody has read them.
-    pub(crate) artifacts: Option<&'a [Sha256]>,
+    /// What the revision's manifests say, or why that is not known.
+    pub(crate) manifested: &'a Found,
+    /// The environments whose gates are asked for.
+    pub(crate) scope: &'a Scope,
 }
 
-/// Judges every gate of a policy for one revision.
+/// Judges every gate of a policy that holds for those who ask; of the others nothing is said.
 pub(crate) fn judge_all(
     policy: &Policy,
     case: &Case<'_>,
     evidence: &[Attested],
 ) -> Vec<GateVerdict> {
-    let each = policy.gates.iter().map(|gate| {
-        if gate.environments.is_empty() {
-            judge(gate, case, evidence)
-        } else {
-            GateVerdict::unsupported(gate, "gates of single environments cannot be judged yet")
-        }
-    });
-    each.collect()
+    let asked = policy.gates.iter().filter(|gate| case.scope.asks_for(gate));
+    asked.map(|gate| judge(gate, case, evidence)).collect()
 }
 
 /// Judges one gate for one revision.
 fn judge(gate: &Gate, case: &Case<'_>, evidence: &[Attested]) -> GateVerdict {
-    match (&gate.rule, case.artifacts) {
+    match (&gate.rule, case.manifested) {
         (Rule::Hosts { .. }, _) => {
             GateVerdict::unsupported(gate, "receipts of other hosts cannot be judged yet")
         }
-        (Rule::Provenance { .. }, None) => {
-            GateVerdict::unsupported(gate, "the artifacts that manifests name are not known here")
+        (Rule::Provenance { .. }, Err(why)) => {
+            GateVerdict::closed(gate, Code::ManifestsUnreadable, why.clone())
         }
-        (Rule::Provenance { .. }, Some(artifacts)) => {
+        (Rule::Provenance { .. }, Ok(Manifested { artifacts, .. })) => {
             let each = artifacts.iter().map(|it| hear(gate, case, About::Artifact(*it), evidence));
             every_artifact(gate, each.collect())
         }

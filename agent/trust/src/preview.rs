@@ -13,6 +13,8 @@ use crate::attested::{self, Attested, Bench};
 use crate::commit::Commit;
 use crate::demands::lacking;
 use crate::gates::{self, Case, GateVerdict};
+use crate::here::Here;
+use crate::manifested::Reader;
 use crate::roll::Roll;
 use crate::verdict::{Code, Refusal};
 
@@ -54,14 +56,14 @@ pub fn policy_of(evidence: &CommitEvidence) -> Result<Policy, Refusal> {
     }
 }
 
-/// Judges the gates of the policy that a commit carries, by the envelopes beside it, none of which is
+/// Judges the gates of the policy that a commit carries, for whoever asks, by the envelopes beside it, none of which is
 /// larger than `largest`.
 ///
 /// # Errors
 /// When the commit or its policy cannot be read.
 pub fn preview(
     evidence: &CommitEvidence,
-    stage: Stage,
+    (stage, here): (Stage, &Here<'_>),
     largest: ByteSize,
     now: Timestamp,
 ) -> Result<Preview, Refusal> {
@@ -72,13 +74,15 @@ pub fn preview(
     let bench = Bench { policy: &policy, roll: &roll, at: Some(now), largest };
     let lines = evidence.beside.attestations.iter();
     let attested: Vec<Attested> = lines.filter_map(|line| attested::read(line, &bench)).collect();
+    let manifested = Reader::of(here.folder).read(&evidence.beside.manifests);
     let case = Case {
         commit: (stage == Stage::Merged).then_some(evidence.id),
         tree: commit.tree,
         repo_uri: &policy.repo_uri,
         ref_name: &policy.ref_name,
         now,
-        artifacts: None,
+        manifested: &manifested,
+        scope: &here.scope(&manifested, &[]),
     };
     let gates = gates::judge_all(&policy, &case, &attested);
     let lacks = lacking(&gates).map(|it| Refusal::of(it.code, it.detail));

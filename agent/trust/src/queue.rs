@@ -3,9 +3,10 @@
 //! **Invariant:** nothing older than what met its gates before is chosen, however evidence ages.
 //! **Invariant:** what is waited for is bounded: of many, the newest are remembered.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
-use bowline_model::bundle::{Bundle, CommitEvidence};
+use bowline_model::bundle::{Bundle, CommitEvidence, RawManifests};
 use bowline_model::digest::Sha256;
 use bowline_model::high_water::{HighWater, Spent, Waiting};
 use bowline_model::object_id::ObjectId;
@@ -19,6 +20,8 @@ use crate::commit::Commit;
 use crate::demands::{Wait, lacking};
 use crate::emergency::{self, Urgent};
 use crate::gates::{self, Case, GateVerdict};
+use crate::here::{Here, Who};
+use crate::manifested::{Found, Reader};
 use crate::policy_change::{Governing, admit};
 use crate::roll::revokes;
 use crate::roots::Roots;
@@ -44,8 +47,12 @@ pub(crate) struct Queue<'a> {
     candidates: Vec<Candidate<'a>>,
     /// The one that met its gates before.
     cleared: Option<ObjectId>,
+    /// The environments by which it did.
+    before: &'a [String],
     /// Trees that this host committed in good health.
     healthy: &'a [ObjectId],
+    here: &'a Here<'a>,
+    reader: Reader<'a>,
 }
 
 /// What is found of one commit.
@@ -58,6 +65,8 @@ struct Findings {
     used: Vec<Spent>,
     /// What people should hear of it.
     notice: Option<String>,
+    /// What this host is by its manifests, where the policy asks for that.
+    environments: Vec<String>,
 }
 
 /// What is chosen, and what goes on waiting.
@@ -71,6 +80,8 @@ pub(crate) struct Chosen {
     /// What each gate says of the one that is chosen.
     pub(crate) opened: Vec<GateVerdict>,
     pub(crate) cleared: Option<ObjectId>,
+    /// The environments by which that one met its gates.
+    pub(crate) environments: Vec<String>,
     /// Oldest first.
     pub(crate) waiting: Vec<Waiting>,
     /// What was used up by the one that is chosen.
@@ -84,7 +95,7 @@ impl<'a> Queue<'a> {
     pub(crate) fn of(
         root: &TrustRoot,
         marks: Option<&'a HighWater>,
-        bundle: &'a Bundle,
+        (bundle, here): (&'a Bundle, &'a Here<'a>),
         (start, passed): (&Judged, &[Authorised]),
     ) -> Self {
         let found = |id: &ObjectId| {
@@ -130,6 +141,9 @@ impl<'a> Queue<'a> {
         Self {
             candidates,
             cleared: marks.and_then(|it| it.cleared),
+            before: marks.map(|it| it.environments.as_slice()).unwrap_or_default(),
+            here,
+            reader: Reader::of(here.folder),
             healthy: marks.map(|it| it.healthy.as_slice()).unwrap_or_default(),
         }
     }
@@ -150,9 +164,9 @@ impl<'a> Queue<'a> {
             let found = if is_cleared {
                 Findings::default()
             } else if self.healthy.contains(&it.tree) && !it.is_adopted {
-                it.known(laws, now)
+                self.known(it, laws, now)
             } else {
-                it.findings(root, laws, (spent, now))
+                self.findings(it, root, laws, (spent, now))
             };
             let is_revoked = laws.iter().any(|law| is_revoked(&law.policy, it));
             let is_met = found.wait.is_none() && !is_revoked && !holds;
@@ -172,48 +186,58 @@ impl<'a> Queue<'a> {
         waiting.truncate(WAITING_MAX);
         waiting.reverse();
         let cleared = deployable.map(|it| it.commit).or(self.cleared);
+        // What met its gates before is asked nothing, and nothing about it changes.
+        let is_new = deployable.is_some_and(|it| self.cleared != Some(it.commit));
+        let environments = if is_new { chosen.environments } else { self.before.to_vec() };
         let Findings { gates: opened, used, notice: of_chosen, .. } = chosen;
         let notice = of_chosen.or(notice);
-        Chosen { deployable, wait, gates, opened, cleared, waiting, used, notice }
+        Chosen { deployable, wait, gates, opened, cleared, environments, waiting, used, notice }
     }
 }
 
-impl Candidate<'_> {
+impl Queue<'_> {
     /// What is found of a commit that goes back to what this host committed in good health: its gates were met.
-    fn known(&self, laws: &[&Governing], now: Timestamp) -> Findings {
+    fn known(&self, it: &Candidate<'_>, laws: &[&Governing], now: Timestamp) -> Findings {
         let wait = ended(laws, now);
-        let asks = self.governing.policy.asks();
+        let asks = it.governing.policy.asks();
         let notice = (asks.gates || asks.approvals).then(|| {
             let why = "stood here in good health before, so a merger's signature is enough";
-            format!("the tree of {} {why}", self.id.short())
+            format!("the tree of {} {why}", it.id.short())
         });
-        Findings { wait, notice, ..Findings::default() }
+        // It brings back what the host was then, and takes it out of nothing: no gate was asked.
+        let mut environments = self.before.to_vec();
+        let own = self.environment(&self.manifested(it));
+        environments.extend(own.filter(|it| !self.before.contains(it)));
+        Findings { wait, notice, environments, ..Findings::default() }
     }
 
     /// What its own policy asks for and is not there, and what each gate says.
     fn findings(
         &self,
+        candidate: &Candidate<'_>,
         root: &TrustRoot,
         laws: &[&Governing],
         (spent, now): (&[Spent], Timestamp),
     ) -> Findings {
-        let policy = &self.governing.policy;
-        let evidence = self.attested(root, laws, now);
+        let policy = &candidate.governing.policy;
+        let evidence = candidate.attested(root, laws, now);
+        let manifested = self.manifested(candidate);
         let case = Case {
-            commit: Some(self.id),
-            tree: self.tree,
+            commit: Some(candidate.id),
+            tree: candidate.tree,
             repo_uri: &root.repo.uri,
             ref_name: &root.repo.ref_name,
             now,
-            artifacts: None,
+            manifested: &manifested,
+            scope: &self.here.scope(&manifested, self.before),
         };
         let mut gates = gates::judge_all(policy, &case, &evidence);
-        let change = self.evidence.and_then(|it| it.beside.change);
-        let urgent = Urgent { commit: self.id, change, repo: &root.repo, spent, now };
+        let change = candidate.evidence.and_then(|it| it.beside.change);
+        let urgent = Urgent { commit: candidate.id, change, repo: &root.repo, spent, now };
         let called = emergency::hear(policy, &evidence, &urgent);
         let too_few = called.as_ref().filter(|it| !it.is_enough).map(|it| {
             let (asked, id) =
-                (policy.emergency.as_ref().map_or(0, |it| it.threshold), self.id.short());
+                (policy.emergency.as_ref().map_or(0, |it| it.threshold), candidate.id.short());
             format!(
                 "{id}: of {asked} people on call only {} say that it must not be held up",
                 it.by()
@@ -222,14 +246,31 @@ impl Candidate<'_> {
         let called = called.filter(|it| it.is_enough && it.skip(policy, &mut gates));
         let skipped = gates.iter().find_map(|it| it.skipped.as_ref());
         let notice = skipped.map(|it| {
-            let (by, id) = (it.by.join(", "), self.id.short());
+            let (by, id) = (it.by.join(", "), candidate.id.short());
             format!("{id}: gates were skipped in an emergency by {by} ({}): review it", it.reason)
         });
         let notice = notice.or(too_few);
         let wait = ended(laws, now).or_else(|| lacking(&gates));
-        Findings { wait, gates, used: called.map(|it| it.used).unwrap_or_default(), notice }
+        let used = called.map(|it| it.used).unwrap_or_default();
+        let environments = self.environment(&manifested).into_iter().collect();
+        Findings { wait, gates, used, notice, environments }
     }
 
+    /// What a commit's manifests say, where its policy asks.
+    fn manifested(&self, it: &Candidate<'_>) -> Rc<Found> {
+        let raw = it.evidence.map(|it| &it.beside.manifests);
+        let asked = raw.filter(|_| it.governing.policy.reads_manifests());
+        self.reader.read(asked.unwrap_or(&RawManifests::Unasked))
+    }
+
+    /// What this host is by manifests.
+    fn environment(&self, manifested: &Found) -> Option<String> {
+        let Who::Host(key) = self.here.who else { return None };
+        manifested.as_ref().ok()?.environment_of(key).map(str::to_owned)
+    }
+}
+
+impl Candidate<'_> {
     /// What counts by its own policy, without signers whose key the newest policy revoked or ended.
     fn attested(&self, root: &TrustRoot, laws: &[&Governing], now: Timestamp) -> Vec<Attested> {
         let Governing { policy, roll, .. } = &*self.governing;

@@ -274,7 +274,8 @@ fn what_cosign_attests_opens_a_gate_for_its_own_revision_alone() {
             repo_uri: &policy.repo_uri,
             ref_name: &policy.ref_name,
             now,
-            artifacts: None,
+            manifested: &Err(String::new()),
+            scope: &crate::here::Scope::All,
         };
         gates::judge_all(&policy, &case, &[found.unwrap()]).remove(0).code
     };

@@ -225,6 +225,7 @@ codes! {
     StateOlder "state-older" "The host's marks are older than this host can be.";
     ObjectMismatch "object-mismatch" "An object's content does not have the name it is kept under.";
     GateUnsupported "gate-unsupported" "The policy asks for evidence that this version cannot judge.";
+    ManifestsUnreadable "manifests-unreadable" "A gate asks what the manifests name, and they cannot be read whole.";
     EvidenceMissing "evidence-missing" "No statement that a gate takes came with the revision.";
     EvidenceMalformed "evidence-malformed" "A statement for a gate is not of the form that its predicate demands.";
     EvidenceFailed "evidence-failed" "A statement for a gate says that the revision failed.";

@@ -17,6 +17,7 @@ use crate::counted::counted;
 use crate::endings;
 use crate::foundlings::Foundlings;
 use crate::freshness::{self, Freshness, Stale};
+use crate::here::Here;
 use crate::policy_change::Governing;
 use crate::purpose::Purpose;
 use crate::queue::{Chosen, Queue};
@@ -43,24 +44,26 @@ pub fn verify(
     bundle: &Bundle,
     now: Timestamp,
 ) -> Verdict {
-    verify_for(Purpose::Everybody, (root, root_sha256), marks, bundle, now)
+    verify_for((Purpose::Everybody, Here::default()), (root, root_sha256), marks, bundle, now)
 }
 
-/// Judges what a fetch brought for a purpose; as [`verify`], which is for everybody.
+/// Judges what a fetch brought for a purpose and a host; as [`verify`], which is for everybody and asks for every
+/// gate.
 pub fn verify_for(
-    purpose: Purpose<'_>,
+    (purpose, here): (Purpose<'_>, Here<'_>),
     (root, root_sha256): (&TrustRoot, Sha256),
     marks: Option<&HighWater>,
     bundle: &Bundle,
     now: Timestamp,
 ) -> Verdict {
-    let case = Case { purpose, root, root_sha256, marks, bundle };
+    let case = Case { purpose, here, root, root_sha256, marks, bundle };
     case.judge(now).unwrap_or_else(Verdict::from)
 }
 
 /// What is judged, and by what.
 pub(crate) struct Case<'a> {
     purpose: Purpose<'a>,
+    here: Here<'a>,
     pub(crate) root: &'a TrustRoot,
     pub(crate) root_sha256: Sha256,
     pub(crate) marks: Option<&'a HighWater>,
@@ -257,7 +260,7 @@ impl Case<'_> {
         // A policy that nobody approved yet takes back what it takes back, and grants nothing.
         let laws = [&*newest, &*head.governing];
         let (fresh, stale) = self.freshness(&laws, now);
-        let queue = Queue::of(self.root, self.marks, self.bundle, (start, &passed));
+        let queue = Queue::of(self.root, self.marks, (self.bundle, &self.here), (start, &passed));
         let holds = stale.as_ref().is_some_and(|it| it.holds);
         let mut chosen = queue.choose(self.root, (&laws, holds), (&spent, now));
         spent.append(&mut chosen.used);
@@ -345,6 +348,7 @@ impl Case<'_> {
             policy_sha256: head.governing.sha256,
             highest_time: times.chain(known).max().unwrap_or(head.time),
             cleared: chosen.cleared,
+            environments: chosen.environments.clone(),
             waiting: chosen.waiting.clone(),
             root_version: Some(head.roots.version()),
             adopted: adopted.above.clone(),

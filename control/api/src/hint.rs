@@ -83,6 +83,10 @@ pub const HINTS: &[(&str, &str)] = &[
         "object-mismatch",
         "fetch again; if it stays, the object store is damaged or was tampered with",
     ),
+    (
+        "manifests-unreadable",
+        "mend the manifests (bowline validate), or have fewer YAML files in the repository's folder",
+    ),
     ("gate-unsupported", "upgrade the agent, or drop the demand by a root-signed policy"),
     (
         "evidence-missing",

@@ -17,7 +17,7 @@ use bowline_trust::commit::object_id;
 use bowline_trust::preview::{Preview, Stage, preview};
 use bowline_trust::sieve::{About, Sieve};
 use bowline_trust::statement::Statement;
-use bowline_trust::{APPROVAL_NAMESPACE, dsse};
+use bowline_trust::{APPROVAL_NAMESPACE, Here, dsse};
 use jiff::Timestamp;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
@@ -167,7 +167,8 @@ pub(super) fn statement(bytes: &[u8]) -> bool {
             },
         };
         let now = Timestamp::from_second(BEGINNING + DAY / 2).expect("a time");
-        preview(&evidence, Stage::Merged, LARGEST, now).expect("a commit and its policy")
+        preview(&evidence, (Stage::Merged, &Here::default()), LARGEST, now)
+            .expect("a commit and its policy")
     };
     let signed = by_robot(bytes);
     let found = judge(&[&signed]);

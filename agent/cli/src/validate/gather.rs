@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use bowline_host::door::files;
 use bowline_model::manifest::Spec;
+use bowline_model::manifest_files::CONTENT_FOLDERS;
 use bowline_model::policy::POLICY_PATH;
 use bowline_model::read;
 
@@ -24,9 +25,6 @@ const DEPTH_MAX: usize = 64;
 
 /// Names in one folder; more are no repository of manifests.
 const NAMES_MAX: usize = 100_000;
-
-/// Folders that hold contents, not manifests.
-const CONTENT_FOLDERS: [&str; 3] = ["templates", "files", "secrets"];
 
 /// Files that are looked at together.
 #[derive(Debug, Default)]

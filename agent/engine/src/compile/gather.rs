@@ -1,44 +1,16 @@
-//! Finds which files of a tree hold manifests, and parses them.
+//! Which files of a tree manifests are gathered from, and which they name.
 //!
-//! **Invariant:** a file is read only if `bowline.yaml` lists its folder; number and size are limited.
+//! **Invariant:** what is a manifest is the model's rule alone: gates judged by the same.
 
-use std::collections::BTreeSet;
-use std::ffi::OsStr;
-use std::path::Path;
 use std::sync::Arc;
 
-use bowline_model::desired::Desired;
 use bowline_model::host_path::RepoPath;
 use bowline_model::manifest::{Manifest, Spec};
-use bowline_model::read::{self, Fault, Faults};
+use bowline_model::manifest_files::{self, Gathered, NoDesired, inside};
+use bowline_model::read::{Fault, Faults};
 use bowline_model::tree::{Contents, Entry, Tree};
 
 use super::CompileFailure;
-
-/// Files with manifests in one repository: more than a fleet of ten thousand hosts has.
-const MANIFEST_FILES_MAX: usize = 20_000;
-
-/// Bytes of all manifests together.
-const MANIFEST_BYTES_MAX: u64 = 64 << 20;
-
-/// Folders inside a listed folder that hold contents, not manifests.
-const CONTENT_FOLDERS: [&str; 3] = ["templates", "files", "secrets"];
-
-/// What gathering gives.
-pub(super) enum Gathered {
-    /// It needs these files first.
-    Read(Vec<String>),
-    /// All manifests.
-    Desired(Desired),
-}
-
-/// The path of something in the repository's own folder.
-pub(super) fn inside(folder: &str, path: &str) -> String {
-    match folder.trim_matches('/') {
-        "" | "." => path.to_owned(),
-        folder => format!("{folder}/{path}"),
-    }
-}
 
 /// Finds and parses every manifest.
 pub(super) fn gather(
@@ -46,86 +18,16 @@ pub(super) fn gather(
     tree: &Tree,
     contents: &Contents,
 ) -> Result<Gathered, CompileFailure> {
-    let repository = inside(folder, "bowline.yaml");
-    if !tree.entries.contains_key(&repository) {
-        let detail = "the file is missing: it says which folders hold manifests".to_owned();
-        return Err(CompileFailure::Unresolved { at: repository, detail });
-    }
-    let Some(bytes) = contents.get(&repository) else {
-        return Ok(Gathered::Read(vec![repository]));
+    let size_of = |entry: &Entry| match entry {
+        Entry::File { size, .. } => Some(*size),
+        Entry::Symlink { .. } => None,
     };
-    let (mut manifests, mut faults) = read::manifests(&repository, bytes);
-    let folders: Vec<String> = manifests
-        .iter()
-        .find_map(|it| match &it.spec {
-            Spec::Repository(spec) => Some(&spec.folders),
-            _ => None,
-        })
-        .map(|folders| folders.iter().map(|it| inside(folder, it.as_str())).collect())
-        .unwrap_or_default();
-    if folders.is_empty() && faults.is_empty() {
-        faults.push(no_folders(&repository));
-    }
-    if !faults.is_empty() {
-        return Err(CompileFailure::Manifests(faults));
-    }
-    let files = manifest_files(&folders, tree)?;
-    let missing: Vec<_> = files
-        .iter()
-        .filter(|path| !contents.contains_key(**path))
-        .map(|it| (*it).to_owned())
-        .collect();
-    if !missing.is_empty() {
-        return Ok(Gathered::Read(missing));
-    }
-    for path in files {
-        let bytes = contents.get(path).map(AsRef::as_ref).unwrap_or_default();
-        let (found, wrong) = read::manifests(path, bytes);
-        manifests.extend(found);
-        for fault in wrong {
-            faults.push(fault);
-        }
-    }
-    if !faults.is_empty() {
-        return Err(CompileFailure::Manifests(faults));
-    }
-    Desired::assemble(manifests).map(Gathered::Desired).map_err(CompileFailure::Manifests)
-}
-
-fn no_folders(file: &str) -> Fault {
-    let message = "no manifest of kind Repository";
-    Fault::at(&file.into(), 1, 1, "kind", message, "kind: Repository with spec.folders")
-}
-
-fn manifest_files<'t>(folders: &[String], tree: &'t Tree) -> Result<Vec<&'t str>, CompileFailure> {
-    let mut files = BTreeSet::new();
-    let mut bytes = 0;
-    for folder in folders {
-        let prefix = format!("{folder}/");
-        let below =
-            tree.entries.range(prefix.clone()..).take_while(|(path, _)| path.starts_with(&prefix));
-        for (path, entry) in below {
-            let inner = path.get(prefix.len()..).unwrap_or_default();
-            let extension = Path::new(inner).extension().and_then(OsStr::to_str);
-            let is_yaml = matches!(extension, Some("yaml" | "yml"));
-            let is_content = inner.split('/').rev().skip(1).any(|it| CONTENT_FOLDERS.contains(&it));
-            let Entry::File { size, .. } = entry else {
-                continue;
-            };
-            if is_yaml && !is_content && files.insert(path.as_str()) {
-                bytes += size;
-            }
-        }
-    }
-    if files.len() > MANIFEST_FILES_MAX || bytes > MANIFEST_BYTES_MAX {
-        let detail = format!(
-            "{} files with {bytes} bytes of manifests; at most {MANIFEST_FILES_MAX} files and \
-             {MANIFEST_BYTES_MAX} bytes are read",
-            files.len()
-        );
-        return Err(CompileFailure::Unresolved { at: "bowline.yaml".to_owned(), detail });
-    }
-    Ok(files.into_iter().collect())
+    manifest_files::gather(folder, &tree.entries, size_of, contents).map_err(
+        |failure| match failure {
+            NoDesired::Manifests(faults) => CompileFailure::Manifests(faults),
+            NoDesired::Unresolved { at, detail } => CompileFailure::Unresolved { at, detail },
+        },
+    )
 }
 
 /// Where a file or folder lies that a manifest names: beside the manifest, else from the

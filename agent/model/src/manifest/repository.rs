@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::compose::{Written, Wrongs};
 use crate::duration::Span;
 use crate::host_path::RepoPath;
+use crate::manifest_files::CONTENT_FOLDERS;
 use crate::word::word;
 
 /// Most folders and waves: lists that people read.
@@ -137,6 +138,12 @@ impl Written for RepositorySpec {
         for (index, folder) in self.folders.iter().enumerate() {
             if !seen.insert(folder) {
                 wrongs.add(&format!("folders[{index}]"), "a folder twice", "each folder once");
+            }
+            if folder.as_str().split('/').any(|it| CONTENT_FOLDERS.contains(&it)) {
+                let message = "a folder of contents, which holds no manifests";
+                let expected =
+                    format!("a folder that is not within {}", CONTENT_FOLDERS.join(", "));
+                wrongs.add(&format!("folders[{index}]"), message, &expected);
             }
         }
         let waves = self.rollout.waves.len();

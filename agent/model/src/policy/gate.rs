@@ -104,6 +104,14 @@ pub enum Rule {
     },
 }
 
+impl Gate {
+    /// Whether it cannot be judged without the revision's manifests.
+    pub fn reads_manifests(&self) -> bool {
+        let of_them = matches!(self.rule, Rule::Provenance { .. } | Rule::Hosts { .. });
+        of_them || !self.environments.is_empty()
+    }
+}
+
 impl Rule {
     /// The kind of statement it takes; `None` where hosts' receipts are asked for.
     pub fn predicate(&self) -> Option<&'static str> {

@@ -4,6 +4,7 @@
 
 use jiff::Timestamp;
 
+use crate::here::Here;
 use crate::purpose::Purpose;
 use crate::sample::{BEGINNING, Draft, HOUR, World, said};
 use crate::verify::verify_for;
@@ -17,7 +18,13 @@ fn draft(world: &World, message: &str) -> Draft {
 fn says_for(world: &World, purpose: Purpose<'_>, draft: &Draft) -> String {
     let now = Timestamp::from_second(world.now).unwrap();
     let bundle = world.bundle(&[&draft.commit()]);
-    said(&verify_for(purpose, (&world.root, world.root_sha256), None, &bundle, now))
+    said(&verify_for(
+        (purpose, Here::default()),
+        (&world.root, world.root_sha256),
+        None,
+        &bundle,
+        now,
+    ))
 }
 
 #[test]

@@ -176,7 +176,13 @@ fn a_gate_of_one_environment_is_never_passed_over() {
     limited.more = Box::leak(more.into_boxed_str());
     let world = World::under(ObjectFormat::Sha1, limited.signed());
     let (_, good) = commit(&world.anchor, "one", BEGINNING + HOUR);
-    assert_eq!(world.says(&[&good]), "pending gate-unsupported");
+    assert_eq!(world.says(&[&good]), "accepted");
+    let (bare, _) = commit(&world.anchor, "one", BEGINNING + HOUR);
+    assert_eq!(
+        world.says(&[&bare]),
+        "pending evidence-missing",
+        "whoever asks for nobody asks for all"
+    );
 }
 
 #[test]

@@ -11,6 +11,8 @@ use serde_json::Value;
 
 use super::{Case, GateVerdict, judge};
 use crate::attested::{Attested, Signer};
+use crate::here::Scope;
+use crate::manifested::Found;
 use crate::statement::{Statement, Subject};
 use crate::verdict::Code;
 
@@ -31,7 +33,7 @@ pub(crate) struct Bench {
     pub(crate) tree: String,
     pub(crate) commit: String,
     pub(crate) now: Timestamp,
-    pub(crate) artifacts: Option<Vec<Sha256>>,
+    pub(crate) manifested: Found,
 }
 
 impl Bench {
@@ -42,7 +44,7 @@ impl Bench {
             tree: TREE.to_owned(),
             commit: COMMIT.to_owned(),
             now: "2026-11-11T00:00:00Z".parse().unwrap(),
-            artifacts: None,
+            manifested: Err("nobody read them".to_owned()),
         }
     }
 
@@ -82,7 +84,8 @@ impl Bench {
                 repo_uri: &RepoUri::try_from(REPO.to_owned()).unwrap(),
                 ref_name: &RefName::try_from(BRANCH.to_owned()).unwrap(),
                 now: self.now,
-                artifacts: self.artifacts.as_deref(),
+                manifested: &self.manifested,
+                scope: &Scope::All,
             },
             evidence,
         );

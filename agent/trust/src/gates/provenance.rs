@@ -27,8 +27,13 @@ mod tests {
 
     use crate::attested::Attested;
     use crate::gates::bench::{Bench, PROVENANCE};
+    use crate::manifested::Manifested;
 
     const GATE: &str = "predicate: \"https://slsa.dev/provenance/v1\", signers: [ci], builders: [\"https://ci.example/b\"]";
+
+    fn naming(artifacts: &[Sha256]) -> Manifested {
+        Manifested { hosts: Vec::new(), artifacts: artifacts.to_vec() }
+    }
 
     fn built_by(builder: &str) -> Value {
         json!({"buildDefinition": {"buildType": "t", "externalParameters": {}},
@@ -51,10 +56,10 @@ mod tests {
         let good = built_by("https://ci.example/b");
         let [of_one, of_two] = [one, two].map(|it| about(&bench, it, &good));
         let evidence = [of_one.clone(), of_two];
-        bench.artifacts = Some(vec![one]);
+        bench.manifested = Ok(naming(&[one]));
         assert_eq!(bench.said(&evidence[..1]), "met");
         assert_eq!(bench.said(&evidence[1..]), "evidence-missing");
-        bench.artifacts = Some(vec![one, two]);
+        bench.manifested = Ok(naming(&[one, two]));
         assert_eq!(bench.said(&evidence), "met");
         assert_eq!(bench.said(&evidence[..1]), "evidence-missing");
         assert_eq!(bench.judge(&evidence).evidence.len(), 2);
@@ -78,8 +83,9 @@ mod tests {
     #[test]
     fn artifacts_that_nobody_read_are_not_taken_for_none() {
         let mut bench = Bench::new(GATE);
-        assert_eq!(bench.said(&[]), "gate-unsupported");
-        bench.artifacts = Some(Vec::new());
+        assert_eq!(bench.said(&[]), "manifests-unreadable");
+        assert_eq!(bench.judge(&[]).detail, "nobody read them");
+        bench.manifested = Ok(naming(&[]));
         assert_eq!(bench.said(&[]), "met");
     }
 }
