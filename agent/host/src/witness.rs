@@ -109,9 +109,9 @@ pub fn compare(state: &Said, witness: Option<&Said>) -> Standing {
     match (&state.high_water, &witness.high_water) {
         (None, Some(marks)) => return Standing::Lost(Box::new(marks.clone())),
         (Some(mine), Some(its)) => {
-            // Another trust file may vouch for another policy, whose versions count anew.
-            let same_root = mine.trust_sha256 == its.trust_sha256;
-            let lower_policy = same_root && mine.policy_version < its.policy_version;
+            // Another repository has a policy of its own, whose versions count anew.
+            let is_same = mine.repo.as_ref().is_none_or(|repo| its.is_of(repo));
+            let lower_policy = is_same && mine.policy_version < its.policy_version;
             if lower_policy || mine.highest_time < its.highest_time {
                 return behind(format!("this host had verified {} already", its.head));
             }
@@ -150,6 +150,7 @@ mod tests {
             spent: Vec::new(),
             fresh: None,
             healthy: Vec::new(),
+            repo: None,
         });
         Said { generation, high_water }
     }
@@ -188,5 +189,18 @@ mod tests {
         for (state, witness, expected) in cases {
             assert_eq!(is(&state, witness.as_ref()), expected, "{state:?} {witness:?}");
         }
+        let of = |version: u64, branch: &str| {
+            let mut said = said(3, 50);
+            let marks = said.high_water.as_mut().unwrap();
+            let repo = format!(r#"{{"uri":"git+https://git.example/a","ref":"{branch}"}}"#);
+            marks.repo = serde_json::from_str(&repo).unwrap();
+            (marks.trust_sha256, marks.policy_version) = (Sha256::of(branch.as_bytes()), version);
+            said
+        };
+        let (mine, other) = ("refs/heads/main", "refs/heads/other");
+        let mut later_file = of(1, mine);
+        later_file.high_water.as_mut().unwrap().trust_sha256 = Sha256::of(b"another trust file");
+        assert_eq!(is(&later_file, Some(&of(2, mine))), "older", "the same repository");
+        assert_eq!(is(&of(1, other), Some(&of(2, mine))), "agrees", "another one");
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::adopted::Adopted;
 use crate::digest::Sha256;
 use crate::object_id::ObjectId;
+use crate::trust_root::RepoIdentity;
 
 /// The last verified commit and the policy in force there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,12 +52,20 @@ pub struct HighWater {
     /// Trees that this host committed in good health, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub healthy: Vec<ObjectId>,
+    /// The repository and branch that all this is of; `None` where an agent of before wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repo: Option<RepoIdentity>,
 }
 
 /// Healthy trees that are remembered: whoever reverts goes back by some merges, not by a hundred.
 const HEALTHY_MAX: usize = 64;
 
 impl HighWater {
+    /// Whether versions in it count for a repository and branch. Those of another one say nothing of this.
+    pub fn is_of(&self, repo: &RepoIdentity) -> bool {
+        self.repo.as_ref().is_none_or(|it| it == repo)
+    }
+
     /// Commits whose gates are still to be looked at, oldest first.
     pub fn in_question(&self) -> Vec<ObjectId> {
         let mut ids: Vec<_> = self.waiting.iter().map(|it| it.commit).collect();

@@ -57,6 +57,7 @@ mod authority;
 mod foundlings;
 mod verify;
 mod tally;
+mod versions;
 mod endings;
 #[cfg(test)]
 mod sample;

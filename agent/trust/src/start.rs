@@ -77,7 +77,7 @@ struct Pin {
 pub(crate) struct Pinned<'a> {
     pub(crate) id: ObjectId,
     pub(crate) commit: Commit,
-    raw_sha256: Sha256,
+    pub(crate) raw_sha256: Sha256,
     evidence: &'a CommitEvidence,
 }
 

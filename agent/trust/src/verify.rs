@@ -106,7 +106,6 @@ impl Case<'_> {
         court.demand_still_good(&start, links, &mut passed)?;
         let spent = self.count_approvals(&court, (&start, links), &mut passed)?;
         self.demand_old_head(&pinned, &chain)?;
-        self.demand_old_root(passed.last().map_or(&start, |it| &it.judged))?;
         let newest = &passed.last().map_or(&start, |it| &it.judged).governing.policy;
         self.demand_in_force(newest, &start, &passed, now)?;
         let mut warnings = self.warnings(&start, &passed, now);
@@ -169,9 +168,10 @@ impl Case<'_> {
         let Some(marks) = self.marks.filter(|marks| !marks_apply(marks, self.root_sha256)) else {
             return Ok(());
         };
-        let on_chain = |it: &Link<'_>| it.evidence.id == marks.head;
-        if pinned.id == marks.head
-            || chain.iter().any(on_chain)
+        let is_head = |(id, sha256)| (id, sha256) == (marks.head, marks.head_sha256);
+        let mut on_chain = chain.iter().filter(|it| it.evidence.id == marks.head);
+        if is_head((pinned.id, pinned.raw_sha256))
+            || on_chain.any(|it| is_head((it.evidence.id, Sha256::of(&it.evidence.raw))))
             || pinned.commit.time >= marks.highest_time
         {
             return Ok(());
@@ -182,17 +182,6 @@ impl Case<'_> {
             marks.head.short()
         );
         Err(Refusal::of(Code::NotFastForward, detail).at(self.bundle.tip))
-    }
-
-    /// Nor back to an earlier root.
-    fn demand_old_root(&self, head: &Judged) -> Result<(), Refusal> {
-        let known = self.marks.and_then(|marks| marks.root_version).unwrap_or(0);
-        let now = head.roots.version();
-        if now >= known {
-            return Ok(());
-        }
-        let detail = format!("root version {known} was in force on this host, and here {now} is");
-        Err(Refusal::of(Code::RootVersion, detail).at(head.id))
     }
 
     /// Demands that the newest policy is in force and the newest commit above the floor.
@@ -268,7 +257,7 @@ impl Case<'_> {
         let deployable = chosen.deployable.map(|it| it.commit);
         let adopted = Foundlings::of(self.marks, (start, &passed), deployable);
         warnings.extend(adopted.warnings());
-        let marks = self.marks_at(start, head, &passed, (spent, &chosen, &adopted));
+        let marks = self.marks_at(start, head, &passed, (spent, &chosen, &adopted))?;
         let met = chosen.deployable.filter(|_| !chosen.opened.is_empty());
         let opened = met.map(|it| (it.commit, chosen.opened.as_slice()));
         let mut walked = Walked {
@@ -320,7 +309,7 @@ impl Case<'_> {
         let known = self.applying_marks().and_then(|it| it.fresh);
         let each =
             laws.iter().map(|law| freshness::judge(self.root, law, (self.bundle, known), now));
-        let (mut newest, mut worst) = (self.marks.and_then(|it| it.fresh), None);
+        let (mut newest, mut worst) = (self.marks_of_it().and_then(|it| it.fresh), None);
         for Freshness { at, stale } in each {
             newest = newest.max(at.map(Timestamp::as_second));
             worst = match (worst, stale) {
@@ -337,16 +326,20 @@ impl Case<'_> {
         head: &Judged,
         passed: &[Authorised],
         (spent, chosen, adopted): (Vec<Spent>, &Chosen, &Foundlings),
-    ) -> HighWater {
+    ) -> Result<HighWater, Refusal> {
+        self.demand_no_lower(head)?;
         let times = passed.iter().map(|it| it.judged.time).chain([start.time]);
         let known = self.marks.map(|marks| marks.highest_time);
-        HighWater {
+        // A proof of another repository's head is still a signed time.
+        let proved = self.marks.and_then(|marks| marks.fresh);
+        let proved = proved.filter(|_| self.marks_of_it().is_none());
+        Ok(HighWater {
             trust_sha256: self.root_sha256,
             head: head.id,
             head_sha256: head.raw_sha256,
             policy_version: head.governing.policy.version,
             policy_sha256: head.governing.sha256,
-            highest_time: times.chain(known).max().unwrap_or(head.time),
+            highest_time: times.chain(known).chain(proved).max().unwrap_or(head.time),
             cleared: chosen.cleared,
             environments: chosen.environments.clone(),
             waiting: chosen.waiting.clone(),
@@ -355,6 +348,7 @@ impl Case<'_> {
             spent,
             fresh: None,
             healthy: self.marks.map(|it| it.healthy.clone()).unwrap_or_default(),
-        }
+            repo: Some(self.root.repo.clone()),
+        })
     }
 }

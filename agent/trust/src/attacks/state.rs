@@ -128,6 +128,87 @@ fn a_new_trust_file_makes_the_walk_begin_at_the_anchor_and_moves_no_host_back() 
     assert_eq!(said(&world.judge(&anew.bundle_from(&anchor, &[]))), "accepted");
 }
 
+/// Makes a world's trust file another one, which begins at a commit.
+fn begin_at(world: &mut World, anchor: &CommitEvidence) {
+    world.root_sha256 = Sha256::of(b"another trust file");
+    world.anchor = anchor.clone();
+    world.root.anchor.commit = anchor.id;
+    world.root.anchor.commit_sha256 = Sha256::of(&anchor.raw);
+}
+
+#[test]
+fn attack_29_a_new_trust_file_brings_no_lower_policy_of_the_same_repository() {
+    let format = World::new().anchor.id.format();
+    let mut world = World::under(format, Law::version(5).signed());
+    let head = Draft::on(&world.anchor, BEGINNING + HOUR).commit();
+    world.remember(&[&head]);
+    // A newer anchor, which never came past what was in force here.
+    let older =
+        |version: u64| Draft::on(&head, NOW - DAY).with(Law::version(version).signed()).commit();
+    for (version, expected) in [(4, "refused policy-version"), (5, "accepted"), (6, "accepted")] {
+        begin_at(&mut world, &older(version));
+        assert_eq!(world.says(&[]), expected, "{version}");
+    }
+    // What rises above that anchor again was in force here already.
+    begin_at(&mut world, &older(4));
+    let risen = Draft::on(&world.anchor, NOW - HOUR).with(Law::version(5).signed()).commit();
+    assert_eq!(world.says(&[&risen]), "accepted");
+    // Marks of an agent of before name no repository: they bind.
+    world.marks.as_mut().unwrap().repo = None;
+    assert_eq!(world.says(&[]), "refused policy-version");
+}
+
+#[test]
+fn another_repository_counts_its_versions_anew() {
+    let format = World::new().anchor.id.format();
+    let mut world = World::under(format, Law::version(5).signed());
+    let head = Draft::on(&world.anchor, BEGINNING + HOUR).commit();
+    world.remember(&[&head]);
+    world.marks.as_mut().unwrap().root_version = Some(7);
+    let elsewhere = Law { branch: "refs/heads/other", ..Law::version(1) };
+    begin_at(&mut world, &Draft::on(&head, NOW - DAY).with(elsewhere.signed()).commit());
+    world.root.repo.ref_name = String::from("refs/heads/other").try_into().unwrap();
+    assert_eq!(world.says(&[]), "accepted");
+    world.remember(&[]);
+    let marks = world.marks.as_ref().unwrap();
+    assert_eq!((marks.policy_version, marks.root_version), (1, Some(1)));
+    assert_eq!(marks.repo.as_ref(), Some(&world.root.repo));
+}
+
+#[test]
+fn a_proof_of_freshness_of_another_repository_is_none_here_and_still_a_time() {
+    let mut world = World::new();
+    world.remember(&[]);
+    let proved = NOW - HOUR;
+    world.marks.as_mut().unwrap().fresh = Some(proved);
+    world.root_sha256 = Sha256::of(b"another trust file");
+    world.remember(&[]);
+    assert_eq!(world.marks.as_ref().unwrap().fresh, Some(proved), "the same repository");
+    let elsewhere = Law { branch: "refs/heads/other", ..Law::default() };
+    let anchor = Draft::on(&world.anchor, NOW - DAY).with(elsewhere.signed()).commit();
+    begin_at(&mut world, &anchor);
+    world.root_sha256 = Sha256::of(b"a third one");
+    world.root.repo.ref_name = String::from("refs/heads/other").try_into().unwrap();
+    world.remember(&[]);
+    let marks = world.marks.as_ref().unwrap();
+    assert_eq!((marks.fresh, marks.highest_time), (None, proved));
+}
+
+#[test]
+fn attack_29_the_old_head_is_known_by_its_bytes_and_not_by_its_id_alone() {
+    let (mut world, head) = walked_world();
+    world.root_sha256 = Sha256::of(b"another trust file");
+    assert_eq!(world.says(&[&head]), "accepted");
+    // Another commit of that id, as a collision would have it.
+    world.marks.as_mut().unwrap().head_sha256 = Sha256::of(b"other");
+    assert_eq!(world.says(&[&head]), "refused not-fast-forward");
+    begin_at(&mut world, &head);
+    world.marks.as_mut().unwrap().highest_time = NOW;
+    assert_eq!(world.says(&[]), "refused not-fast-forward");
+    world.marks.as_mut().unwrap().head_sha256 = Sha256::of(&head.raw);
+    assert_eq!(world.says(&[]), "accepted");
+}
+
 #[test]
 fn marks_rise_with_the_newest_date_on_the_walk() {
     let world = World::new();
