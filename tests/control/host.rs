@@ -181,6 +181,7 @@ pub(crate) fn blank(host: &str, deployment: &str) -> Record {
         after_revert: Vec::new(),
         standing_probes: None,
         proof: None,
+        healthy: None,
         durations: BTreeMap::new(),
     }
 }

@@ -1,7 +1,7 @@
 //! What people and programs read, and who may.
 
 use bowline_api::outcome::Outcome;
-use bowline_api::record::{Kind, Record};
+use bowline_api::record::{HealthMark, Kind, Record};
 use bowline_model::digest::Sha256;
 use serde_json::{Value, json};
 
@@ -220,4 +220,30 @@ fn a_host_that_went_back_is_shown_so_until_something_else_becomes_of_it() {
     assert_eq!(told(&|it| it.tell(&new, Some(&old), Outcome::Held)), ["held", "held"]);
     assert_eq!(told(&|it| it.tell(&new, None, Outcome::Committed)), ["committed", "committed"]);
     assert_eq!(told(&|it| it.tell_as(&new, quarantined)), ["held", "held"]);
+}
+
+#[test]
+fn a_receipt_says_that_a_host_is_well_and_ends_nothing() {
+    let service = Service::new();
+    let mut host = Host::enrolled(&service, "web-1");
+    let [old, new] = ["0a", "1b"].map(commit);
+    host.tell(&old, None, Outcome::Committed);
+    host.tell(&new, Some(&old), Outcome::Pending);
+    host.tell_as(&old, |it| {
+        (it.kind, it.outcome, it.reason) =
+            (Kind::Healthy, Outcome::Unchanged, "Healthy".to_owned());
+        it.deployment = String::new();
+        it.standing_probes = Some(1);
+        let since = "2026-11-23T05:00:00Z".to_owned();
+        it.healthy = Some(HealthMark { since, lasting_ms: 3_600_000 });
+    });
+    assert_eq!(service.send(&host.all()).status, 200);
+    let found = service.get("/api/v1/hosts/web-1").json();
+    assert_eq!((&found["outcome"], &found["health"]), (&"pending".into(), &"well".into()));
+    let cell = |commit: &str| service.get(&format!("/api/v1/where?commit={commit}")).json();
+    assert_eq!(cell(&new)["hosts"][0]["outcome"], "pending");
+    assert_eq!(cell(&old)["hosts"][0]["outcome"], "committed");
+    let page = service.get("/deployments/web-1/@3");
+    assert_eq!(page.status, 200);
+    assert!(page.body.contains("healthy"), "{}", page.body);
 }

@@ -10,6 +10,7 @@ use bowline_model::generation::{Generation, Ledger};
 use bowline_model::high_water::HighWater;
 use bowline_model::mark::Mark;
 use bowline_model::release::Archive;
+use bowline_model::steady::Steady;
 
 use crate::sim_units::SimUnits;
 
@@ -49,6 +50,8 @@ pub struct Disk {
     pub ledger: Ledger,
     /// How far was verified.
     pub high_water: Option<HighWater>,
+    /// Since when the host is in good health.
+    pub steady: Option<Steady>,
     /// What was recorded.
     pub records: Vec<Record>,
     /// Archives that were fetched.

@@ -38,6 +38,7 @@ fn memory_of(host: &SimHost) -> Memory {
         high_water: host.disk.high_water.clone(),
         generation: host.disk.generation.clone(),
         ledger: host.disk.ledger.clone(),
+        steady: host.disk.steady.clone(),
     };
     Memory::at_start("sim".to_owned(), Duration::from_mins(1), durable, host.facts())
 }

@@ -208,18 +208,28 @@ impl SimHost {
                 self.disk.clean(&deployment);
                 Event::Cleaned(Vec::new())
             }
+            Effect::Steady(steady) => {
+                self.disk.steady = Some(*steady);
+                Event::Marked
+            }
             Effect::Show(view) => {
                 self.shown = Some(*view);
                 Event::Shown
             }
             Effect::Record(record) => {
                 let same = |it: &&Record| {
-                    !it.deployment.is_empty()
-                        && (&it.deployment, it.outcome, it.proof.is_some())
-                            == (&record.deployment, record.outcome, record.proof.is_some())
+                    (!it.deployment.is_empty() || record.kind == Kind::Healthy)
+                        && (&it.deployment, it.outcome, it.proof.is_some(), &it.healthy)
+                            == (
+                                &record.deployment,
+                                record.outcome,
+                                record.proof.is_some(),
+                                &record.healthy,
+                            )
                 };
                 // A state that is told of is not the end of its deployment, unless it proves that.
-                let is_end = record.kind != Kind::State || record.proof.is_some();
+                let is_told = matches!(record.kind, Kind::State | Kind::Healthy);
+                let is_end = !is_told || record.proof.is_some();
                 if self.disk.records.iter().find(same).is_none() {
                     self.disk.records.push(*record);
                 }

@@ -41,7 +41,7 @@ impl Village {
     /// A repository with one commit that holds these files.
     pub fn new(files: &Files) -> Self {
         let alice = Signer::new(1);
-        let policy = policy(1, &[]);
+        let policy = policy(1, &[], "");
         let (anchor, tree) = commit(None, (files, "change"), &policy, 1, 0);
         let yaml = format!(
             "version: 1\nrepo: {{uri: \"{URI}\", ref: refs/heads/main}}\n\
@@ -119,7 +119,18 @@ impl Village {
 
     /// A policy from the next merge on that revokes a commit.
     pub fn revoke(&mut self, commit: ObjectId) {
-        self.policy = policy(2, &[commit]);
+        self.policy = policy(2, &[commit], "");
+    }
+
+    /// A policy from the next merge on whose gates ask hosts of staging for good health: for each of these times.
+    pub fn ask_of_hosts(&mut self, times: &[&str]) {
+        let gate = |(at, time): (usize, &&str)| {
+            let hosts = format!("{{environment: staging, healthy: \"60%\", for: {time}}}");
+            format!("  - {{id: staging-{at}, environments: [production], hosts: {hosts}}}\n")
+        };
+        let gates: String = times.iter().enumerate().map(gate).collect();
+        let gates = if gates.is_empty() { gates } else { format!("gates:\n{gates}") };
+        self.policy = policy(2, &[], &gates);
     }
 
     /// The root of trust for this repository.
@@ -184,13 +195,13 @@ impl Village {
     }
 }
 
-fn policy(version: u32, revoked: &[ObjectId]) -> [PathEvidence; 2] {
+fn policy(version: u32, revoked: &[ObjectId], gates: &str) -> [PathEvidence; 2] {
     let alice = Signer::new(1);
     let revoked: Vec<String> = revoked.iter().map(|it| format!("\"{it}\"")).collect();
     let policy = format!(
         "version: {version}\nexpires: 2027-11-01T00:00:00Z\nrepoUri: {URI}\nref: refs/heads/main\n\
          labels: repository\nprincipals:\n  alice: {{kind: human, keys: [{{type: ssh, key: \
-         \"{}\"}}]}}\nmerge: {{mergers: [alice]}}\nrevoked: {{keys: [], commits: [{}], trees: []}}\n",
+         \"{}\"}}]}}\nmerge: {{mergers: [alice]}}\nrevoked: {{keys: [], commits: [{}], trees: []}}\n{gates}",
         alice.line(),
         revoked.join(", ")
     );

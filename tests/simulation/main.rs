@@ -13,3 +13,4 @@ mod testing;
 mod units;
 mod artifacts;
 mod rests;
+mod vouching;

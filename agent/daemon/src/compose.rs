@@ -157,6 +157,7 @@ fn durable(state: &State) -> Result<Durable, CannotStart> {
         high_water: state.high_water().map_err(damaged("read how far was verified"))?,
         generation: state.generation().map_err(damaged("read the committed generation"))?,
         ledger: state.ledger().map_err(damaged("read what failed"))?,
+        steady: state.steady(),
     })
 }
 

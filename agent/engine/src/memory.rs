@@ -14,6 +14,7 @@ use bowline_model::high_water::HighWater;
 use bowline_model::object_id::ObjectId;
 use bowline_model::release::Archive;
 use bowline_model::revision::Revision;
+use bowline_model::steady::Steady;
 
 use crate::compile::Compiled;
 use crate::ending::Ending;
@@ -37,6 +38,8 @@ pub struct Memory {
     pub generation: Option<Arc<Generation>>,
     /// What failed.
     pub ledger: Arc<Ledger>,
+    /// Since when that stands in good health; `None` while nobody asks.
+    pub(crate) steady: Option<Steady>,
     /// What the host tells of itself.
     pub facts: Arc<Facts>,
     /// The last revision that was compiled, for these facts.
@@ -86,6 +89,8 @@ pub struct Durable {
     pub generation: Option<Generation>,
     /// What failed.
     pub ledger: Ledger,
+    /// Since when what it committed stands in good health; it may be lost.
+    pub steady: Option<Steady>,
 }
 
 impl Memory {
@@ -98,6 +103,7 @@ impl Memory {
             high_water: durable.high_water,
             generation: durable.generation.map(Arc::new),
             ledger: Arc::new(durable.ledger),
+            steady: durable.steady,
             facts: Arc::new(facts),
             compiled: None,
             last_full: None,

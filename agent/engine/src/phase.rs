@@ -12,13 +12,17 @@ use bowline_api::record::Record;
 use bowline_model::bundle::Bundle;
 use bowline_model::change::Change;
 use bowline_model::counted::Counted;
+use bowline_model::duration::Span;
 use bowline_model::generation::{Generation, Ledger};
 use bowline_model::high_water::HighWater;
 use bowline_model::host_path::HostPath;
 use bowline_model::manifest::ProbeMeans;
 use bowline_model::mark::Mark;
 use bowline_model::object_id::ObjectId;
+use bowline_model::policy::Policy;
+use bowline_model::probe_call::Answer;
 use bowline_model::release::{Archive, Wanted};
+use bowline_model::steady::Steady;
 use bowline_model::step::{Check, Handler, Step};
 use bowline_model::survey::{Sight, Survey};
 use bowline_model::tree::{Content, Tree};
@@ -80,6 +84,12 @@ pub struct Quest {
     pub ending: Option<Ending>,
     /// The verdict on the source, for status.
     pub judged: Option<Box<Judged>>,
+    /// The policy in force, under which the host is looked at.
+    pub law: Option<Arc<Policy>>,
+    /// Whether the host was found as it should be; `None` where nobody looked.
+    pub in_order: Option<bool>,
+    /// Whether it was seen to what others' gates ask of this host.
+    pub is_vouched: bool,
 }
 
 /// A revision, and the host as it was seen for it.
@@ -152,6 +162,12 @@ pub enum Phase {
     Recording(Box<Record>, Box<Ending>),
     /// Over, and it could not be recorded yet: that comes before anything else.
     Owing(Box<Record>, Box<Ending>),
+    /// Waits until it is durable since when the host is in good health.
+    Steadying(Quest, Box<Steady>),
+    /// Waits to hear whether the host still is in good health, after these times; counts looks and keeps answers.
+    Vouching(Quest, Vec<Span>, Vec<Answer>, u32),
+    /// The host vouched for these times; waits until it is recorded.
+    Vouched(Quest, Vec<Span>),
     /// Over without a transaction; waits until the new generation is durable.
     Adopting(Quest, Box<Ending>, Arc<Ledger>),
     /// A person is needed.
@@ -247,6 +263,8 @@ pub enum Effect {
         /// Wait this long first, after a failed try.
         wait: Duration,
     },
+    /// Keep since when the host is in good health. It may be lost: then that begins anew.
+    Steady(Box<Steady>),
     /// Show a plan that nobody carries out.
     Show(Box<PlanView>),
     /// Record what happened; the journal is no longer needed after that.

@@ -7,11 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use bowline_api::cycle::{Cycle, PolicyStanding, PolicyState};
 use bowline_api::outcome::Outcome;
 use bowline_api::record::{
-    self, CommitMark, Kind, PolicyMark, ProbeWord, Record, RepoMark, StepCount,
+    self, CommitMark, HealthMark, Kind, PolicyMark, ProbeWord, Record, RepoMark, StepCount,
 };
 use bowline_model::digest::Sha256;
+use bowline_model::duration::Span;
+use bowline_model::generation::Generation;
 use bowline_model::mark::{Cause, Why};
 use bowline_model::policy::Policy;
+use bowline_model::probe_call::Answer;
 use bowline_model::revision::Revision;
 use bowline_trust::WARN_BEFORE_EXPIRY;
 use jiff::Timestamp;
@@ -35,17 +38,12 @@ pub(crate) fn record_of(memory: &Memory, tx: &Transaction, outcome: Outcome) -> 
         Cause::Intentional => Kind::Deployment,
         Cause::Corrective => Kind::Drift,
     };
-    let probe = |it: &bowline_model::probe_call::Answer| ProbeWord {
-        name: it.name.clone(),
-        passed: it.passed,
-        detail: it.detail.clone(),
-    };
     Record {
         deployment: tx.opening.deployment.clone(),
         base: tx.opening.base.as_ref().map(Revision::to_string),
         steps: StepCount { changed: by_kind.values().sum(), by_kind },
         irreversible: tx.irreversible.clone(),
-        probes: tx.probes.iter().map(probe).collect(),
+        probes: tx.probes.iter().map(word_of).collect(),
         conflicts: tx.conflicts.clone(),
         proof: tx.end.as_ref().and_then(|(_, proof)| proof.clone()),
         trust_sha256: tx.opening.trust.to_string(),
@@ -59,6 +57,35 @@ pub(crate) fn alarm(memory: &Memory, cycle: &Cycle) -> Record {
     let why = (cycle.reason.clone(), cycle.detail.clone());
     let base = cycle.base.clone();
     Record { base, ..blank(memory, Kind::Alarm, cycle.revision.clone(), cycle.outcome, &why) }
+}
+
+/// A host's word that what it committed stood in good health for some time, and what its probes said at the end.
+///
+/// It is carried to other hosts, which ask for no more: what the revision itself rested on is in its deployment's.
+pub(crate) fn receipt(
+    memory: &Memory,
+    generation: &Generation,
+    (since, lasting): (i64, Span),
+    answers: &[Answer],
+) -> Record {
+    let revision = Some(generation.revision.to_string());
+    let why = ("Healthy".to_owned(), format!("it stood in good health for {lasting}"));
+    let since = Timestamp::from_second(since).unwrap_or_default().to_string();
+    let lasting_ms = u64::try_from(lasting.as_duration().as_millis()).unwrap_or(u64::MAX);
+    Record {
+        commit: Some(mark_of(&generation.revision)),
+        evidence: Vec::new(),
+        gates: Vec::new(),
+        adopted: Vec::new(),
+        probes: answers.iter().map(word_of).collect(),
+        standing_probes: u64::try_from(generation.probes.len()).ok(),
+        healthy: Some(HealthMark { since, lasting_ms }),
+        ..blank(memory, Kind::Healthy, revision, Outcome::Unchanged, &why)
+    }
+}
+
+fn word_of(answer: &Answer) -> ProbeWord {
+    ProbeWord { name: answer.name.clone(), passed: answer.passed, detail: answer.detail.clone() }
 }
 
 fn mark_of(revision: &Revision) -> CommitMark {
@@ -169,6 +196,7 @@ fn blank(
         after_revert: Vec::new(),
         standing_probes: has_none(memory).then_some(0),
         proof: None,
+        healthy: None,
         durations: BTreeMap::new(),
     }
 }

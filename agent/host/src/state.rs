@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use bowline_model::generation::{Generation, Ledger};
 use bowline_model::high_water::HighWater;
+use bowline_model::steady::Steady;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
@@ -16,6 +17,9 @@ use crate::failure::{Kind, OsFailure};
 
 /// Largest state file: more than twice a generation's limit, and what earlier versions wrote can be read.
 const STATE_BYTES_MAX: u64 = 256 << 20;
+
+/// Since when the host is in good health.
+const STEADY: &str = "steady.json";
 
 /// The state folder.
 #[derive(Debug, Clone)]
@@ -116,6 +120,23 @@ impl State {
         self.save("ledger.json", ledger)
     }
 
+    /// Since when what was committed stands in good health; `None` where nothing is kept, or it cannot be read:
+    /// then that begins anew.
+    pub fn steady(&self) -> Option<Steady> {
+        self.load(STEADY).unwrap_or_else(|error| {
+            tracing::warn!(%error, "since when the host is in good health begins anew");
+            None
+        })
+    }
+
+    /// Keeps that, without a barrier: it may be lost.
+    pub fn keep_steady(&self, steady: &Steady) -> Result<(), StateFailure> {
+        let path = self.folder.join(STEADY);
+        let bytes = serde_json::to_vec(steady)
+            .map_err(|source| StateFailure::Damaged { path: path.clone(), source })?;
+        Ok(files::replace_cheaply(&path, &bytes, 0o600)?)
+    }
+
     /// The committed generation.
     pub fn generation(&self) -> Result<Option<Generation>, StateFailure> {
         match self.generation_files()?.pop() {
@@ -207,6 +228,27 @@ mod tests {
     use bowline_model::generation::BYTES_MAX;
 
     use super::*;
+
+    #[test]
+    fn a_time_in_good_health_is_kept_and_lost_without_harm() {
+        let scratch = crate::scratch::Scratch::new();
+        let state = State::open(&scratch.path().join("state")).unwrap();
+        assert_eq!(state.steady(), None);
+        let steady = Steady {
+            generation: 1,
+            settled: None,
+            boot: "b".to_owned(),
+            since_ms: 5,
+            at: 0,
+            told: Vec::new(),
+        };
+        state.keep_steady(&steady).unwrap();
+        assert_eq!(state.steady(), Some(steady));
+        for damage in ["", "{", "[]"] {
+            std::fs::write(state.folder().join(STEADY), damage).unwrap();
+            assert_eq!(state.steady(), None, "{damage}");
+        }
+    }
 
     #[test]
     fn what_could_not_be_read_back_is_not_written() {

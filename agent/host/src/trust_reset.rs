@@ -229,6 +229,7 @@ fn tell(
         after_revert: Vec::new(),
         standing_probes: None,
         proof: None,
+        healthy: None,
         durations: BTreeMap::new(),
     })?)
 }

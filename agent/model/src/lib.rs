@@ -33,6 +33,7 @@ pub mod step;
 pub mod change;
 pub mod mark;
 pub mod generation;
+pub mod steady;
 pub mod facts;
 pub mod survey;
 pub mod tree;

@@ -30,6 +30,21 @@ pub enum Kind {
     State,
     /// Something a person should look at.
     Alarm,
+    /// What was committed stood in good health for some time: a receipt that other hosts' gates ask for.
+    Healthy,
+}
+
+impl Kind {
+    /// The word on the wire.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Deployment => "deployment",
+            Self::Drift => "drift",
+            Self::State => "state",
+            Self::Alarm => "alarm",
+            Self::Healthy => "healthy",
+        }
+    }
 }
 
 /// One event on one host.
@@ -117,6 +132,9 @@ pub struct Record {
     /// What the proof of a revert compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,
+    /// How long the revision stood in good health; with the kind `healthy` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub healthy: Option<HealthMark>,
     /// Milliseconds spent in each phase.
     #[serde(default)]
     pub durations: BTreeMap<String, u64>,
@@ -202,6 +220,16 @@ pub struct Proof {
     pub after: String,
 }
 
+/// How long a revision stood in good health.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HealthMark {
+    /// Since when, RFC 3339, by the host's clock: for people only.
+    pub since: String,
+    /// How long at least, in milliseconds of the clock that counts since the host's start.
+    pub lasting_ms: u64,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,5 +244,13 @@ mod tests {
         assert!(record.conflicts.is_empty());
         assert_eq!((record.commit, record.repo, record.host_key), (None, None, None));
         assert!(record.approvals.is_empty());
+        assert_eq!(record.healthy, None);
+    }
+
+    #[test]
+    fn a_kind_s_word_is_its_wire_form() {
+        for kind in [Kind::Deployment, Kind::Drift, Kind::State, Kind::Alarm, Kind::Healthy] {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.word());
+        }
     }
 }

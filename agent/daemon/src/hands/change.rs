@@ -254,9 +254,13 @@ impl Host {
     /// Keeps a record; the journal of a recorded transaction is no longer needed.
     pub(super) fn keep_record(&mut self, mut record: Record) -> Result<Event, Halt> {
         record.durations = self.durations.so_far(clock::since_boot());
-        self.add_what_counted(&mut record);
-        // A state that is told of is not the end of its deployment, unless it proves that.
-        let is_end = record.kind != Kind::State || record.proof.is_some();
+        // A receipt goes to other hosts: what it rests on here is in its deployment's record.
+        if record.kind != Kind::Healthy {
+            self.add_what_counted(&mut record);
+        }
+        // A state that is told of is not the end of its deployment, unless it proves that; a receipt comes after it.
+        let is_told = matches!(record.kind, Kind::State | Kind::Healthy);
+        let is_end = !is_told || record.proof.is_some();
         let is_deployment = !record.deployment.is_empty() && is_end;
         let stranded = record.outcome == bowline_api::outcome::Outcome::Stranded;
         let kept = or_tell!(self.gear()?.records.append(record));

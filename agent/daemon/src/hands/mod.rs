@@ -241,6 +241,7 @@ impl Host {
                 self.shown = Some(*view);
                 Ok(Event::Shown)
             }
+            Effect::Steady(steady) => told(self.state.keep_steady(&steady).map(|()| Event::Marked)),
             Effect::Record(record) => self.keep_record(*record),
             other => self.change(other),
         }

@@ -12,7 +12,7 @@ use bowline_model::survey::Depth;
 use bowline_model::tree::Tree;
 
 use super::prepare::ARTIFACT_AWAY;
-use super::{finish, testing, turn};
+use super::{finish, steady, testing, turn};
 use crate::compile::artifact::Supply;
 use crate::compile::{self, CompileFailure, Material, Step};
 use crate::ending::Ending;
@@ -61,6 +61,7 @@ pub(super) fn target(memory: Memory, mut quest: Quest, mut verified: Box<Verifie
         };
         verified = Box::new(standing);
     }
+    quest.law = Some(Arc::clone(verified.policy()));
     let at_hand = memory.compiled.clone().filter(|it| it.is_for(&verified, &memory.facts));
     if let Some(compiled) = at_hand {
         observe(memory, quest, compiled)
@@ -209,7 +210,8 @@ fn observe(mut memory: Memory, quest: Quest, compiled: Arc<compile::Compiled>) -
     let revision = compiled.cleared.verified().revision();
     let stands = memory.generation.as_ref().is_some_and(|it| it.revision == *revision);
     let due = |last: Option<Duration>, every| last.is_none_or(|it| quest.now >= it + every);
-    let full = quest.wish.thorough || !stands || due(memory.last_full, READ_EVERY);
+    let vouches = stands && steady::is_due(&memory, &quest, &compiled);
+    let full = quest.wish.thorough || !stands || vouches || due(memory.last_full, READ_EVERY);
     let asked = quest.wish.hint || quest.candidate.is_some();
     let is_due = due(memory.last_look, LOOK_EVERY) || may_supply(&memory, &quest);
     if stands && !full && !asked && !is_due {
@@ -248,7 +250,11 @@ pub(super) fn unsuccessful(
 }
 
 /// Ends a cycle in which the host was not changed.
-pub(super) fn conclude(mut memory: Memory, mut quest: Quest) -> Turn {
+pub(super) fn conclude(memory: Memory, quest: Quest) -> Turn {
+    let (mut memory, mut quest) = match steady::vouch(memory, quest) {
+        Ok(turn) => return turn,
+        Err(both) => *both,
+    };
     testing::put_off(&mut memory, &mut quest);
     let ending = quest.ending.take().unwrap_or_else(|| {
         if quest.wish.is_revert() {

@@ -51,6 +51,10 @@ pub(super) fn planned(mut memory: Memory, mut quest: Quest, looked: Looked) -> T
         }
         Err(none) => none,
     };
+    let revision = compiled.cleared.verified().revision();
+    if memory.generation.as_ref().is_some_and(|it| it.revision == *revision) {
+        quest.in_order = Some(false);
+    }
     let detail = none.to_string();
     let (outcome, reason, code) = match &none {
         NoPlan::Refused { code, .. } => (Outcome::Refused, "Refused", *code),

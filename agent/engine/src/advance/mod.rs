@@ -12,6 +12,7 @@ mod forward;
 mod backward;
 mod finish;
 mod health;
+mod steady;
 mod order;
 mod testing;
 mod tested;
@@ -84,6 +85,9 @@ pub fn advance(state: State, event: Event) -> Result<Turn, OutOfTurn> {
             Event::Failed(failure) => prepare::stage_failed(memory, quest, tx, &failure),
             _ => return Err(unexpected),
         },
+        (phase @ (Phase::Steadying(..) | Phase::Vouching(..) | Phase::Vouched(..)), event) => {
+            return steady::go_on(State { phase, memory }, event, unexpected);
+        }
         (phase, event) => return compiling(State { phase, memory }, event, unexpected),
     };
     Ok(turn)
@@ -258,7 +262,7 @@ impl Phase {
             Self::Baselining(..) => "probe",
             Self::Staging(..) => "stage",
             Self::Applying(..) | Self::Checking(..) | Self::Notifying(..) => "apply",
-            Self::Probing(..) => "probe",
+            Self::Probing(..) | Self::Vouching(..) => "probe",
             Self::Testing(..) | Self::Asking(..) | Self::Minding(..) => "test",
             Self::Keeping(..) | Self::Adopting(..) => "commit",
             Self::Undoing(..) | Self::Retelling(..) | Self::Proving(..) | Self::Remembering(..) => {
@@ -268,6 +272,8 @@ impl Phase {
             | Self::Cleaning(..)
             | Self::Rechecking(..)
             | Self::Recording(..)
+            | Self::Steadying(..)
+            | Self::Vouched(..)
             | Self::Owing(..) => "report",
             Self::Stranded(_) => "stranded",
         }

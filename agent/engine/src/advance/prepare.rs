@@ -65,6 +65,7 @@ pub(super) fn carry_out(mut memory: Memory, mut quest: Quest, plan: Plan) -> Tur
 
 /// What drifted is not repaired while the agent is paused; it is told, and not recorded at each look.
 fn left_alone(memory: Memory, mut quest: Quest, plan: &Plan) -> Turn {
+    quest.in_order = Some(false);
     let base = memory.standing();
     let paths = plan.steps().len();
     let detail = format!("{paths} steps of repair wait for the end of the pause");
@@ -79,6 +80,7 @@ fn left_alone(memory: Memory, mut quest: Quest, plan: &Plan) -> Turn {
 fn nothing_to_do(memory: Memory, mut quest: Quest, plan: &Plan) -> Turn {
     let base = memory.standing();
     if plan.cause() == Cause::Corrective {
+        quest.in_order = Some(plan.drifted().is_empty() && plan.short().is_empty());
         if let (None, Some(first)) = (&quest.ending, plan.drifted().first()) {
             let detail =
                 format!("{} paths drifted and are left alone: {first}", plan.drifted().len());

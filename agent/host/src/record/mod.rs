@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bowline_api::record::{Record, VERSION};
+use bowline_api::record::{Kind as RecordKind, Record, VERSION};
 use bowline_model::digest::Sha256;
 use jiff::Timestamp;
 use thiserror::Error;
@@ -185,9 +185,11 @@ pub fn find(folder: &Path, deployment: &str) -> Result<Vec<Record>, RecordFailur
 }
 
 fn is_same(one: &Record, other: &Record) -> bool {
-    !other.deployment.is_empty()
+    let is_of_one = !other.deployment.is_empty() || other.kind == RecordKind::Healthy;
+    is_of_one
         && (&one.deployment, one.kind, one.outcome, one.proof.is_some())
             == (&other.deployment, other.kind, other.outcome, other.proof.is_some())
+        && (&one.revision, &one.healthy) == (&other.revision, &other.healthy)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bowline_api::outcome::Outcome;
-use bowline_api::record::{Kind, Record, StepCount};
+use bowline_api::record::{HealthMark, Kind, Record, StepCount};
 use bowline_model::digest::Sha256;
 
 use super::{Bookmark, Most, Outbox, Parcel, RecordFailure, RecordLog, Spool, verify_chain};
@@ -85,6 +85,7 @@ fn record(deployment: &str) -> Record {
         after_revert: Vec::new(),
         standing_probes: None,
         proof: None,
+        healthy: None,
         durations: BTreeMap::new(),
     }
 }
@@ -123,6 +124,21 @@ fn the_same_end_is_recorded_once() {
         assert_eq!(log.append(record("")).unwrap().seq, seq, "without a deployment each counts");
     }
     assert_eq!(world.verify().unwrap(), 5);
+}
+
+#[test]
+fn a_time_in_good_health_is_recorded_once_for_each_revision_and_length() {
+    let world = World::new();
+    let mut log = world.open().unwrap();
+    let receipt = |revision: &str, lasting_ms| Record {
+        kind: Kind::Healthy,
+        revision: Some(revision.to_owned()),
+        healthy: Some(HealthMark { since: "2026-01-01T00:00:00Z".to_owned(), lasting_ms }),
+        ..record("")
+    };
+    for (revision, lasting_ms, seq) in [("r1", 5, 1), ("r1", 5, 1), ("r1", 6, 2), ("r2", 6, 3)] {
+        assert_eq!(log.append(receipt(revision, lasting_ms)).unwrap().seq, seq);
+    }
 }
 
 #[test]

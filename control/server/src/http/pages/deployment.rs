@@ -11,7 +11,7 @@ use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use bowline_api::enrolment::KeyState;
 use bowline_api::page::{Proven, Timeline, Told};
-use bowline_api::record::{Kind, Record};
+use bowline_api::record::Record;
 use bowline_model::shown::{one_line, plain};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -235,12 +235,7 @@ fn said(record: &Value, now: i64) -> Option<Said> {
     make_plain(&mut record);
     let record: Record = serde_json::from_value(record).ok()?;
     Some(Said {
-        kind: match record.kind {
-            Kind::Deployment => "deployment",
-            Kind::Drift => "drift",
-            Kind::State => "state",
-            Kind::Alarm => "alarm",
-        },
+        kind: record.kind.word(),
         badge: Badge::of(record.outcome),
         at: Moment::new(&record.at, now),
         revision: record.revision.as_deref().map(short),

@@ -163,7 +163,11 @@ fn keep(
     };
     match arrival {
         Arrival::InTurn => {
-            newest_word(db, owner, entry, said, now)?;
+            if record.kind == Kind::Healthy {
+                good_word(db, owner, record, now)?;
+            } else {
+                newest_word(db, owner, entry, said, now)?;
+            }
             runs(db, owner, record, said, now)?;
         }
         // How its host stands, later records said.
@@ -240,6 +244,23 @@ fn newest_word(
     statement.execute(values).map(drop).map_err(fail)
 }
 
+/// Keeps that a host is well, and that it was heard. A receipt is no ending: what it waits for goes on being shown.
+fn good_word(
+    db: &Connection,
+    owner: &Owner,
+    record: &Record,
+    now: i64,
+) -> Result<(), StoreFailure> {
+    let fail = doing("keep that a host is well");
+    let health = match health(record) {
+        Says::Health(it) => Some(it.word()),
+        Says::NoProbe | Says::NoComplaint | Says::AsBefore => None,
+    };
+    let sql = "UPDATE host SET seen = ?2, spoke = ?3, health = coalesce(?4, health) WHERE id = ?1";
+    let mut statement = db.prepare_cached(sql).map_err(&fail)?;
+    statement.execute(params![owner.host, now, owner.key, health]).map(drop).map_err(fail)
+}
+
 /// Whether a host's last word on a revision is that it went back from it.
 fn went_back(db: &Connection, host: i64, said: Option<Said>) -> Result<bool, StoreFailure> {
     let fail = doing("look for what became of a commit");
@@ -265,12 +286,7 @@ fn index(
     let sql = "INSERT INTO deployment
                  (record, host, revision, wording, kind, deployment, outcome, reason, at)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-    let kind = match record.kind {
-        Kind::Deployment => "deployment",
-        Kind::Drift => "drift",
-        Kind::State => "state",
-        Kind::Alarm => "alarm",
-    };
+    let kind = record.kind.word();
     let id = id_of(owner.key, record.seq)?;
     let Said { revision, wording } = said;
     let mut statement = db.prepare_cached(sql).map_err(&fail)?;
