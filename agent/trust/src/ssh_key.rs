@@ -139,7 +139,7 @@ fn ed25519(mut reader: Reader<'_>) -> Option<Kind> {
 
 fn sk_ed25519(mut reader: Reader<'_>) -> Option<Kind> {
     let key = reader.string()?.try_into().ok()?;
-    let application = reader.string()?.to_vec();
+    let application = application(&mut reader)?;
     reader.end()?;
     Some(Kind::SkEd25519 { key, application })
 }
@@ -152,9 +152,15 @@ fn ecdsa(mut reader: Reader<'_>, curve: &str, width: usize) -> Option<Vec<u8>> {
 
 fn sk_ecdsa(mut reader: Reader<'_>) -> Option<Kind> {
     let point = curve_point(&mut reader, "nistp256", 32)?;
-    let application = reader.string()?.to_vec();
+    let application = application(&mut reader)?;
     reader.end()?;
     Some(Kind::SkP256 { point, application })
+}
+
+/// What a security key was made for: text, as OpenSSH reads it.
+fn application(reader: &mut Reader<'_>) -> Option<Vec<u8>> {
+    let text = str::from_utf8(reader.string()?).ok()?;
+    (!text.contains('\0')).then(|| text.as_bytes().to_vec())
 }
 
 /// An uncompressed point; ring checks that it lies on the curve.
