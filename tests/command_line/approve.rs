@@ -239,14 +239,12 @@ fn a_branch_is_found_as_a_clone_has_it() {
 fn a_merge_that_changes_nothing_is_approved_like_any_other_and_the_one_that_waits_is_named() {
     let sealed = asking(BY_BOTH);
     sealed.merge("alice", "nothing");
-    let nothing = sealed.git("fleet", &["rev-parse", "HEAD"]);
     assert_eq!(approve(&sealed, "pr", "bob").code, 0);
     merge_pr(&sealed);
     let found = verify(&sealed);
     // It is named where it is not the newest; ids are shown by their kind here.
     assert_eq!((&found["code"], &found["commit"]), (&"approval-missing".into(), &"OID".into()));
-    assert_eq!(approve(&sealed, "main~1", "bob").code, 2, "by an id, a branch or a tag");
-    assert_eq!(approve(&sealed, nothing.trim(), "bob").code, 0);
+    assert_eq!(approve(&sealed, "main~1", "bob").code, 0);
     assert_eq!(code(&sealed), "");
 }
 

@@ -98,3 +98,55 @@ fn a_kind_without_a_schema_is_a_mistake() {
     let later = format!("error: kind Package is not supported by this version\n{kinds}");
     sealed.bowline(&["schema", "Package"]).is(2, "", &later);
 }
+
+/// What CI would say of a file.
+const ATTEST: [&str; 9] = [
+    "--key",
+    "ci.pem",
+    "--out",
+    "-",
+    "--builder",
+    "https://ci.example",
+    "--build-type",
+    "https://ci.example/1",
+    "ci.pem",
+];
+
+#[test]
+fn a_commit_is_named_as_git_names_it_wherever_one_is_named() {
+    let sealed = Sealed::found(&["alice"]);
+    sealed.merge("alice", "two");
+    sealed.git("fleet", &["-c", "tag.gpgsign=false", "tag", "-am", "a tag", "v1"]);
+    sealed.merge("alice", "three");
+    sealed.run(".", "openssl", &["genpkey", "-algorithm", "ed25519", "-out", "ci.pem"]);
+    std::fs::create_dir(sealed.path("root")).unwrap();
+    let settings = ["--config", "fleet.agent.toml", "--root", "root"];
+    let second = sealed.git("fleet", &["rev-parse", "HEAD~1"]).trim().to_owned();
+    let short = second[..10].to_owned();
+    for rev in ["HEAD~1", "main^", "v1", "v1^{commit}", "@~", &short] {
+        let repo = ["--repo", "fleet"];
+        let key = ["--key", "alice"];
+        for (verb, more) in [
+            (&["approve", rev][..], [&repo[..], &key, &["--out", "-"]].concat()),
+            (&["gate", "--rev", rev], repo.to_vec()),
+            (&["policy", "show", rev], repo.to_vec()),
+            (&["trust", "inspect", rev], [&repo[..], &["--trust", "fleet.trust.yaml"]].concat()),
+            (&["trust", "checkpoint", rev], [&repo[..], &key, &["--out", "-"]].concat()),
+            (
+                &["trust", "adopt", rev],
+                [&repo[..], &key, &["--reason", "x", "--out", "-"]].concat(),
+            ),
+            (&["attest", "provenance", "--any-gate", "--rev", rev], [&repo[..], &ATTEST].concat()),
+            (&["plan", "--rev", rev], settings.to_vec()),
+        ] {
+            let said = sealed.bowline(&[verb, &more].concat());
+            // A tag of nobody's is no signed commit.
+            let expected = i32::from(rev == "v1" && verb[1] == "inspect");
+            assert_eq!(said.code, expected, "{verb:?}: {said:?}");
+        }
+    }
+    let said = sealed.bowline(&["gate", "--repo", "fleet", "--rev", "HEAD~7"]);
+    let stderr = "error: \"HEAD~7\": SHORT in fleet has no such parent\n\
+                  hint: name a branch, a tag, or the id of a commit\n";
+    said.is(2, "", stderr);
+}

@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::arguments::Gate;
 use crate::failure::Failure;
 use crate::gates;
-use crate::inspect::unknown;
+use crate::revision;
 use crate::screen::Screen;
 use crate::verify::{now_or, unreachable};
 
@@ -43,7 +43,7 @@ struct Report {
 
 /// Judges the gates of one commit.
 pub fn gate(given: &Gate, screen: &mut Screen<'_>) -> Result<u8, Failure> {
-    let commit = view::find(&given.repo, &given.rev).map_err(unknown)?;
+    let commit = revision::find(&given.repo, &given.rev)?;
     let limits = Limits::default();
     let evidence = evidence_of(&given.repo, &commit, &limits)?;
     let judged = policy_of(&evidence).and_then(|policy| {

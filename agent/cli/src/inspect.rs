@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use bowline_host::repository::{Repository, view};
+use bowline_host::repository::{Repository, revision};
 use bowline_host::settings;
 use bowline_model::trust_root::RootKey;
 use bowline_trust::commit::LARGEST_COMMIT;
@@ -16,6 +16,7 @@ use bowline_trust::ssh_key::SshKey;
 
 use crate::arguments::Inspect;
 use crate::failure::{Failure, read_given};
+use crate::revision::unknown;
 use crate::screen::Screen;
 use crate::verify::{read_trust, unreachable};
 
@@ -89,7 +90,7 @@ fn revoked(file: &Path) -> Result<Revoked, Failure> {
 }
 
 fn of_repository(repo: &str, name: &str) -> Result<Vec<u8>, Failure> {
-    let id = view::find(repo, name).map_err(unknown)?;
+    let id = revision::find_signed(repo, name).map_err(unknown)?;
     let repository = Repository::view(repo).map_err(unreachable)?;
     Ok(repository.raw_signed(&id).map_err(unknown)?.to_vec())
 }
@@ -98,14 +99,6 @@ fn of_repository(repo: &str, name: &str) -> Result<Vec<u8>, Failure> {
 fn offered(found: Inspection, what: &str) -> Inspection {
     let is_id = what.len() >= SHORTEST_ID && what.bytes().all(|it| it.is_ascii_hexdigit());
     if is_id { found } else { found.offered_as(what.strip_prefix("refs/tags/").unwrap_or(what)) }
-}
-
-/// A revision that was not found: a mistake in its name, or in the repository's.
-pub(crate) fn unknown(failure: view::NoRevision) -> Failure {
-    match failure {
-        view::NoRevision::Repository { source, .. } => unreachable(source),
-        other => Failure::usage(other).hint("name a branch, a tag, or the id of a commit"),
-    }
 }
 
 fn show(found: &Inspection, screen: &mut Screen<'_>) -> Result<(), Failure> {

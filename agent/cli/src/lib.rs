@@ -10,6 +10,7 @@ pub mod failure;
 pub mod screen;
 mod keys;
 mod signing_key;
+mod revision;
 pub mod init;
 pub mod validate;
 pub mod schema;

@@ -14,6 +14,7 @@ use bowline_trust::commit::Commit;
 
 use crate::arguments::Approve;
 use crate::failure::Failure;
+use crate::revision;
 use crate::verify::unreachable;
 
 /// Merges that are looked through for the one that is named.
@@ -41,7 +42,7 @@ impl Target {
     pub(super) fn find(given: &Approve) -> Result<Self, Failure> {
         let repo = given.repo.as_str();
         let repository = Repository::view(repo).map_err(unreachable)?;
-        let head = find(repo, &given.rev)?;
+        let head = revision::find(repo, &given.rev)?;
         let policy = policy_of(&repository, &head)?;
         let tip = onto(given, &policy)?;
         let is_merged = repository.is_first_parent(&head, &tip, MERGES_MAX);
@@ -80,17 +81,10 @@ fn merge(repo: &str, onto: &ObjectId, head: &ObjectId) -> Result<ObjectId, Failu
     tree.parse().map_err(|_bad| Failure::failed(anyhow!("git names {tree:?} as the merged tree")))
 }
 
-fn find(repo: &str, name: &str) -> Result<ObjectId, Failure> {
-    view::find(repo, name).map_err(|failure| match failure {
-        view::NoRevision::Repository { source, .. } => unreachable(source),
-        other => Failure::usage(other).hint("name a branch, a tag, or the id of a commit"),
-    })
-}
-
 /// The commit that it goes onto. What origin has is newer than a branch that nobody checks out.
 fn onto(given: &Approve, policy: &Policy) -> Result<ObjectId, Failure> {
     if let Some(name) = &given.onto {
-        return find(&given.repo, name);
+        return revision::find(&given.repo, name);
     }
     let full = policy.ref_name.as_str();
     let short = full.strip_prefix("refs/heads/").unwrap_or(full);

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use anyhow::anyhow;
 use bowline_host::door::clock;
+use bowline_host::repository::Repository;
 use bowline_host::repository::tree::TreeFailure;
-use bowline_host::repository::{Repository, view};
 use bowline_model::digest::Sha256;
 use bowline_model::object_id::ObjectId;
 use bowline_model::policy::{Gate, KeyMaterial, POLICY_PATH, Policy, Rule};
@@ -17,6 +17,7 @@ use jiff::Timestamp;
 
 use super::arguments::Common;
 use crate::failure::{Failure, read_given};
+use crate::revision::{self, unknown};
 use crate::signing_key::SigningKey;
 use crate::verify::unreachable;
 
@@ -47,13 +48,9 @@ impl Case {
             return Err(Failure::usage(what).hint("write the evidence to a file: --out FILE"));
         }
         let key = SigningKey::read(&given.key)?;
-        let usage = |failure: view::NoRevision| match failure {
-            view::NoRevision::Repository { source, .. } => unreachable(source),
-            other => Failure::usage(other).hint("name a branch, a tag, or the id of a commit"),
-        };
-        let commit = view::find(&given.repo, &given.rev).map_err(usage)?;
+        let commit = revision::find(&given.repo, &given.rev)?;
         let repository = Repository::view(&given.repo).map_err(unreachable)?;
-        let raw = repository.raw_commit(&commit).map_err(usage)?;
+        let raw = repository.raw_commit(&commit).map_err(unknown)?;
         let parsed = Commit::parse(&raw, commit.format()).map_err(Failure::failed)?;
         let tree = parsed.tree;
         let text = match &given.policy {

@@ -15,7 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use bowline_api::record::{PAYLOAD_TYPE, Record};
 use bowline_host::door::files::{self, replace_cheaply};
 use bowline_host::record::{self, Entry};
-use bowline_host::repository::{Repository, view};
+use bowline_host::repository::Repository;
 use bowline_host::settings::{self, Settings};
 use bowline_host::state::State;
 use bowline_host::trust_file;
@@ -30,7 +30,7 @@ use serde::Serialize;
 
 use crate::arguments::Evidence;
 use crate::failure::Failure;
-use crate::inspect::unknown;
+use crate::revision::{self, unknown};
 use crate::screen::Screen;
 use crate::verify::unreachable;
 use laws::Laws;
@@ -151,7 +151,7 @@ impl Host {
         let named = told.iter().find_map(|it| commit_of(it)?.parse().ok());
         match named {
             Some(commit) => Ok(commit),
-            None => view::find(&self.objects, rev).map_err(unknown).map_err(|failure| {
+            None => revision::find(&self.objects, rev).map_err(|failure| {
                 failure.hint("bowline history lists deployments; a commit is named by its id")
             }),
         }

@@ -16,6 +16,7 @@ use bowline_trust::marks_apply;
 
 use super::here::Here;
 use crate::failure::Failure;
+use crate::revision;
 use crate::screen::Screen;
 use crate::verify::{history, unreachable};
 
@@ -44,7 +45,7 @@ impl Source {
             match Repository::view(url).and_then(|it| Ok((it, view::tip_of(url, ref_name)?))) {
                 Ok((repository, newest)) => {
                     let tip = match rev {
-                        Some(rev) => view::find(url, rev).map_err(Failure::usage)?,
+                        Some(rev) => revision::find(url, rev)?,
                         None => newest,
                     };
                     let note = refused.first().map(|why| format!("{why}; planned from {url}"));

@@ -5,12 +5,12 @@
 use std::path::{Path, PathBuf, absolute};
 
 use anyhow::anyhow;
+use bowline_host::repository::Repository;
 use bowline_host::repository::tree::TreeFailure;
-use bowline_host::repository::{Repository, view};
 use bowline_model::policy::{POLICY_PATH, Policy};
 
 use crate::failure::{Failure, read_given};
-use crate::inspect::unknown;
+use crate::revision;
 use crate::verify::unreachable;
 
 /// As much as a host reads.
@@ -43,7 +43,7 @@ impl Found {
 
     /// The policy in a commit; `None` where it has none.
     pub(super) fn in_commit(repo: &str, name: &str) -> Result<Option<Self>, Failure> {
-        let commit = view::find(repo, name).map_err(unknown)?;
+        let commit = revision::find(repo, name)?;
         let repository = Repository::view(repo).map_err(unreachable)?;
         let paths = [POLICY_PATH.to_owned()];
         let found = match repository.contents(&commit, &paths) {
@@ -71,7 +71,7 @@ impl Found {
                 Err(Failure::usage(what))
             }
             // A repository without a commit has no policy yet.
-            (None, Some(home)) if view::find(&home, "HEAD").is_ok() => {
+            (None, Some(home)) if revision::find(&home, "HEAD").is_ok() => {
                 Self::in_commit(&home, "HEAD")
             }
             (None, _) => Ok(None),

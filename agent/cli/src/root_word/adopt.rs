@@ -9,15 +9,16 @@ use bowline_trust::root_statement::{ADOPTION_TYPE, Adoption, COMMITS_MAX, LONGES
 use jiff::{SignedDuration, Timestamp};
 
 use super::arguments::Adopt;
-use super::{Earlier, Place, deliver, earlier, found, is_quiet, now};
+use super::{Earlier, Place, deliver, earlier, is_quiet, now};
 use crate::failure::Failure;
+use crate::revision;
 use crate::screen::Screen;
 
 /// Adopts commits.
 pub(crate) fn adopt(given: &Adopt, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let repo = given.word.repo.as_str();
     let (from, to) = match given.range.split_once("..") {
-        Some((from, to)) => (Some(found(repo, from)?), to),
+        Some((from, to)) => (Some(revision::find(repo, or_head(from))?), or_head(to)),
         None => (None, given.range.as_str()),
     };
     let place = Place::find(repo, to)?;
@@ -51,6 +52,11 @@ pub(crate) fn adopt(given: &Adopt, screen: &mut Screen<'_>) -> Result<u8, Failur
     }
     deliver(&given.word, (&statement, before.as_ref()), &place.commit, screen)?;
     Ok(0)
+}
+
+/// An end that is left out is HEAD, as for Git.
+fn or_head(name: &str) -> &str {
+    if name.is_empty() { "HEAD" } else { name }
 }
 
 fn own(given: &Adopt, place: &Place, now: Timestamp) -> Result<Adoption, Failure> {

@@ -13,7 +13,7 @@ use anyhow::anyhow;
 use bowline_host::door::clock;
 use bowline_host::door::files::replace_cheaply;
 use bowline_host::evidence_notes;
-use bowline_host::repository::{Repository, view};
+use bowline_host::repository::Repository;
 use bowline_model::object_id::ObjectId;
 use bowline_model::policy::Policy;
 use bowline_trust::ROOT_NAMESPACE;
@@ -25,6 +25,7 @@ use self::arguments::Word;
 use crate::approve::policy_of;
 use crate::failure::{Failure, read_given};
 use crate::keys;
+use crate::revision;
 use crate::screen::Screen;
 use crate::verify::unreachable;
 
@@ -44,18 +45,10 @@ struct Place {
 impl Place {
     fn find(repo: &str, rev: &str) -> Result<Self, Failure> {
         let repository = Repository::view(repo).map_err(unreachable)?;
-        let commit = found(repo, rev)?;
+        let commit = revision::find(repo, rev)?;
         let policy = policy_of(&repository, &commit)?;
         Ok(Self { repository, commit, policy })
     }
-}
-
-/// The commit of a name.
-fn found(repo: &str, rev: &str) -> Result<ObjectId, Failure> {
-    view::find(repo, rev).map_err(|failure| match failure {
-        view::NoRevision::Repository { source, .. } => unreachable(source),
-        other => Failure::usage(other).hint("name a branch, a tag, or the id of a commit"),
-    })
 }
 
 fn now() -> Timestamp {

@@ -28,6 +28,7 @@ pub mod evidence;
 mod heads;
 pub mod proof_objects;
 pub mod view;
+pub mod revision;
 mod objects;
 mod symlink;
 pub mod tree;

@@ -7,16 +7,13 @@ use std::sync::Arc;
 
 use bowline_model::object_id::ObjectId;
 use bowline_trust::commit::LARGEST_COMMIT;
-use git2::{ErrorCode, ObjectType, Oid};
+use git2::ObjectType;
 use thiserror::Error;
 
 use super::fetch_failure::FetchFailure;
 use super::objects::{NoObject, read};
 use super::source::Remote;
 use super::{Repository, object_id, oid};
-
-/// Git's own least; fewer digits name many objects.
-const SHORTEST_ID: usize = 4;
 
 /// A revision that was named and not found.
 #[derive(Debug, Error)]
@@ -43,6 +40,16 @@ pub enum NoRevision {
     Ambiguous {
         /// What was sought.
         name: String,
+        /// Where.
+        url: String,
+    },
+    /// The name goes on to a parent that is not there.
+    #[error("{name:?}: {} in {url} has no such parent", id.short())]
+    NoParent {
+        /// What was sought.
+        name: String,
+        /// The commit without it.
+        id: ObjectId,
         /// Where.
         url: String,
     },
@@ -91,48 +98,11 @@ impl Repository {
     pub fn is_first_parent(&self, commit: &ObjectId, of: &ObjectId, most: usize) -> bool {
         self.first_parents(of, most).contains(commit)
     }
-
-    fn find_id(&self, name: &str) -> Result<ObjectId, NoRevision> {
-        let (name_, url) = (name.to_owned(), self.folder.display().to_string());
-        let is_hex = name.bytes().all(|it| it.is_ascii_hexdigit());
-        if !is_hex || !(SHORTEST_ID..=40).contains(&name.len()) {
-            return Err(NoRevision::Unknown { name: name_, url });
-        }
-        let found = Oid::from_str(name).and_then(|short| match name.len() {
-            40 => Ok(short),
-            length => self.odb.exists_prefix(short, length),
-        });
-        match found {
-            Ok(id) => Ok(object_id(id)),
-            Err(error) if error.code() == ErrorCode::Ambiguous => {
-                Err(NoRevision::Ambiguous { name: name_, url })
-            }
-            Err(_) => Err(NoRevision::Unknown { name: name_, url }),
-        }
-    }
 }
 
 /// The object that a reference names in a repository.
 pub fn tip_of(url: &str, reference: &str) -> Result<ObjectId, FetchFailure> {
     Remote::find(url)?.resolve(reference).map(object_id)
-}
-
-/// The object that a person means: a branch, a tag, `HEAD`, or an id, shortened or not.
-pub fn find(url: &str, name: &str) -> Result<ObjectId, NoRevision> {
-    let fail = |source| NoRevision::Repository { name: name.to_owned(), source };
-    let remote = Remote::find(url).map_err(fail)?;
-    let below = |folder: &str| format!("refs/{folder}{name}");
-    // As Git looks for it; a branch that only origin has comes last, for whoever has just fetched it.
-    let folders = ["heads/", "tags/", "remotes/", "remotes/origin/", ""];
-    let named: Vec<_> = std::iter::once(name.to_owned()).chain(folders.map(below)).collect();
-    for reference in named.iter().filter(|it| *it == "HEAD" || it.starts_with("refs/")) {
-        match remote.resolve(reference) {
-            Ok(id) => return Ok(object_id(id)),
-            Err(FetchFailure::MissingRef { .. } | FetchFailure::Empty { .. }) => {}
-            Err(source) => return Err(fail(source)),
-        }
-    }
-    Repository::view(url).map_err(fail)?.find_id(name)
 }
 
 #[cfg(test)]
@@ -154,29 +124,14 @@ mod tests {
     }
 
     #[test]
-    fn a_revision_is_found_by_every_usual_name_and_nothing_is_written() {
+    fn a_commit_is_read_where_it_lies_and_nothing_is_written() {
         let (folder, id) = sample("names");
         let url = folder.to_str().unwrap();
-        let full = id.to_string();
-        for name in ["main", "refs/heads/main", &full, &full[..8]] {
-            assert_eq!(find(url, name).unwrap(), id, "{name}");
-        }
-        for name in ["other", "", "abc", "../main", &"0".repeat(8), "refs/heads/none"] {
-            let failure = find(url, name).unwrap_err();
-            assert!(matches!(failure, NoRevision::Unknown { .. }), "{name}: {failure}");
-        }
         let view = Repository::view(url).unwrap();
         assert!(view.raw_commit(&id).unwrap().starts_with(b"tree "));
         let missing = "0".repeat(40).parse().unwrap();
         assert!(view.raw_commit(&missing).is_err());
         assert!(view.odb.write(ObjectType::Blob, b"x").is_err());
         std::fs::remove_dir_all(folder).unwrap();
-    }
-
-    #[test]
-    fn a_folder_without_a_repository_is_said_to_be_none() {
-        let folder = std::env::temp_dir();
-        let failure = find(folder.to_str().unwrap(), "main").unwrap_err();
-        assert!(matches!(failure, NoRevision::Repository { .. }), "{failure}");
     }
 }
