@@ -167,7 +167,9 @@ fn keys(policy: &Policy, now: Timestamp) -> Vec<Problem> {
     for (name, principal) in &policy.principals {
         for entry in &principal.keys {
             let Some(end) = entry.not_after.filter(|it| *it > now) else { continue };
-            if now.duration_until(end) < WARN_BEFORE_EXPIRY {
+            // Where another key is there by then nobody has to do anything.
+            let goes_on = principal.keys.iter().any(|it| counts(policy, it, end));
+            if now.duration_until(end) < WARN_BEFORE_EXPIRY && !goes_on {
                 let key = shown(entry);
                 found.push(warning(format!("a key of {name} ends in less than 30 days: {key}")));
             }
