@@ -132,3 +132,15 @@ fn a_branch_that_is_refused_is_not_signed() {
     assert_eq!(said.code, 1);
     assert!(said.stderr.contains("the head is not signed\ncaused by: unsigned at "), "{said:?}");
 }
+
+#[test]
+fn programs_hear_what_was_vouched_for_and_where_it_is() {
+    let sealed = asking();
+    let found = sign(&sealed, "clock.pem", &["--json"]).json();
+    let shown = (&found["head"], &found["ref"], &found["repoUri"]);
+    assert_eq!(shown, (&"OID".into(), &"refs/heads/main".into(), &"git+file://HERE/fleet".into()));
+    assert!(found["issued"].is_string() && found["written"].is_null(), "{found}");
+    let found = sign(&sealed, "clock.pem", &["--json", "--out", "word"]).json();
+    assert_eq!((&found["written"], &found["pushed"]), (&"word".into(), &Value::Null));
+    assert_eq!(sign(&sealed, "clock.pem", &["--json", "--out", "-"]).code, 2);
+}

@@ -187,3 +187,32 @@ fn a_layout_that_is_not_known_is_left_to_a_person() {
         "{said:?}"
     );
 }
+
+#[test]
+fn programs_hear_what_was_written_and_signed() {
+    let sealed = Sealed::new();
+    for key in ["alice", "next"] {
+        sealed.key(key);
+    }
+    let new = [
+        "policy",
+        "new",
+        POLICY,
+        "--person",
+        "alice=alice.pub",
+        "--uri",
+        "git+file:///fleet",
+        "--json",
+    ];
+    let found = sealed.bowline(&new).json();
+    assert_eq!((&found["policy"], &found["version"]), (&POLICY.into(), &1.into()), "{found}");
+    assert!(found["expires"].is_string(), "{found}");
+    let found = rotate(&sealed, "alice", &["--json"]).json();
+    let change = format!("alice has a new key: ssh {}", fingerprint(&sealed, "next"));
+    let changes = serde_json::json!([{"effect": "loosens", "what": change}]);
+    assert_eq!((&found["version"], &found["changes"]), (&2.into(), &changes), "{found}");
+    let found = sealed.bowline(&["policy", "sign", POLICY, "--key", "alice", "--json"]).json();
+    let shown = (&found["version"], &found["signatures"], &found["root"], &found["envelope"]);
+    let none = serde_json::Value::Null;
+    assert_eq!(shown, (&2.into(), &1.into(), &none, &"policy.dsse.json".into()), "{found}");
+}

@@ -298,6 +298,12 @@ pub struct Rotate {
     /// The file of roots; the policy beside it names the repository
     #[arg(value_name = "FILE", default_value = ".bowline/root.jsonl")]
     pub file: PathBuf,
+    /// The trust file, to say who of its root keys has signed a root that takes their place
+    #[arg(long, value_name = "FILE")]
+    pub trust: Option<PathBuf>,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `trust reset`.
@@ -315,6 +321,9 @@ pub struct Reset {
     /// Does it; without it only what would be forgotten is shown
     #[arg(long, requires = "reason")]
     pub yes: bool,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 fn ref_name(text: &str) -> Result<RefName, String> {

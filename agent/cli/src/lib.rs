@@ -21,6 +21,7 @@ pub mod gate;
 pub mod evidence;
 pub mod plan;
 pub mod inspect;
+mod root_signatures;
 mod rotate;
 pub mod root_word;
 pub mod policy;

@@ -8,9 +8,10 @@ use anyhow::anyhow;
 use bowline_host::lock::LockFailure;
 use bowline_host::settings::{self, Settings};
 use bowline_host::trust_file::{self, TrustFile};
-use bowline_host::trust_reset::{self, Memory, NoReset};
+use bowline_host::trust_reset::{self, Memory, NoReset, Reset as Done};
 use bowline_host::witness::Said;
 use bowline_model::shown::one_line;
+use serde_json::{Value, json};
 
 use crate::arguments::Reset;
 use crate::failure::Failure;
@@ -30,17 +31,53 @@ pub fn reset(given: &Reset, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     if reason.as_ref().is_some_and(String::is_empty) {
         return Err(Failure::usage(anyhow!("--reason is empty")));
     }
-    show(&trust_reset::look(&settings).map_err(refused)?, &settings, &trust, screen)?;
+    let memory = trust_reset::look(&settings).map_err(refused)?;
+    if !given.json {
+        show(&memory, &settings, &trust, screen)?;
+    }
     let Some(reason) = reason.filter(|_| given.yes) else {
+        if given.json {
+            screen.json(&report(&memory, &settings, &trust, None))?;
+        }
         screen.note("nothing is changed; to forget this, add --yes and --reason TEXT")?;
         return Ok(1);
     };
     let done = trust_reset::reset(&settings, trust.sha256, &reason).map_err(refused)?;
+    if given.json {
+        screen.json(&report(&memory, &settings, &trust, Some(&done)))?;
+        return Ok(0);
+    }
     for path in &done.kept {
         screen.line(format_args!("kept: {}", path.display()))?;
     }
     screen.line(format_args!("record {}: {}", done.record.seq, done.record.detail))?;
     Ok(0)
+}
+
+/// What `--json` prints. What cannot be read has no marks, and `why` says so.
+fn report(memory: &Memory, settings: &Settings, trust: &TrustFile, done: Option<&Done>) -> Value {
+    let marks = |said: Result<Option<&Said>, &String>| match said {
+        Err(why) => json!({"why": why}),
+        Ok(said) => {
+            let marks = said.and_then(|it| it.high_water.as_ref());
+            json!({
+                "head": marks.map(|it| it.head.to_string()),
+                "policyVersion": marks.map(|it| it.policy_version),
+                "usedApprovals": marks.map(|it| it.spent.len()),
+                "generation": said.map(|it| it.generation),
+            })
+        }
+    };
+    json!({
+        "done": done.is_some(),
+        "state": settings.state.display().to_string(),
+        "forgets": marks(memory.state.as_ref().map(Some)),
+        "witness": memory.witness_path.display().to_string(),
+        "witnessForgets": marks(memory.witness.as_ref().map(Option::as_ref)),
+        "anchor": trust.root.anchor.commit.to_string(),
+        "kept": done.map(|it| it.kept.iter().map(|path| path.display().to_string()).collect::<Vec<_>>()),
+        "record": done.map(|it| it.record.seq),
+    })
 }
 
 fn show(

@@ -44,6 +44,7 @@ pub mod preview;
 mod root_keys;
 pub mod new_root;
 mod roots;
+pub mod root_in_force;
 pub mod root_statement;
 mod rulings;
 mod policy_change;

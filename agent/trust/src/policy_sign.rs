@@ -7,14 +7,12 @@
 
 use bowline_model::byte_size::ByteSize;
 use bowline_model::envelope::{Envelope, EnvelopeSignature, pae};
-use bowline_model::trust_root::{RootKey, TrustRoot};
 use thiserror::Error;
 
 use crate::dsse::{self, BadEnvelope};
 use crate::policy_change::POLICY_TYPE;
 use crate::root_keys::{POLICY_NAMESPACE, signer_of_policy};
 use crate::signature::BadSignature;
-use crate::ssh_key::{BadKey, SshKey};
 use crate::sshsig;
 
 /// The size up to which an existing envelope is read for more signatures.
@@ -38,15 +36,6 @@ pub enum CannotAssemble {
     /// The envelope at hand is of another policy, or of an earlier text of this one.
     #[error("the envelope at hand signs another text")]
     OtherText,
-    /// A root key of the trust file cannot be used.
-    #[error("root key {id:?}")]
-    RootKey {
-        /// What the trust file calls it.
-        id: String,
-        /// Why.
-        #[source]
-        source: BadKey,
-    },
 }
 
 /// The bytes that a root key signs for a policy, in the namespace `bowline-policy`.
@@ -105,31 +94,6 @@ pub fn signatures_in(policy: &[u8], envelope: &[u8]) -> Result<Vec<String>, Cann
     let pae = envelope.pae();
     let fitting = envelope.signatures.into_iter().filter(|it| signer_of_policy(it, &pae).is_some());
     Ok(fitting.filter_map(|it| String::from_utf8(it.sig).ok()).collect())
-}
-
-/// The root keys of a trust file by name, and whether they signed a policy as it is.
-///
-/// # Errors
-/// When the envelope or a root key cannot be read.
-pub fn root_signers(
-    root: &TrustRoot,
-    policy: &[u8],
-    envelope: Option<&[u8]>,
-) -> Result<Vec<(String, bool)>, CannotAssemble> {
-    let envelope = envelope.map(|it| dsse::read(it, LARGEST)).transpose();
-    let envelope = envelope.map_err(CannotAssemble::Envelope)?;
-    // What signs another text signs nothing of this one.
-    let fits = |it: &Envelope| it.payload == policy && it.payload_type == POLICY_TYPE;
-    let signers: Vec<_> = envelope.filter(fits).map_or_else(Vec::new, |it| {
-        let pae = it.pae();
-        it.signatures.iter().filter_map(|it| signer_of_policy(it, &pae)).collect()
-    });
-    let signed = |it: &RootKey| {
-        let key = SshKey::from_line(&it.key)
-            .map_err(|source| CannotAssemble::RootKey { id: it.id.clone(), source })?;
-        Ok((it.id.clone(), signers.contains(&key)))
-    };
-    root.root.keys.iter().map(signed).collect()
 }
 
 fn add(mut envelope: Envelope, armored: &[String]) -> Result<Vec<u8>, CannotAssemble> {

@@ -72,6 +72,25 @@ impl RootRing {
         })
     }
 
+    /// How many of its keys it takes.
+    pub(crate) fn threshold(&self) -> usize {
+        self.threshold
+    }
+
+    /// The names of its keys: those that signed an envelope in a namespace, and the others.
+    pub(crate) fn parted(
+        &self,
+        envelope: Option<&Envelope>,
+        namespace: &str,
+    ) -> (Vec<String>, Vec<String>) {
+        let signers = envelope.map(|it| self.signers(it, namespace)).unwrap_or_default();
+        let (signed, missing): (Vec<_>, Vec<_>) =
+            self.names.iter().enumerate().partition(|(place, _)| signers.contains(place));
+        let names =
+            |it: Vec<(usize, &String)>| it.into_iter().map(|(_, name)| name.clone()).collect();
+        (names(signed), names(missing))
+    }
+
     /// Demands that enough distinct root keys signed an envelope; `what` it is, for people.
     pub(crate) fn demand_threshold(
         &self,

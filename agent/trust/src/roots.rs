@@ -42,11 +42,16 @@ struct Later {
 impl Roots {
     /// Reads the roots at a commit, whatever came before it.
     pub(crate) fn of(trust: &TrustRoot, evidence: &CommitEvidence) -> Result<Self, Refusal> {
+        Self::read(trust, file(&evidence.roots)?)
+    }
+
+    /// Reads the roots of a file, where there is one.
+    pub(crate) fn read(trust: &TrustRoot, file: Option<Arc<[u8]>>) -> Result<Self, Refusal> {
         let first = RootRing::of(&trust.root.keys, trust.root.threshold)
             .map_err(|what| Refusal::of(Code::TrustFileMalformed, what))?;
         let first_version = trust.root.version;
         let mut roots = Self { first_version, first, later: Vec::new(), file: None };
-        let Some(bytes) = file(&evidence.roots)? else { return Ok(roots) };
+        let Some(bytes) = file else { return Ok(roots) };
         let lines: Vec<_> =
             bytes.strip_suffix(b"\n").unwrap_or(&bytes).split(|it| *it == b'\n').collect();
         if lines.len() > MOST_LINES {
@@ -108,6 +113,11 @@ impl Roots {
     /// The keys in force: only they admit anything new.
     pub(crate) fn in_force(&self) -> &RootRing {
         self.later.last().map_or(&self.first, |it| &it.ring)
+    }
+
+    /// The keys in force, alone.
+    pub(crate) fn into_force(mut self) -> RootRing {
+        self.later.pop().map_or(self.first, |it| it.ring)
     }
 
     /// Those that were ever in force here, the newest first: an unchanged policy stays as it was admitted.

@@ -36,4 +36,7 @@ pub struct SignHead {
     /// Pushes the notes to a remote
     #[arg(long, value_name = "REMOTE")]
     pub push: Option<String>,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
 }

@@ -23,6 +23,7 @@ use bowline_trust::ssh_key::SshKey;
 use bowline_trust::verdict::{Verdict, Walked};
 use bowline_trust::{APPROVAL_NAMESPACE, STATEMENT_TYPE, attested, dsse};
 use jiff::Timestamp;
+use serde_json::json;
 
 use crate::arguments::SignHead;
 use crate::failure::Failure;
@@ -36,6 +37,10 @@ const KEY_BYTES_MAX: u64 = 64 << 10;
 
 /// Signs the head of the branch that a trust file names.
 pub fn sign(given: &SignHead, screen: &mut Screen<'_>) -> Result<u8, Failure> {
+    if given.json && is_quiet(given) {
+        let what = anyhow!("--json and --out - would both write to stdout");
+        return Err(Failure::usage(what).hint("write the word to a file: --out FILE"));
+    }
     let trusted = read_trust(&given.trust)?;
     let state = State::open(&given.state).map_err(Failure::failed)?;
     let marks = state.high_water()?;
@@ -60,8 +65,19 @@ pub fn sign(given: &SignHead, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let line = key.sign(&head.statement(bundle.tip), screen)?;
     // Whoever keeps the marks first may be cut off before anybody has the word, and says it again.
     state.keep_high_water(&walked.high_water)?;
-    deliver(given, (&bundle.tip, &line), &trusted.root, screen)?;
-    if given.out.as_deref() != Some(Path::new("-")) {
+    let pushed = deliver(given, (&bundle.tip, &line), &trusted.root, screen)?;
+    if given.json {
+        screen.json(&json!({
+            "head": bundle.tip.to_string(),
+            "ref": head.target_ref,
+            "repoUri": head.repo_uri,
+            "issued": head.issued,
+            "written": given.out.as_ref().map(|it| it.display().to_string()),
+            "pushed": pushed,
+        }))?;
+    } else if !is_quiet(given) {
+        let pushed = pushed.map(|it| format!("refs/notes/attestations to {it}"));
+        screen.table(&[("pushed", pushed.unwrap_or_default())])?;
         screen.table(&[
             ("head", bundle.tip.to_string()),
             ("of", head.target_ref.clone()),
@@ -70,6 +86,11 @@ pub fn sign(given: &SignHead, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         ])?;
     }
     Ok(0)
+}
+
+/// Whether stdout is for the line alone.
+fn is_quiet(given: &SignHead) -> bool {
+    given.out.as_deref() == Some(Path::new("-"))
 }
 
 /// How far the walk came, where nothing was wrong with it; what is merely waited for is no hindrance.
@@ -143,27 +164,26 @@ fn may_vouch(policy: &Policy, key: &Key) -> bool {
     principal.is_some_and(|it| it.keys.iter().any(|entry| key.is(&entry.material)))
 }
 
-/// Hands it over. Older words on the same commit are dropped from its note: the newest says all they said.
+/// Hands it over, and gives the remote that has it. Older words on the same commit are dropped from its note: the newest
+/// says all they said.
 fn deliver(
     given: &SignHead,
     (commit, line): (&ObjectId, &[u8]),
     root: &TrustRoot,
     screen: &mut Screen<'_>,
-) -> Result<(), Failure> {
+) -> Result<Option<String>, Failure> {
     match given.out.as_deref() {
-        Some(path) if path == Path::new("-") => return screen.text(line),
-        Some(path) => return replace_cheaply(path, line, 0o644).map_err(Failure::failed),
+        Some(_) if is_quiet(given) => return screen.text(line).map(|()| None),
+        Some(path) => {
+            replace_cheaply(path, line, 0o644).map_err(Failure::failed)?;
+            return Ok(None);
+        }
         None => {}
     }
     let repo = Path::new(&given.repo);
     let largest = root.limits.envelope_bytes;
     let is_wanted = |line: &[u8]| claimed(line, largest).is_none();
     evidence_notes::put(repo, commit, line, &is_wanted).map_err(Failure::failed)?;
-    match &given.push {
-        None => Ok(()),
-        Some(remote) => {
-            let pushed = evidence_notes::push(repo, remote).map_err(Failure::failed)?;
-            screen.table(&[("pushed", format!("refs/notes/attestations to {}", pushed.remote))])
-        }
-    }
+    let push = |remote: &String| evidence_notes::push(repo, remote).map_err(Failure::failed);
+    Ok(given.push.as_ref().map(push).transpose()?.map(|it| it.remote))
 }

@@ -56,6 +56,9 @@ pub struct New {
     /// The branch that hosts follow
     #[arg(long = "ref", value_name = "REF", default_value = "refs/heads/main", value_parser = ref_name)]
     pub ref_name: RefName,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `policy check`.
@@ -96,6 +99,9 @@ pub struct Sign {
     /// The trust file, to say which root keys have signed and which are missing
     #[arg(long, value_name = "FILE")]
     pub trust: Option<PathBuf>,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `policy rotate`.
@@ -116,6 +122,9 @@ pub struct Rotate {
     /// The policy
     #[arg(long, value_name = "FILE", default_value = ".bowline/policy.yaml")]
     pub policy: PathBuf,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `policy show`.

@@ -3,7 +3,7 @@
 //! **Invariant:** nothing is written, and who may sign it is not asked: whoever reviews needs no key.
 
 use bowline_host::door::files::read;
-use bowline_trust::policy_sign::root_signers;
+use bowline_trust::root_in_force::Standing;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -13,8 +13,9 @@ use super::duty::{self, Level, Problem};
 use super::effect::Effect;
 use super::source::{FILE_BYTES_MAX, Found};
 use crate::failure::Failure;
+use crate::root_signatures;
 use crate::screen::Screen;
-use crate::verify::{Trusted, now_or, read_trust};
+use crate::verify::{now_or, read_trust};
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
@@ -29,15 +30,7 @@ struct Report {
     problems: Vec<Problem>,
     changes: Vec<Change>,
     /// Root keys and whether they signed it as it is; nothing without a trust file.
-    root: Option<Root>,
-}
-
-/// The root's signatures over a policy.
-#[derive(Debug, Serialize)]
-pub(super) struct Root {
-    pub(super) threshold: usize,
-    pub(super) signed: Vec<String>,
-    pub(super) missing: Vec<String>,
+    root: Option<Standing>,
 }
 
 /// Looks a policy over.
@@ -54,15 +47,19 @@ pub(super) fn check(given: &Check, screen: &mut Screen<'_>) -> Result<u8, Failur
         let is_same = before.bytes == found.bytes;
         problems.extend(duty::after(&before.policy, &found.policy, is_same, now));
     }
-    problems.sort_by_key(|it| it.level);
     let root = match &trusted {
         Some(trusted) => {
+            let root = root_signatures::beside(&given.policy, trusted)?;
+            let what = root_signatures::lacking(&root);
+            problems.extend(what.map(|what| Problem { level: Level::Warning, what }));
             let path = given.policy.with_extension("dsse.json");
             let envelope = read(&path, FILE_BYTES_MAX).map_err(Failure::failed)?;
-            Some(Root::of(trusted, &found.bytes, envelope.as_deref())?)
+            let standing = root.standing_of_policy(&found.bytes, envelope.as_deref());
+            Some(standing.map_err(Failure::failed)?)
         }
         None => None,
     };
+    problems.sort_by_key(|it| it.level);
     let report = Report {
         verdict: verdict(&problems),
         version: found.policy.version,
@@ -88,40 +85,12 @@ fn verdict(problems: &[Problem]) -> &'static str {
     }
 }
 
-impl Root {
-    /// Which root keys signed a policy as it is.
-    pub(super) fn of(
-        trusted: &Trusted,
-        policy: &[u8],
-        envelope: Option<&[u8]>,
-    ) -> Result<Self, Failure> {
-        let keys = root_signers(&trusted.root, policy, envelope).map_err(Failure::failed)?;
-        let names = |signed: bool| {
-            let such = keys.iter().filter(|(_, it)| *it == signed);
-            such.map(|(name, _)| name.clone()).collect()
-        };
-        let threshold = trusted.root.root.threshold;
-        Ok(Self { threshold, signed: names(true), missing: names(false) })
-    }
-
-    /// One line: how many there are, and who is missing.
-    pub(super) fn line(&self) -> String {
-        let Self { threshold, signed, missing } = self;
-        let names = |it: &[String]| if it.is_empty() { "nobody".to_owned() } else { it.join(", ") };
-        let mut line = format!("{} of {threshold} root keys: {}", signed.len(), names(signed));
-        if signed.len() < *threshold {
-            line = format!("{line}; {} more of {}", threshold - signed.len(), names(missing));
-        }
-        line
-    }
-}
-
 impl Report {
     fn show(&self, label: &str, screen: &mut Screen<'_>) -> Result<(), Failure> {
         screen.table(&[
             ("policy", format!("{label}: version {}, expires {}", self.version, self.expires)),
             ("against", self.against.clone().unwrap_or_default()),
-            ("signed", self.root.as_ref().map(Root::line).unwrap_or_default()),
+            ("signed", self.root.as_ref().map(root_signatures::line).unwrap_or_default()),
             ("verdict", self.verdict.to_owned()),
         ])?;
         for it in &self.changes {

@@ -8,6 +8,7 @@ use anyhow::anyhow;
 use bowline_host::door::files::{create, length, make_folder_cheaply, write_all};
 use bowline_model::policy::Policy;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 
 use super::arguments::New;
 use super::duty::{self, Level};
@@ -46,6 +47,14 @@ pub(super) fn new(given: &New, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     write(given, &text)?;
     for it in &problems {
         screen.note(format_args!("warning: {}", it.what))?;
+    }
+    if given.json {
+        screen.json(&json!({
+            "policy": given.policy.display().to_string(),
+            "version": policy.version,
+            "expires": expires,
+        }))?;
+        return Ok(0);
     }
     screen.table(&[
         ("policy", given.policy.display().to_string()),

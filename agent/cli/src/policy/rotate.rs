@@ -8,7 +8,7 @@ use bowline_host::door::files::replace_cheaply;
 use bowline_model::policy::{KeyEntry, KeyMaterial, Policy};
 use bowline_trust::check_keys;
 use bowline_trust::spki::SpkiKey;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::arguments::Rotate;
 use super::change::changes;
@@ -42,11 +42,20 @@ pub(super) fn rotate(given: &Rotate, screen: &mut Screen<'_>) -> Result<u8, Fail
         return Err(Failure::failed(what).hint(by_hand(&next, given)));
     }
     replace_cheaply(&given.policy, text.as_bytes(), 0o644).map_err(Failure::failed)?;
+    let changes = changes(&found.policy, &next);
+    if given.json {
+        screen.json(&json!({
+            "policy": given.policy.display().to_string(),
+            "version": next.version,
+            "changes": changes,
+        }))?;
+        return Ok(0);
+    }
     screen.table(&[
         ("policy", format!("{}: version {}", found.label, next.version)),
         ("next", format!("bowline policy sign {} --key FILE", given.policy.display())),
     ])?;
-    for it in changes(&found.policy, &next) {
+    for it in changes {
         screen.line(format_args!("  {:<8}  {}", it.effect.to_string(), it.what))?;
     }
     screen.note("note: a root key is another thing: those stand in the hosts' trust files")?;

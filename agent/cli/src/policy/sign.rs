@@ -9,15 +9,32 @@ use bowline_host::door::files::{read, replace_cheaply};
 use bowline_model::byte_size::ByteSize;
 use bowline_model::policy::Policy;
 use bowline_trust::policy_sign::{assemble, bytes_to_sign, extend, signatures_in, text_in};
+use bowline_trust::root_in_force::Standing;
 use bowline_trust::{POLICY_NAMESPACE, check_keys, dsse};
+use jiff::Timestamp;
+use serde::Serialize;
 
 use super::arguments::Sign;
-use super::check::Root;
 use super::source::{FILE_BYTES_MAX, Found};
 use crate::failure::{Failure, read_given};
 use crate::keys;
+use crate::root_signatures;
 use crate::screen::Screen;
 use crate::verify::read_trust;
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    policy: String,
+    version: u64,
+    expires: Timestamp,
+    /// Signatures in the envelope that fit the policy.
+    signatures: usize,
+    /// How far the root in force has signed it; nothing without a trust file.
+    root: Option<Standing>,
+    envelope: String,
+}
 
 /// Signs a policy with the given keys.
 pub fn sign(given: &Sign, screen: &mut Screen<'_>) -> Result<u8, Failure> {
@@ -37,6 +54,8 @@ pub fn sign(given: &Sign, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     demand_rise(given, &found, earlier.as_deref())?;
     // Before anybody is asked for a key, so that a touch is not in vain.
     let trusted = given.trust.as_deref().map(read_trust).transpose()?;
+    let root = trusted.as_ref().map(|it| root_signatures::beside(&given.policy, it)).transpose()?;
+    root.iter().try_for_each(|it| root_signatures::warn(it, screen))?;
     let mut signatures = Vec::new();
     for other in &given.merge {
         let envelope = read_given(other, "envelope", FILE_BYTES_MAX)?;
@@ -59,14 +78,32 @@ pub fn sign(given: &Sign, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     replace_cheaply(&path, &envelope, 0o644).map_err(Failure::failed)?;
     let limit = ByteSize::from_mib(1);
     let count = dsse::read(&envelope, limit).map_err(Failure::failed)?.signatures.len();
-    let root = trusted.map(|it| Root::of(&it, text, Some(&envelope))).transpose()?;
-    screen.table(&[
-        ("policy", format!("version {}, expires {}", policy.version, policy.expires)),
-        ("signatures", count.to_string()),
-        ("root", root.map(|it| it.line()).unwrap_or_default()),
-        ("envelope", path.display().to_string()),
-    ])?;
+    let root = root.map(|it| it.standing_of_policy(text, Some(&envelope))).transpose();
+    let report = Report {
+        policy: given.policy.display().to_string(),
+        version: policy.version,
+        expires: policy.expires,
+        signatures: count,
+        root: root.map_err(Failure::failed)?,
+        envelope: path.display().to_string(),
+    };
+    if given.json {
+        screen.json(&report)?;
+    } else {
+        report.show(screen)?;
+    }
     Ok(0)
+}
+
+impl Report {
+    fn show(&self, screen: &mut Screen<'_>) -> Result<(), Failure> {
+        screen.table(&[
+            ("policy", format!("version {}, expires {}", self.version, self.expires)),
+            ("signatures", self.signatures.to_string()),
+            ("root", self.root.as_ref().map(root_signatures::line).unwrap_or_default()),
+            ("envelope", self.envelope.clone()),
+        ])
+    }
 }
 
 /// Demands a higher version where the text is not the one that is merged, or was signed by others.

@@ -7,15 +7,17 @@ use bowline_model::object_id::ObjectId;
 use bowline_trust::commit::Commit;
 use bowline_trust::root_statement::{ADOPTION_TYPE, Adoption, COMMITS_MAX, LONGEST_LIFE, Named};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 
 use super::arguments::Adopt;
-use super::{Earlier, Place, deliver, earlier, is_quiet, now};
+use super::{Earlier, Place, deliver, demand_one_output, earlier, is_quiet, now};
 use crate::failure::Failure;
 use crate::revision;
 use crate::screen::Screen;
 
 /// Adopts commits.
 pub(crate) fn adopt(given: &Adopt, screen: &mut Screen<'_>) -> Result<u8, Failure> {
+    demand_one_output(&given.word)?;
     let repo = given.word.repo.as_str();
     let (from, to) = match given.range.split_once("..") {
         Some((from, to)) => (Some(revision::find(repo, or_head(from))?), or_head(to)),
@@ -40,8 +42,9 @@ pub(crate) fn adopt(given: &Adopt, screen: &mut Screen<'_>) -> Result<u8, Failur
         let what = anyhow!("what others signed adopts other commits than {}", given.range);
         return Err(Failure::usage(what).hint("name the same range, or begin anew"));
     }
-    if !is_quiet(&given.word) {
-        let count = commits.len();
+    let is_shown = !is_quiet(&given.word) && !given.word.json;
+    let count = commits.len();
+    if is_shown {
         let and = if count == 1 { String::new() } else { format!(" and {} before it", count - 1) };
         screen.table(&[
             ("adopts", format!("{}{and}", place.commit)),
@@ -50,7 +53,24 @@ pub(crate) fn adopt(given: &Adopt, screen: &mut Screen<'_>) -> Result<u8, Failur
             ("until", adoption.expires.to_string()),
         ])?;
     }
-    deliver(&given.word, (&statement, before.as_ref()), &place.commit, screen)?;
+    let delivered = deliver(&given.word, (&statement, before.as_ref()), &place, screen)?;
+    if is_shown {
+        delivered.show(screen)?;
+    } else if given.word.json {
+        screen.json(&json!({
+            "commit": place.commit.to_string(),
+            "commits": count,
+            "ref": adoption.ref_name,
+            "repoUri": adoption.repo_uri,
+            "reason": adoption.reason,
+            "issued": adoption.issued,
+            "expires": adoption.expires,
+            "signatures": delivered.signatures,
+            "root": delivered.root,
+            "written": delivered.written,
+            "pushed": delivered.pushed,
+        }))?;
+    }
     Ok(0)
 }
 

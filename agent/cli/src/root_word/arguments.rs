@@ -47,10 +47,16 @@ pub struct Word {
     /// What others signed with --out: adds signatures to the same words
     #[arg(long, value_name = "FILE")]
     pub with: Option<PathBuf>,
+    /// The trust file, to say which root keys have signed and which are missing
+    #[arg(long, value_name = "FILE")]
+    pub trust: Option<PathBuf>,
     /// Writes it to a file instead of to the notes, for others to sign as well; `-` is stdout
     #[arg(long, value_name = "FILE", conflicts_with = "push")]
     pub out: Option<PathBuf>,
     /// Pushes the notes to a remote
     #[arg(long, value_name = "REMOTE")]
     pub push: Option<String>,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
 }

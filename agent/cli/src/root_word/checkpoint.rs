@@ -6,14 +6,16 @@ use anyhow::anyhow;
 use bowline_model::digest::Sha256;
 use bowline_model::policy::POLICY_PATH;
 use bowline_trust::root_statement::{CHECKPOINT_TYPE, Checkpoint, Named};
+use serde_json::json;
 
 use super::arguments::Checkpoint as Given;
-use super::{Place, deliver, earlier, is_quiet, now};
+use super::{Place, deliver, demand_one_output, earlier, is_quiet, now};
 use crate::failure::Failure;
 use crate::screen::Screen;
 
 /// Vouches for a commit and all below it.
 pub(crate) fn checkpoint(given: &Given, screen: &mut Screen<'_>) -> Result<u8, Failure> {
+    demand_one_output(&given.word)?;
     let place = Place::find(&given.word.repo, &given.rev)?;
     let paths = [POLICY_PATH.to_owned()];
     let found = place.repository.contents(&place.commit, &paths).map_err(Failure::failed)?;
@@ -42,13 +44,30 @@ pub(crate) fn checkpoint(given: &Given, screen: &mut Screen<'_>) -> Result<u8, F
         let what = anyhow!("what others signed vouches for something else than {}", given.rev);
         return Err(Failure::usage(what).hint("name the same commit, or begin anew"));
     }
-    if !is_quiet(&given.word) {
+    let is_shown = !is_quiet(&given.word) && !given.word.json;
+    if is_shown {
         screen.table(&[
             ("vouches for", place.commit.to_string()),
             ("on", format!("{} of {}", checkpoint.ref_name, checkpoint.repo_uri)),
             ("policy", format!("version {}, sha256 {policy}", checkpoint.policy_version)),
         ])?;
     }
-    deliver(&given.word, (&statement, before.as_ref()), &place.commit, screen)?;
+    let delivered = deliver(&given.word, (&statement, before.as_ref()), &place, screen)?;
+    if is_shown {
+        delivered.show(screen)?;
+    } else if given.word.json {
+        screen.json(&json!({
+            "commit": place.commit.to_string(),
+            "ref": checkpoint.ref_name,
+            "repoUri": checkpoint.repo_uri,
+            "policyVersion": checkpoint.policy_version,
+            "policySha256": policy.to_string(),
+            "issued": checkpoint.issued,
+            "signatures": delivered.signatures,
+            "root": delivered.root,
+            "written": delivered.written,
+            "pushed": delivered.pushed,
+        }))?;
+    }
     Ok(0)
 }

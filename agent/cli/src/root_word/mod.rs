@@ -13,12 +13,15 @@ use anyhow::anyhow;
 use bowline_host::door::clock;
 use bowline_host::door::files::replace_cheaply;
 use bowline_host::evidence_notes;
-use bowline_host::repository::Repository;
+use bowline_host::repository::tree::TreeFailure;
+use bowline_host::repository::{Repository, view};
 use bowline_model::object_id::ObjectId;
-use bowline_model::policy::Policy;
+use bowline_model::policy::{Policy, ROOTS_PATH};
 use bowline_trust::ROOT_NAMESPACE;
+use bowline_trust::root_in_force::{RootInForce, Standing};
 use bowline_trust::root_statement::{assemble, bytes_to_sign, extend, statement_in};
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::Value;
 
 use self::arguments::Word;
@@ -26,8 +29,9 @@ use crate::approve::policy_of;
 use crate::failure::{Failure, read_given};
 use crate::keys;
 use crate::revision;
+use crate::root_signatures;
 use crate::screen::Screen;
-use crate::verify::unreachable;
+use crate::verify::{read_trust, unreachable};
 
 pub(crate) use adopt::adopt;
 pub(crate) use checkpoint::checkpoint;
@@ -37,6 +41,7 @@ const LINE_BYTES_MAX: u64 = 1 << 20;
 
 /// A repository, a commit of it and the policy there.
 struct Place {
+    repo: String,
     repository: Repository,
     commit: ObjectId,
     policy: Policy,
@@ -47,7 +52,20 @@ impl Place {
         let repository = Repository::view(repo).map_err(unreachable)?;
         let commit = revision::find(repo, rev)?;
         let policy = policy_of(&repository, &commit)?;
-        Ok(Self { repository, commit, policy })
+        Ok(Self { repo: repo.to_owned(), repository, commit, policy })
+    }
+
+    /// The root in force: hosts ask the newest commit of the branch, which is here as origin has it or as it is.
+    fn root(&self, trust: &Path) -> Result<RootInForce, Failure> {
+        let full = self.policy.ref_name.as_str();
+        let origins = full.replacen("refs/heads/", "refs/remotes/origin/", 1);
+        let mut names = [origins.as_str(), full].into_iter();
+        let tip = names.find_map(|it| view::tip_of(&self.repo, it).ok()).unwrap_or(self.commit);
+        let file = match self.repository.contents(&tip, &[ROOTS_PATH.to_owned()]) {
+            Err(TreeFailure::NoFile { .. }) => None,
+            found => found.map_err(Failure::failed)?.remove(ROOTS_PATH),
+        };
+        root_signatures::in_force(&read_trust(trust)?, file.as_deref())
     }
 }
 
@@ -75,13 +93,28 @@ fn earlier(word: &Word, predicate_type: &str) -> Result<Option<Earlier>, Failure
     Ok(Some(Earlier { line, predicate: statement.predicate, payload }))
 }
 
+/// What became of a statement.
+#[derive(Debug, Serialize)]
+struct Delivered {
+    signatures: usize,
+    /// How far the root in force has signed it; nothing without a trust file.
+    root: Option<Standing>,
+    /// The file that it went to.
+    written: Option<String>,
+    /// The remote that has it.
+    pushed: Option<String>,
+}
+
 /// Signs a statement, beside those who signed it before, and hands the line over: to a file or to a commit's note.
 fn deliver(
     word: &Word,
     (statement, earlier): (&[u8], Option<&Earlier>),
-    on: &ObjectId,
+    place: &Place,
     screen: &mut Screen<'_>,
-) -> Result<(), Failure> {
+) -> Result<Delivered, Failure> {
+    // Before anybody is asked for a key, so that a touch is not in vain.
+    let root = word.trust.as_deref().map(|it| place.root(it)).transpose()?;
+    root.iter().try_for_each(|it| root_signatures::warn(it, screen))?;
     let message = bytes_to_sign(statement);
     let mut signatures = Vec::new();
     for key in keys::read(&word.keys)? {
@@ -97,26 +130,49 @@ fn deliver(
         return Err(Failure::failed(what).hint("name fewer commits at once"));
     }
     let (_, signed, _) = statement_in(&line).map_err(|what| Failure::failed(anyhow!(what)))?;
-    let count = signed.len().to_string();
-    match word.out.as_deref() {
-        Some(path) if path == Path::new("-") => return screen.text(&line),
-        Some(path) => {
-            replace_cheaply(path, &line, 0o644).map_err(Failure::failed)?;
-            let written = path.display().to_string();
-            return screen.table(&[("signatures", count), ("written", written)]);
-        }
-        None => {}
+    let root = root.map(|it| it.standing_of_line(&line)).transpose().map_err(Failure::failed)?;
+    let mut delivered = Delivered { signatures: signed.len(), root, written: None, pushed: None };
+    if is_quiet(word) {
+        screen.text(&line)?;
+        return Ok(delivered);
+    }
+    if let Some(path) = &word.out {
+        replace_cheaply(path, &line, 0o644).map_err(Failure::failed)?;
+        delivered.written = Some(path.display().to_string());
+        return Ok(delivered);
     }
     let repo = Path::new(&word.repo);
-    evidence_notes::add(repo, &[*on], &line).map_err(Failure::failed)?;
-    let Some(remote) = &word.push else {
-        screen.table(&[("signatures", count)])?;
-        let note = "note: it is in the notes here; with --push REMOTE it goes to where hosts look";
-        return screen.note(note);
-    };
-    evidence_notes::push(repo, remote).map_err(Failure::failed)?;
-    let pushed = format!("refs/notes/attestations to {remote}");
-    screen.table(&[("signatures", count), ("pushed", pushed)])
+    evidence_notes::add(repo, &[place.commit], &line).map_err(Failure::failed)?;
+    if let Some(remote) = &word.push {
+        evidence_notes::push(repo, remote).map_err(Failure::failed)?;
+        delivered.pushed = Some(remote.clone());
+    }
+    Ok(delivered)
+}
+
+impl Delivered {
+    fn show(&self, screen: &mut Screen<'_>) -> Result<(), Failure> {
+        let pushed = self.pushed.as_ref().map(|it| format!("refs/notes/attestations to {it}"));
+        screen.table(&[
+            ("signatures", self.signatures.to_string()),
+            ("root", self.root.as_ref().map(root_signatures::line).unwrap_or_default()),
+            ("written", self.written.clone().unwrap_or_default()),
+            ("pushed", pushed.unwrap_or_default()),
+        ])?;
+        if self.written.is_some() || self.pushed.is_some() {
+            return Ok(());
+        }
+        screen.note("note: it is in the notes here; with --push REMOTE it goes to where hosts look")
+    }
+}
+
+/// Refuses what would write two things to stdout.
+fn demand_one_output(word: &Word) -> Result<(), Failure> {
+    if word.json && is_quiet(word) {
+        let what = anyhow!("--json and --out - would both write to stdout");
+        return Err(Failure::usage(what).hint("write the word to a file: --out FILE"));
+    }
+    Ok(())
 }
 
 /// Whether stdout is for the line alone.
