@@ -124,7 +124,7 @@ fn a_remote_that_is_gone_is_a_failure_with_a_hint() {
     fs::rename(sealed.path("fleet"), sealed.path("away")).unwrap();
     let found = last_lines(&sealed, "failed - fetch from HERE/fleet: there is no Git repository");
     let expected = "  code: not-a-repository\n  hint: check [source] url; the agent must be able to \
-                    read it\n";
+                    read it; where it names a bundle, put the first one there: bowline bundle import FILE\n";
     assert_eq!(found, expected);
 }
 

@@ -91,3 +91,47 @@ fn a_bundle_is_put_where_the_settings_say_or_nowhere() {
     }
     assert_eq!(sealed.snapshot(), before, "what is refused touches nothing");
 }
+
+#[test]
+fn a_clone_that_fell_behind_is_not_bundled_and_missing_evidence_is_told() {
+    let sealed = Sealed::found(&["alice"]);
+    sealed.git(".", &["clone", "-q", "fleet", "clone"]);
+    sealed.merge("alice", "more");
+    sealed.git("clone", &["fetch", "-q"]);
+    let create = ["bundle", "create", "--repo", "clone", "out.bundle"];
+    let said = sealed.bowline(&create);
+    let stderr = "error: no bundle is written: the branch here is not the one that origin has\n\
+                  caused by: refs/heads/main is SHORT here, and refs/remotes/origin/main is SHORT\n\
+                  hint: bring it up to date (git -C clone switch main && git -C clone merge --ff-only \
+                  refs/remotes/origin/main)\n";
+    said.is(1, "", stderr);
+    assert!(!sealed.path("out.bundle").exists());
+    sealed.git("clone", &["merge", "-q", "--ff-only", "origin/main"]);
+    let said = sealed.bowline(&create);
+    let note = "note: the repository has no refs/notes/attestations: git -C clone fetch origin \
+                refs/notes/attestations:refs/notes/attestations\n";
+    assert_eq!((said.code, said.stderr.as_str()), (0, note), "{said:?}");
+    // What is ahead of origin is somebody's own, and is what they mean.
+    sealed.git(
+        "clone",
+        &["-c", "commit.gpgsign=false", "commit", "-q", "--allow-empty", "-m", "own"],
+    );
+    assert_eq!(sealed.bowline(&create).code, 0);
+    sealed.git("clone", &["reset", "-q", "--hard", "HEAD^"]);
+    // A policy that asks for approvals.
+    let policy = sealed.read("fleet/.bowline/policy.yaml");
+    let line = policy.lines().find(|it| it.trim_start().starts_with("mergers:")).unwrap();
+    let asked = format!("{line}\n  approvals: {{principals: 1, from: [alice]}}");
+    let policy = policy.replace(line, &asked).replace("version: 1\n", "version: 2\n");
+    sealed.write("fleet/.bowline/policy.yaml", policy);
+    assert_eq!(sealed.bowline_in("fleet", &["policy", "sign", "--key", "../alice"]).code, 0);
+    sealed.merge("alice", "ask");
+    sealed.git("clone", &["pull", "-q", "--ff-only"]);
+    for more in [&[][..], &["--json"]] {
+        let said = sealed.bowline(&[&create, more].concat());
+        let told = "warning: the bundle brings no evidence, and the policy asks for some: hosts will wait for it. ";
+        assert!(said.code == 0 && said.stderr.starts_with(told), "{said:?}");
+    }
+    sealed.git("clone", &["notes", "--ref=attestations", "add", "-m", "{}", "HEAD"]);
+    assert_eq!(sealed.bowline(&create).stderr, "");
+}

@@ -273,7 +273,10 @@ pub const HINTS: &[(&str, &str)] = &[
     ),
     ("remote-refused", "look at what the server says, and at its own log"),
     ("remote-shallow", "let the server's repository have its whole history: git fetch --unshallow"),
-    ("not-a-repository", "check [source] url; the agent must be able to read it"),
+    (
+        "not-a-repository",
+        "check [source] url; the agent must be able to read it; where it names a bundle, put the first one there: bowline bundle import FILE",
+    ),
     ("empty-repository", "push a first commit"),
     ("missing-ref", "check [source] ref; it is written in full: refs/heads/main"),
     ("not-a-commit", "name a branch under [source] ref; annotated tags are not followed"),
