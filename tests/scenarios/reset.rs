@@ -99,7 +99,7 @@ fn a_tampered_host_goes_on_once_its_owner_has_reset_it_and_its_records_say_why()
         (1, "nothing is changed; to forget this, add --yes and --reason TEXT\n")
     );
     let (code, shown, _) = reset(&shop, &["--json"]);
-    let found: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let found: Value = serde_json::from_str(&shown).unwrap();
     let forgets =
         serde_json::json!({"head": head, "policyVersion": 1, "usedApprovals": 0, "generation": 2});
     assert_eq!((code, &found["done"], &found["forgets"]), (1, &false.into(), &forgets), "{shown}");
