@@ -15,10 +15,11 @@ const GATES: &str = "  - {id: coverage, predicate: https://in-toto.io/attestatio
 
 /// What it knows of Sigstore's own services: nothing. It would ask them otherwise.
 const ROOT: &str = r#"{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}"#;
-const SIGNING: &str = r#"{"mediaType":"application/vnd.dev.sigstore.signingconfig.v0.2+json"}"#;
+pub(crate) const SIGNING: &str =
+    r#"{"mediaType":"application/vnd.dev.sigstore.signingconfig.v0.2+json"}"#;
 
 /// Where cosign 3 is. In CI it must be; elsewhere its absence is told.
-fn cosign() -> Option<String> {
+pub(crate) fn cosign() -> Option<String> {
     let program = std::env::var("BOWLINE_COSIGN").unwrap_or("cosign".to_owned());
     let said = Command::new(&program).args(["attest-blob", "--help"]).output();
     // Version 2 cannot sign a whole statement.

@@ -28,6 +28,7 @@ mod root_word;
 mod approve;
 mod head;
 mod emergency;
+mod environments;
 mod evidence;
 mod attest;
 mod attest_notes;

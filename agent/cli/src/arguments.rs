@@ -14,6 +14,7 @@ pub use crate::attest::arguments::Attest;
 pub use crate::bundle::arguments::Bundle;
 pub use crate::head::arguments::{Head, SignHead};
 pub use crate::local::arguments::{Change, Follow, History, Local, Pause, Revert, Show};
+use crate::place::Place;
 use crate::policy::arguments::{Policy, Sign};
 pub use crate::root_word::arguments::{Adopt, Checkpoint};
 
@@ -166,6 +167,9 @@ pub struct Verify {
     /// A host's state folder: how far it has verified counts as it does there
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
+    /// For which host.
+    #[command(flatten)]
+    pub place: Place,
     /// Judges as if it were this time, such as 2026-11-01T00:00:00Z
     #[arg(long, value_name = "RFC3339")]
     pub at: Option<Timestamp>,
@@ -213,6 +217,9 @@ pub struct Gate {
     /// The commit: a branch, a tag or an id
     #[arg(long, value_name = "REV", default_value = "HEAD")]
     pub rev: String,
+    /// For which host.
+    #[command(flatten)]
+    pub place: Place,
     /// Judges as if it were this time, such as 2026-11-01T00:00:00Z
     #[arg(long, value_name = "RFC3339")]
     pub at: Option<Timestamp>,

@@ -9,9 +9,9 @@ use bowline_model::bundle::{Bundle, CommitEvidence};
 use bowline_model::object_id::ObjectId;
 use bowline_model::policy::Policy;
 use bowline_model::trust_root::Limits;
+use bowline_trust::GateVerdict;
 use bowline_trust::preview::{Preview, Stage, policy_of, preview};
 use bowline_trust::verdict::Refusal;
-use bowline_trust::{GateVerdict, Here};
 use serde::Serialize;
 
 use crate::arguments::Gate;
@@ -45,11 +45,11 @@ struct Report {
 pub fn gate(given: &Gate, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let commit = revision::find(&given.repo, &given.rev)?;
     let limits = Limits::default();
-    let evidence = evidence_of(&given.repo, &commit, &limits)?;
+    let here = given.place.here();
+    let evidence = evidence_of((&given.repo, here.folder), &commit, &limits)?;
     let judged = policy_of(&evidence).and_then(|policy| {
         let stage = stage_of(&given.repo, &commit, &policy);
-        let preview =
-            preview(&evidence, (stage, &Here::default()), limits.envelope_bytes, now_or(given.at))?;
+        let preview = preview(&evidence, (stage, &here), limits.envelope_bytes, now_or(given.at))?;
         Ok((stage, policy, preview))
     });
     let (report, proposed_to) = match judged {
@@ -59,6 +59,9 @@ pub fn gate(given: &Gate, screen: &mut Screen<'_>) -> Result<u8, Failure> {
                 screen.note(
                     "note: approvals are not counted here; bowline verify does, once it is merged",
                 )?;
+            }
+            if let Some(warning) = given.place.unknown(&policy).filter(|_| !given.json) {
+                screen.note(format_args!("warning: {warning}"))?;
             }
             let branch = (stage == Stage::Proposed).then_some(policy.ref_name);
             (Report::of(&commit, preview), branch)
@@ -81,7 +84,11 @@ pub fn gate(given: &Gate, screen: &mut Screen<'_>) -> Result<u8, Failure> {
 }
 
 /// One commit with what the notes say of it.
-fn evidence_of(repo: &str, commit: &ObjectId, limits: &Limits) -> Result<CommitEvidence, Failure> {
+fn evidence_of(
+    (repo, folder): (&str, &str),
+    commit: &ObjectId,
+    limits: &Limits,
+) -> Result<CommitEvidence, Failure> {
     let repository = Repository::view(repo).map_err(unreachable)?;
     let mut bundle = Bundle {
         format: commit.format(),
@@ -93,8 +100,8 @@ fn evidence_of(repo: &str, commit: &ObjectId, limits: &Limits) -> Result<CommitE
     };
     // Most repositories have no notes.
     let notes = view::tip_of(repo, NOTES).ok();
-    let gathering =
-        Gathering { notes: notes.as_ref(), waiting: &[*commit], fresh: None, root: None, limits };
+    let (notes, waiting) = (notes.as_ref(), &[*commit]);
+    let gathering = Gathering { notes, waiting, fresh: None, root: None, folder, limits };
     repository.gather(&mut bundle, &gathering).map_err(Failure::failed)?;
     let found = bundle.waiting.pop();
     found.ok_or_else(|| Failure::failed(anyhow::anyhow!("{commit} was not read")))

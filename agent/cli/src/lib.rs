@@ -16,6 +16,7 @@ pub mod validate;
 pub mod schema;
 pub mod completions;
 mod gates;
+pub mod place;
 pub mod verify;
 pub mod gate;
 pub mod evidence;

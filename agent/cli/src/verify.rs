@@ -19,7 +19,7 @@ use bowline_model::revision::Revision;
 use bowline_model::trust_root::TrustRoot;
 use bowline_trust::root_statement::CheckpointSeen;
 use bowline_trust::verdict::{Code, Verdict, Walked};
-use bowline_trust::{ApprovalSeen, GateVerdict, marks_apply};
+use bowline_trust::{ApprovalSeen, GateVerdict, Purpose, marks_apply};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -74,11 +74,13 @@ pub(crate) struct Trusted {
 pub fn verify(given: &Verify, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let trusted = read_trust(&given.trust)?;
     let marks = given.state.as_deref().map(read_marks).transpose()?.flatten();
-    let bundle = bring(&given.repo, &trusted, marks.as_ref())?;
+    let here = given.place.here();
+    let bundle = bring((&given.repo, here.folder), &trusted, marks.as_ref())?;
     let now = now_or(given.at);
-    let verdict =
-        bowline_trust::verify(&trusted.root, trusted.sha256, marks.as_ref(), &bundle, now);
+    let (purpose, root) = (Purpose::Everybody, (&trusted.root, trusted.sha256));
+    let verdict = bowline_trust::verify_for((purpose, here), root, marks.as_ref(), &bundle, now);
     let mut report = Report::of(&verdict, &trusted.root, &bundle.tip);
+    report.warnings.extend(walked(&verdict).and_then(|it| given.place.unknown(&it.policy)));
     report.warnings.extend(without_notes(&given.repo, &verdict));
     if given.json {
         screen.json(&report)?;
@@ -91,6 +93,16 @@ pub fn verify(given: &Verify, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     Ok(exit_code(&verdict))
 }
 
+/// How far the walk came, where it passed.
+fn walked(verdict: &Verdict) -> Option<&Walked> {
+    match verdict {
+        Verdict::Accepted { walked, .. }
+        | Verdict::Pending { walked, .. }
+        | Verdict::Stale { walked, .. } => Some(walked),
+        Verdict::Refused(_) | Verdict::Tampered(_) => None,
+    }
+}
+
 /// The followed branch as a clone has it from its origin.
 fn branch_of_origin(policy: &Policy) -> String {
     policy.ref_name.as_str().replacen("refs/heads/", "refs/remotes/origin/", 1)
@@ -98,12 +110,7 @@ fn branch_of_origin(policy: &Policy) -> String {
 
 /// What to do where evidence is asked for and a clone did not bring it: Git fetches notes only when told to.
 fn without_notes(repo: &str, verdict: &Verdict) -> Option<String> {
-    let walked = match verdict {
-        Verdict::Accepted { walked, .. }
-        | Verdict::Pending { walked, .. }
-        | Verdict::Stale { walked, .. } => walked,
-        Verdict::Refused(_) | Verdict::Tampered(_) => return None,
-    };
+    let walked = walked(verdict)?;
     let asks = walked.policy.asks();
     let is_asked = asks.approvals || asks.gates;
     // Where nothing was cloned there is nobody to fetch them from.
@@ -144,19 +151,20 @@ pub(crate) fn read_marks(state: &Path) -> Result<Option<HighWater>, Failure> {
 
 /// The history that a fetch would bring, read where it lies.
 pub(crate) fn bring(
-    url: &str,
+    (url, folder): (&str, &str),
     trusted: &Trusted,
     marks: Option<&HighWater>,
 ) -> Result<Bundle, Failure> {
     let tip = view::tip_of(url, trusted.root.repo.ref_name.as_str()).map_err(unreachable)?;
     let marks = marks.filter(|it| marks_apply(it, trusted.sha256));
-    history(url, &Repository::view(url).map_err(unreachable)?, &tip, (&trusted.root, marks))
+    let repository = Repository::view(url).map_err(unreachable)?;
+    history((url, folder), &repository, &tip, (&trusted.root, marks))
 }
 
 /// First-parent history from where this host stands to a commit, with what it can show for itself. `marks`
 /// are those that apply.
 pub(crate) fn history(
-    url: &str,
+    (url, folder): (&str, &str),
     repository: &Repository,
     tip: &ObjectId,
     (root, marks): (&TrustRoot, Option<&HighWater>),
@@ -169,7 +177,8 @@ pub(crate) fn history(
     let waiting = marks.map_or_else(|| vec![from], HighWater::in_question);
     let fresh = marks.and_then(|it| it.fresh);
     let (notes, waiting) = (notes.as_ref(), waiting.as_slice());
-    let gathering = Gathering { notes, waiting, fresh, root: Some(root), limits: &root.limits };
+    let (root, limits) = (Some(root), &root.limits);
+    let gathering = Gathering { notes, waiting, fresh, root, folder, limits };
     repository.gather(&mut bundle, &gathering).map_err(Failure::failed)?;
     Ok(bundle)
 }
@@ -206,12 +215,7 @@ impl Report {
     /// Puts a verdict into words.
     pub fn of(verdict: &Verdict, trust: &TrustRoot, tip: &ObjectId) -> Self {
         let branch = Revision::branch_of(trust.repo.ref_name.as_str());
-        let walked = match verdict {
-            Verdict::Accepted { walked, .. }
-            | Verdict::Pending { walked, .. }
-            | Verdict::Stale { walked, .. } => Some(walked),
-            Verdict::Refused(_) | Verdict::Tampered(_) => None,
-        };
+        let walked = walked(verdict);
         let (deployable, warnings, commit, detail) = match verdict {
             Verdict::Accepted { walked, deployable } => {
                 (Some(deployable.commit), &walked.warnings[..], None, "")

@@ -226,9 +226,15 @@ mod tests {
     fn half_a_repository_is_none() {
         let (good, bad) = (host("web-1"), host("web-2").replace("staging", "\"\""));
         let first = ("bowline.yaml", REPOSITORY);
+        let contents = REPOSITORY.replace("site", "site/files");
         for (files, why) in [
             (vec![("hosts/a.yaml", &*good)], "bowline.yaml: the file is missing"),
             (vec![("bowline.yaml", "")], "no manifest of kind Repository"),
+            // What lies there was never looked at for gates, so it may not be listed either.
+            (
+                vec![("bowline.yaml", &*contents), ("site/files/a.yaml", &*good)],
+                "a folder of contents",
+            ),
             (vec![first, ("hosts/a.yaml", &*good), ("hosts/b.yaml", &*bad)], "hosts/b.yaml:4"),
             (vec![first, ("hosts/a.yaml", &*good), ("site/b.yaml", &*good)], "written twice"),
         ] {

@@ -31,6 +31,9 @@ use crate::verdict::{Code, Deployable};
 /// Merges of a busy day; whoever waits for an older one has stopped waiting.
 const WAITING_MAX: usize = 64;
 
+/// Environments that a host goes through by reverts alone; of more, the first are remembered.
+const ENVIRONMENTS_MAX: usize = 64;
+
 /// A commit that may be deployed once its gates are met.
 struct Candidate<'a> {
     /// Root keys let it in, and no merger.
@@ -207,7 +210,9 @@ impl Queue<'_> {
         // It brings back what the host was then, and takes it out of nothing: no gate was asked.
         let mut environments = self.before.to_vec();
         let own = self.environment(&self.manifested(it));
-        environments.extend(own.filter(|it| !self.before.contains(it)));
+        let is_new =
+            |it: &String| !self.before.contains(it) && self.before.len() < ENVIRONMENTS_MAX;
+        environments.extend(own.filter(is_new));
         Findings { wait, notice, environments, ..Findings::default() }
     }
 

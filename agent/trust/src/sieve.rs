@@ -9,6 +9,8 @@ use bowline_model::byte_size::ByteSize;
 use bowline_model::digest::Sha256;
 use bowline_model::object_id::ObjectId;
 use bowline_model::policy::Policy;
+use bowline_model::policy::predicate::PROVENANCE;
+use bowline_model::tree::Contents;
 use bowline_model::trust_root::RepoIdentity;
 use jiff::Timestamp;
 
@@ -37,6 +39,8 @@ pub struct About<'a> {
     pub change: Option<Sha256>,
     /// or a commit that it merged: an approval of that says at least why it does not count.
     pub merged: &'a [ObjectId],
+    /// Digests that its manifests may name: of them its provenance speaks.
+    pub artifacts: &'a BTreeSet<Sha256>,
 }
 
 /// How a signature begins that is an SSH signature's armour in base64.
@@ -49,6 +53,20 @@ pub struct Kept {
     pub sha256: Sha256,
     /// Fingerprints of the keys.
     pub signers: BTreeSet<String>,
+}
+
+/// Every SHA-256 digest that is written in files, as manifests write it: 64 digits in lower case.
+///
+/// What an artifact asks for is among them; the rest is digests of other things.
+pub fn digests_in(files: &Contents) -> BTreeSet<Sha256> {
+    let mut found = BTreeSet::new();
+    for bytes in files.values() {
+        for word in bytes.split(|it| !it.is_ascii_alphanumeric()) {
+            let text = (word.len() == 64).then(|| str::from_utf8(word).ok()).flatten();
+            found.extend(text.and_then(|it| it.parse::<Sha256>().ok()));
+        }
+    }
+    found
 }
 
 impl Sieve {
@@ -70,10 +88,17 @@ impl Sieve {
                     || subject.is_tree(&about.tree)
                     || about.merged.iter().any(|it| subject.is_commit(it))
                     || about.change.is_some_and(|change| subject.is_content(change))
+                    || it.statement.predicate_type == PROVENANCE
+                        && subject.content().is_some_and(|it| about.artifacts.contains(&it))
             })
         })?;
         let signers = found.signers.into_values().map(|it| it.fingerprint).collect();
         Some(Kept { sha256: found.sha256, signers })
+    }
+
+    /// Whether some gate cannot be judged without the revision's manifests.
+    pub fn reads_manifests(&self) -> bool {
+        self.policy.reads_manifests()
     }
 
     /// Whether what people on call say of a change may count.

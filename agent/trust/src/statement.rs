@@ -87,9 +87,14 @@ impl Subject {
         self.digest.get("gitTree") == Some(&tree.to_string())
     }
 
+    /// The SHA-256 digest of the content that it is.
+    pub fn content(&self) -> Option<Sha256> {
+        self.digest.get("sha256")?.parse().ok()
+    }
+
     /// Whether it is the content of this SHA-256 digest.
     pub fn is_content(&self, digest: Sha256) -> bool {
-        self.digest.get("sha256") == Some(&digest.to_string())
+        self.content() == Some(digest)
     }
 
     /// The text of an annotation.

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** nothing opens a gate that nobody known signed; neither order nor repetition changes a verdict.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use base64::Engine as _;
@@ -124,6 +125,7 @@ pub(super) fn note_line(bytes: &[u8]) -> bool {
         tree: id("b"),
         change: Some(Sha256::of(b"change")),
         merged: &merged,
+        artifacts: &BTreeSet::new(),
     };
     let cost = SIEVE.cost(&line);
     assert!(cost <= 16, "a line costs {cost}");

@@ -45,7 +45,7 @@ pub fn sign(given: &SignHead, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let state = State::open(&given.state).map_err(Failure::failed)?;
     let marks = state.high_water()?;
     let key = Key::read(&given.key)?;
-    let bundle = bring(&given.repo, &trusted, marks.as_ref())?;
+    let bundle = bring((&given.repo, ""), &trusted, marks.as_ref())?;
     // The clock's seconds are in range for some thousand years.
     let now = Timestamp::from_second(clock::wall()).unwrap_or(Timestamp::MAX);
     let verdict =

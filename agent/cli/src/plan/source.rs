@@ -73,7 +73,7 @@ impl Source {
         let marks = here.marks.as_ref();
         let applying = marks.filter(|it| marks_apply(it, known.trust_sha256));
         let root = (&*known.trust, applying);
-        let bundle = history(&self.url, &self.repository, &self.tip, root)?;
+        let bundle = history((&self.url, &known.folder), &self.repository, &self.tip, root)?;
         let judged = verify(known, marks, &bundle, clock::wall());
         for warning in judged.walked.iter().flat_map(|it| &it.warnings) {
             screen.note(format_args!("warning: {warning}"))?;

@@ -150,7 +150,8 @@ impl Host {
         // Names that cannot be read are replaced by good ones at the next fetch.
         let notes = repository.notes().ok().flatten();
         let (root, limits) = (Some(&*known.trust), &known.trust.limits);
-        let gathering = Gathering { notes: notes.as_ref(), waiting, fresh, root, limits };
+        let (notes, folder) = (notes.as_ref(), settings.folder.as_str());
+        let gathering = Gathering { notes, waiting, fresh, root, folder, limits };
         or_tell!(repository.gather(&mut bundle, &gathering));
         let above = |tip| {
             let mut offered = repository.history(&tip, &tips.branch, TESTING_COMMITS_MAX)?;

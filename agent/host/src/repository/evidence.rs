@@ -5,6 +5,7 @@
 //! **Invariant:** what no policy on the walk asks for is not looked for.
 
 use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use bowline_model::bundle::{Beside, Bundle, Change, CommitEvidence, PathEvidence};
@@ -19,6 +20,7 @@ use bowline_trust::sieve::{About, Sieve};
 use bowline_trust::signed_policy;
 
 use super::history::HistoryFailure;
+use super::manifests::Sheaves;
 use super::notes::Notes;
 use super::{Repository, difference, oid, side};
 
@@ -60,6 +62,8 @@ pub struct Gathering<'a> {
     pub fresh: Option<i64>,
     /// Whose policies count; without it any does, as for a look before a merge.
     pub root: Option<&'a TrustRoot>,
+    /// The folder of the repository in which `bowline.yaml` lies; empty for its root.
+    pub folder: &'a str,
     /// How much is looked at.
     pub limits: &'a Limits,
 }
@@ -150,6 +154,7 @@ pub(super) struct Gatherer<'a> {
     kept: usize,
     pub(super) checked: usize,
     side: usize,
+    sheaves: Sheaves<'a>,
 }
 
 impl<'a> Gatherer<'a> {
@@ -167,6 +172,7 @@ impl<'a> Gatherer<'a> {
             kept: 0,
             checked: 0,
             side: 0,
+            sheaves: Sheaves::of(&repository.odb, gathering.folder),
         }
     }
 
@@ -271,11 +277,12 @@ impl<'a> Gatherer<'a> {
             (beside.side, beside.side_cut_short) = (found.raw, found.cut_short);
         }
         let merged: Vec<_> = parsed.parents.iter().skip(1).copied().collect();
-        self.attestations((commit.id, &parsed, &merged), law, beside);
+        let none = BTreeSet::new();
+        self.attestations((commit.id, &parsed, &merged), (law, &none), beside);
         // Whoever approved may have seen an earlier state of it: looked for only where somebody is missing, and last.
         if beside.attestations.len() < self.approvals(law) {
             let earlier = self.earlier(&parsed, &merged);
-            self.attestations((commit.id, &parsed, &earlier), law, beside);
+            self.attestations((commit.id, &parsed, &earlier), (law, &none), beside);
         }
     }
 
@@ -303,12 +310,18 @@ impl<'a> Gatherer<'a> {
     fn look_for_gates(&mut self, commit: &mut CommitEvidence, own: Option<usize>) {
         let Some(own) = own.filter(|it| self.asks(*it).gates) else { return };
         let Ok(parsed) = Commit::parse(&commit.raw, commit.id.format()) else { return };
-        let hears = self.laws.get(own).is_some_and(|(_, sieve)| sieve.hears_emergencies());
+        let Some((_, sieve)) = self.laws.get(own) else { return };
+        let (hears, reads) = (sieve.hears_emergencies(), sieve.reads_manifests());
+        let mut named = Rc::default();
+        if reads {
+            let found = self.sheaves.in_tree(&parsed.tree);
+            (commit.beside.manifests, named) = (found.raw, found.digests);
+        }
         if hears && commit.beside.change.is_none() {
             commit.beside.change = self.change(&parsed);
         }
         let merged: Vec<_> = parsed.parents.iter().skip(1).copied().collect();
-        self.attestations((commit.id, &parsed, &merged), own, &mut commit.beside);
+        self.attestations((commit.id, &parsed, &merged), (own, &named), &mut commit.beside);
     }
 
     /// What a commit changes after its first parent; the first one of all changes everything.
@@ -324,12 +337,12 @@ impl<'a> Gatherer<'a> {
     fn attestations(
         &mut self,
         (id, commit, merged): (ObjectId, &Commit, &[ObjectId]),
-        law: usize,
+        (law, artifacts): (usize, &BTreeSet<Sha256>),
         beside: &mut Beside,
     ) {
         let (Some(notes), Some((_, sieve))) = (&self.notes, self.laws.get(law)) else { return };
         let change = beside.change.map(|it| it.sha256);
-        let about = About { commit: id, tree: commit.tree, change, merged };
+        let about = About { commit: id, tree: commit.tree, change, merged, artifacts };
         let change = beside.change.iter().map(|it| it.blob);
         let places = [id, commit.tree].into_iter().chain(change).chain(merged.iter().copied());
         let most = usize::try_from(self.limits.envelopes).unwrap_or(usize::MAX);

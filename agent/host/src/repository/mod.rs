@@ -24,6 +24,7 @@ pub mod history;
 mod notes;
 mod side;
 mod difference;
+mod manifests;
 pub mod evidence;
 mod heads;
 pub mod proof_objects;

@@ -6,6 +6,7 @@ mod beside;
 mod evidence;
 mod fetch;
 mod history;
+mod manifests;
 mod tree;
 
 use std::path::PathBuf;

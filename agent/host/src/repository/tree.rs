@@ -19,7 +19,7 @@ use super::{Repository, RepositoryFailure, object_id, oid, symlink};
 use crate::failure::Kind;
 
 /// Deeper than any sensible tree, and far from a path's longest length.
-const DEPTH_MAX: u64 = 64;
+pub(super) const DEPTH_MAX: u64 = 64;
 
 /// Files, links and folders of one tree.
 const ENTRIES_MAX: u64 = 100_000;
@@ -256,7 +256,7 @@ fn content(odb: &Odb<'_>, root: Oid, path: &str) -> Result<Arc<[u8]>, TreeFailur
 }
 
 /// Checks a name that may be put on a host.
-fn check_name<'n>(folder: &str, name: &'n [u8]) -> Result<&'n str, TreeFailure> {
+pub(super) fn check_name<'n>(folder: &str, name: &'n [u8]) -> Result<&'n str, TreeFailure> {
     let shown = || {
         let name = String::from_utf8_lossy(name);
         if folder.is_empty() { name.into_owned() } else { format!("{folder}/{name}") }

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** what is missing holds a commit up and nothing else: not the marks, not a revocation.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bowline_model::bundle::{Beside, Bundle, CommitEvidence};
@@ -230,7 +231,8 @@ fn attack_25_the_same_word_written_in_many_ways_is_one_word() {
     let tree = Commit::parse(&one.raw, ObjectFormat::Sha1).unwrap().tree;
     let policy = crate::preview::policy_of(&one).unwrap();
     let sieve = Sieve::of(&policy, bowline_model::byte_size::ByteSize::from_mib(1)).unwrap();
-    let about = About { commit: one.id, tree, change: None, merged: &[] };
+    let artifacts = &BTreeSet::new();
+    let about = About { commit: one.id, tree, change: None, merged: &[], artifacts };
     let real = str::from_utf8(&good.beside.attestations[0]).unwrap().to_owned();
     let first = sieve.keeps(real.as_bytes(), &about).unwrap();
     for padding in ["1", "\\u0031", &"0".repeat(100_000)] {

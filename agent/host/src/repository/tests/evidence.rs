@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bowline_model::bundle::Bundle;
+use bowline_model::bundle::{Bundle, RawManifests};
+use bowline_model::digest::Sha256;
 use bowline_model::envelope::{Envelope, EnvelopeSignature};
 use bowline_model::object_id::ObjectId;
 use bowline_model::trust_root::Limits;
@@ -63,8 +64,14 @@ fn gathered(world: &World, [root, child]: [Oid; 2], notes: Oid, limits: &Limits)
     world.share(world);
     let mut bundle = world.own.history(&tip, &object_id(root), 10).unwrap();
     let notes = object_id(notes);
-    let gathering =
-        Gathering { notes: Some(&notes), waiting: &[], fresh: None, root: None, limits };
+    let gathering = Gathering {
+        notes: Some(&notes),
+        waiting: &[],
+        fresh: None,
+        root: None,
+        folder: "",
+        limits,
+    };
     world.own.gather(&mut bundle, &gathering).unwrap();
     bundle
 }
@@ -275,4 +282,79 @@ fn commits_that_are_a_bomb_are_given_up_in_time() {
     let parsed = bowline_trust::commit::Commit::parse(&raw, object_id(merge).format()).unwrap();
     let found = side::commits(&odb, &parsed, 4 << 20);
     assert_eq!((found.raw.len(), found.cut_short), (0, false));
+}
+
+/// A robot's line of a kind about contents.
+fn about(kind: &str, digests: &[Sha256]) -> String {
+    let each: Vec<_> =
+        digests.iter().map(|it| format!(r#"{{"digest":{{"sha256":"{it}"}}}}"#)).collect();
+    let statement = format!(
+        r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{}],"predicateType":"{kind}","predicate":{{}}}}"#,
+        each.join(",")
+    );
+    let unsigned = attested::unsigned(statement.as_bytes());
+    let sig = pair().sign(&unsigned.pae()).as_ref().to_vec();
+    let signatures = vec![EnvelopeSignature { key_id: None, sig }];
+    String::from_utf8(dsse::write(&Envelope { signatures, ..unsigned })).unwrap()
+}
+
+#[test]
+fn attack_25_provenance_of_what_no_manifest_names_uses_up_no_limit() {
+    let world = World::new();
+    let [mine, other] = [b"mine", b"else"].map(|it| Sha256::of(it));
+    let manifest = format!("sha256: {mine}\n");
+    let built = "https://slsa.dev/provenance/v1";
+    let gate = format!("[{{id: built, predicate: \"{built}\", signers: [ci], builders: [b]}}]");
+    let asking = policy("");
+    let asking = asking.lines().map(|it| match it.strip_prefix("gates: ") {
+        Some(_) => format!("gates: {gate}\n"),
+        None => format!("{it}\n"),
+    });
+    let asking: String = asking.collect();
+    let tree = |law: &str, manifest: &str| {
+        let folder = world.files(&[("policy.dsse.json", "{}"), ("policy.yaml", law)]);
+        let apps = world.files(&[("a.yaml", manifest)]);
+        world.tree(&[("40000", b".bowline", folder), ("40000", b"apps", apps)])
+    };
+    let some = Limits { envelopes: 2, ..Limits::default() };
+    let kept_by = |law: &str| {
+        let root = world.commit(tree(law, "none"), &[], "root");
+        let child = world.commit(tree(law, &manifest), &[root], "child");
+        let good = about(built, &[other, mine]);
+        // Genuine words of the robot on releases of other times, and another kind of word on this one.
+        let junk: String = (0..20_u8).map(|it| about(built, &[Sha256::of(&[it])])).collect();
+        let kind = about("https://in-toto.io/attestation/test-result/v0.1", &[mine]);
+        let notes = format!("{junk}{kind}{good}");
+        let notes = world.files(&[(&child.to_string(), &notes)]);
+        let found = kept(&world, [root, child], notes, &some);
+        (found, good)
+    };
+    let (found, good) = kept_by(&asking);
+    assert_eq!(found, [good.trim_end()]);
+    assert!(kept_by(&policy("")).0.is_empty(), "no gate asks for it");
+}
+
+#[test]
+fn manifests_are_brought_where_a_gate_asks_for_them_and_only_there() {
+    let world = World::new();
+    let limited =
+        policy("").replace("signers: [ci]}", "signers: [ci], environments: [production]}");
+    let receipts = "{id: staging, hosts: {environment: staging, healthy: \"60%\", for: 1h}}";
+    let receipts = policy("").replace("gates: [", &format!("gates: [{receipts}, "));
+    for (law, is_asked) in [(policy(""), false), (limited, true), (receipts, true)] {
+        let root = world.commit(world.policy_tree(&law, "{}", "1"), &[], "root");
+        let child = world.commit(world.policy_tree(&law, "{}", "2"), &[root], "child");
+        let notes = world.commit(world.files(&[("x", "x")]), &[], "notes");
+        let bundle = gathered(&world, [root, child], notes, &Limits::default());
+        match &bundle.commits[0].beside.manifests {
+            RawManifests::Files(files) => {
+                let paths: Vec<_> = files.keys().map(String::as_str).collect();
+                assert_eq!((is_asked, &paths[..]), (true, &[".bowline/policy.yaml"][..]));
+            }
+            RawManifests::Unasked => assert!(!is_asked, "{law}"),
+            RawManifests::Unreadable { why } => panic!("{why}"),
+        }
+        let start = &bundle.start.unwrap().beside.manifests;
+        assert!(matches!(start, RawManifests::Unasked), "nobody judges it");
+    }
 }
