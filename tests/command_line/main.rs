@@ -33,6 +33,7 @@ mod evidence;
 mod attest;
 mod attest_notes;
 mod attest_scan;
+mod attest_receipts;
 mod attest_origin;
 mod attest_judged;
 mod cosign;

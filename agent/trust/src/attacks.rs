@@ -20,5 +20,6 @@ mod freshness;
 mod emergency;
 mod back;
 mod environments;
+mod receipts;
 mod state;
 mod testing;

@@ -17,6 +17,7 @@ mod provenance;
 mod summary;
 mod approval;
 mod hearing;
+mod receipts;
 #[cfg(test)]
 pub(crate) mod bench;
 
@@ -29,6 +30,7 @@ use serde_json::Value;
 use crate::attested::Attested;
 use crate::here::Scope;
 use crate::manifested::{Found, Manifested};
+use crate::receipt::Receipt;
 use crate::verdict::Code;
 use hearing::Hearing;
 use reading::Reading;
@@ -49,6 +51,8 @@ pub(crate) struct Case<'a> {
     pub(crate) manifested: &'a Found,
     /// The environments whose gates are asked for.
     pub(crate) scope: &'a Scope,
+    /// What hosts signed of it.
+    pub(crate) receipts: &'a [Receipt],
 }
 
 /// Judges every gate of a policy that holds for those who ask; of the others nothing is said.
@@ -64,10 +68,10 @@ pub(crate) fn judge_all(
 /// Judges one gate for one revision.
 fn judge(gate: &Gate, case: &Case<'_>, evidence: &[Attested]) -> GateVerdict {
     match (&gate.rule, case.manifested) {
-        (Rule::Hosts { .. }, _) => {
-            GateVerdict::unsupported(gate, "receipts of other hosts cannot be judged yet")
+        (Rule::Hosts { hosts }, Ok(Manifested { hosts: enrolled, .. })) => {
+            receipts::judge(gate, hosts, enrolled, (case.receipts, case.now))
         }
-        (Rule::Provenance { .. }, Err(why)) => {
+        (Rule::Hosts { .. } | Rule::Provenance { .. }, Err(why)) => {
             GateVerdict::closed(gate, Code::ManifestsUnreadable, why.clone())
         }
         (Rule::Provenance { .. }, Ok(Manifested { artifacts, .. })) => {

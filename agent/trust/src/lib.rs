@@ -31,6 +31,8 @@ pub mod statement;
 mod roll;
 pub mod attested;
 pub mod sieve;
+pub mod receipt;
+pub mod receipt_sieve;
 pub mod approval;
 mod desk;
 mod manifested;

@@ -5,6 +5,7 @@
 
 use bowline_model::bundle::{CommitEvidence, PathEvidence};
 use bowline_model::byte_size::ByteSize;
+use bowline_model::digest::Sha256;
 use bowline_model::object_id::ObjectId;
 use bowline_model::policy::{POLICY_PATH, Policy};
 use jiff::Timestamp;
@@ -15,7 +16,8 @@ use crate::demands::lacking;
 use crate::gates::{self, Case, GateVerdict};
 use crate::here::Here;
 use crate::manifested::Reader;
-use crate::roll::Roll;
+use crate::receipt::{self, Revision};
+use crate::roll::{Roll, revokes};
 use crate::verdict::{Code, Refusal};
 
 /// What the commit is to the branch.
@@ -75,14 +77,21 @@ pub fn preview(
     let lines = evidence.beside.attestations.iter();
     let attested: Vec<Attested> = lines.filter_map(|line| attested::read(line, &bench)).collect();
     let manifested = Reader::of(here.folder).read(&evidence.beside.manifests);
+    let commit_sha256 = Sha256::of(&evidence.raw);
+    let named = (stage == Stage::Merged).then_some(evidence.id);
+    let revision = Revision { commit: named, commit_sha256, tree: commit.tree };
+    let repo = (policy.repo_uri.as_str(), policy.ref_name.as_str());
+    let mut receipts = receipt::read_all(&evidence.beside.attestations, &revision, (repo, largest));
+    receipts.retain(|it| !revokes(&policy, &it.fingerprint));
     let case = Case {
-        commit: (stage == Stage::Merged).then_some(evidence.id),
+        commit: named,
         tree: commit.tree,
         repo_uri: &policy.repo_uri,
         ref_name: &policy.ref_name,
         now,
         manifested: &manifested,
         scope: &here.scope(&manifested, &[]),
+        receipts: &receipts,
     };
     let gates = gates::judge_all(&policy, &case, &attested);
     let lacks = lacking(&gates).map(|it| Refusal::of(it.code, it.detail));

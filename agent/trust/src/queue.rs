@@ -23,6 +23,7 @@ use crate::gates::{self, Case, GateVerdict};
 use crate::here::{Here, Who};
 use crate::manifested::{Found, Reader};
 use crate::policy_change::{Governing, admit};
+use crate::receipt::{self, Receipt, Revision};
 use crate::roll::revokes;
 use crate::roots::Roots;
 use crate::start::Judged;
@@ -235,6 +236,7 @@ impl Queue<'_> {
             now,
             manifested: &manifested,
             scope: &self.here.scope(&manifested, self.before),
+            receipts: &candidate.receipts(root, laws),
         };
         let mut gates = gates::judge_all(policy, &case, &evidence);
         let change = candidate.evidence.and_then(|it| it.beside.change);
@@ -294,6 +296,18 @@ impl Candidate<'_> {
         }
         attested.retain(|it| !it.signers.is_empty());
         attested
+    }
+
+    /// What hosts signed of it, without those whose key its own policy or a newer one revokes.
+    fn receipts(&self, root: &TrustRoot, laws: &[&Governing]) -> Vec<Receipt> {
+        let lines = self.evidence.map(|it| it.beside.attestations.as_slice()).unwrap_or_default();
+        let revision =
+            Revision { commit: Some(self.id), commit_sha256: self.raw_sha256, tree: self.tree };
+        let repo = (root.repo.uri.as_str(), root.repo.ref_name.as_str());
+        let mut receipts = receipt::read_all(lines, &revision, (repo, root.limits.envelope_bytes));
+        let laws = laws.iter().map(|it| &it.policy).chain([&self.governing.policy]);
+        receipts.retain(|it| laws.clone().all(|law| !revokes(law, &it.fingerprint)));
+        receipts
     }
 }
 

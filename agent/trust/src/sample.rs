@@ -6,6 +6,7 @@ mod approver;
 pub(crate) mod openpgp;
 pub(crate) mod ssh_certificate;
 mod robot;
+mod host;
 mod signer;
 mod law;
 mod roots;
@@ -24,6 +25,7 @@ use crate::verdict::Verdict;
 use crate::verify::verify;
 
 pub(crate) use approver::{Approver, change};
+pub(crate) use host::{Host, line as record_line};
 pub(crate) use law::{Law, blob, sign_policy};
 pub(crate) use robot::{Robot, person_attests, robot_pem};
 pub(crate) use roots::{

@@ -17,6 +17,8 @@ use jiff::Timestamp;
 use crate::attested::{self, Bench};
 use crate::commit::Commit;
 use crate::freshness;
+use crate::receipt::Revision;
+use crate::receipt_sieve::{ReceiptSieve, asks_for_receipts};
 use crate::roll::Roll;
 use crate::signature::verify_commit;
 
@@ -99,6 +101,20 @@ impl Sieve {
     /// Whether some gate cannot be judged without the revision's manifests.
     pub fn reads_manifests(&self) -> bool {
         self.policy.reads_manifests()
+    }
+
+    /// Whether some gate asks hosts for receipts.
+    pub fn asks_for_receipts(&self) -> bool {
+        asks_for_receipts(&self.policy)
+    }
+
+    /// What lets receipts of a revision through, by hosts with these keys.
+    pub fn receipts<'a>(
+        &'a self,
+        revision: Revision,
+        keys: &'a BTreeSet<String>,
+    ) -> ReceiptSieve<'a> {
+        ReceiptSieve::of(&self.policy, revision, keys, self.largest)
     }
 
     /// Whether what people on call say of a change may count.

@@ -276,6 +276,7 @@ fn what_cosign_attests_opens_a_gate_for_its_own_revision_alone() {
             now,
             manifested: &Err(String::new()),
             scope: &crate::here::Scope::All,
+            receipts: &[],
         };
         gates::judge_all(&policy, &case, &[found.unwrap()]).remove(0).code
     };

@@ -23,6 +23,28 @@ pub enum Attest {
     Provenance(Provenance),
     /// What a verifier made sure of, in short
     Summary(Summary),
+    /// Carries what hosts signed of a revision to the hosts whose gates ask for it
+    Receipts(Receipts),
+}
+
+/// Arguments of `attest receipts`.
+#[derive(Debug, Args)]
+pub struct Receipts {
+    /// The repository
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub repo: String,
+    /// The revision: a branch, a tag or an id [default: every one here that a receipt names]
+    #[arg(long, value_name = "REV")]
+    pub rev: Option<String>,
+    /// A host's record log, a folder of its segments, or `-` for stdin; may be repeated
+    #[arg(long, value_name = "FILE", required = true)]
+    pub records: Vec<PathBuf>,
+    /// Where the receipts go.
+    #[command(flatten)]
+    pub delivery: Delivery,
+    /// Says in JSON what was carried
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What every kind of evidence needs.

@@ -74,20 +74,22 @@ fn note(case: &Case, given: &Common, line: &[u8]) -> Result<Option<String>, Fail
         return Ok(None);
     }
     let repo = Path::new(&given.repo);
-    let failed = |failure: NotesFailure| {
-        let hint = match &failure {
-            NotesFailure::Refused { .. } | NotesFailure::Git(_) => {
-                "see that git is there and that this job may push refs/notes/attestations"
-            }
-            NotesFailure::Outrun { .. } | NotesFailure::Busy { .. } => "try again",
-            NotesFailure::Os(_) => "",
-        };
-        Failure::failed(failure).hint(hint)
-    };
-    evidence_notes::add(repo, &[case.commit, case.tree], line).map_err(failed)?;
+    evidence_notes::add(repo, &[case.commit, case.tree], line).map_err(failed_notes)?;
     let Some(remote) = push else { return Ok(Some("notes".to_owned())) };
-    let pushed = evidence_notes::push(repo, remote).map_err(failed)?;
+    let pushed = evidence_notes::push(repo, remote).map_err(failed_notes)?;
     Ok(Some(format!("notes on {}", pushed.remote)))
+}
+
+/// Notes that could not be made, and what to do about it.
+pub(super) fn failed_notes(failure: NotesFailure) -> Failure {
+    let hint = match &failure {
+        NotesFailure::Refused { .. } | NotesFailure::Git(_) => {
+            "see that git is there and that this job may push refs/notes/attestations"
+        }
+        NotesFailure::Outrun { .. } | NotesFailure::Busy { .. } => "try again",
+        NotesFailure::Os(_) => "",
+    };
+    Failure::failed(failure).hint(hint)
 }
 
 /// The envelope in a Sigstore bundle, with cosign's hint at the key.

@@ -25,6 +25,8 @@ mod lint;
 mod vulnerabilities;
 mod provenance;
 mod summary;
+mod record_lines;
+mod receipts;
 
 use crate::failure::Failure;
 use crate::screen::Screen;
@@ -39,5 +41,6 @@ pub fn attest(verb: &Attest, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         Attest::Vulns(given) => vulnerabilities::attest(given, screen),
         Attest::Provenance(given) => provenance::attest(given, screen),
         Attest::Summary(given) => summary::attest(given, screen),
+        Attest::Receipts(given) => receipts::attest(given, screen),
     }
 }

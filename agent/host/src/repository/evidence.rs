@@ -15,6 +15,7 @@ use bowline_model::object_id::ObjectId;
 use bowline_model::policy::{Asks, POLICY_PATH, Policy};
 use bowline_model::trust_root::{Limits, TrustRoot};
 use bowline_trust::commit::{Commit, object_id};
+use bowline_trust::receipt::is_record;
 use bowline_trust::root_statement::{RootSieve, RootWord};
 use bowline_trust::sieve::{About, Sieve};
 use bowline_trust::signed_policy;
@@ -322,6 +323,8 @@ impl<'a> Gatherer<'a> {
         }
         let merged: Vec<_> = parsed.parents.iter().skip(1).copied().collect();
         self.attestations((commit.id, &parsed, &merged), (own, &named), &mut commit.beside);
+        let raw = Arc::clone(&commit.raw);
+        self.look_for_receipts((commit.id, &raw, parsed.tree), own, &mut commit.beside);
     }
 
     /// What a commit changes after its first parent; the first one of all changes everything.
@@ -355,7 +358,8 @@ impl<'a> Gatherer<'a> {
             }
             for line in note.split(|it| *it == b'\n').take(LINES_MAX) {
                 let line = line.trim_ascii();
-                if line.is_empty() {
+                // Receipts are looked for apart.
+                if line.is_empty() || is_record(line) {
                     continue;
                 }
                 let cost = sieve.cost(line);

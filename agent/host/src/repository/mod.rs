@@ -27,6 +27,7 @@ mod difference;
 mod manifests;
 pub mod evidence;
 mod heads;
+mod receipts;
 pub mod proof_objects;
 pub mod view;
 pub mod revision;

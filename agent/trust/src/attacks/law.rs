@@ -156,14 +156,14 @@ fn a_signed_policy_that_cannot_be_read_is_refused() {
 }
 
 #[test]
-fn what_cannot_be_judged_yet_is_pending_and_named() {
+fn what_cannot_be_judged_is_pending_and_named() {
     let more = "gates: [{id: staging, hosts: {environment: staging, healthy: \"60%\", for: 1h}}]\n";
     let world = World::new();
     let law = Law { more, ..Law::version(2) };
     let before = Draft::on(&world.anchor, BEGINNING + HOUR).commit();
     let asking = Draft::on(&before, BEGINNING + 2 * HOUR).with(law.signed()).commit();
     let verdict = world.judge(&world.bundle(&[&before, &asking]));
-    assert_eq!(said(&verdict), "pending gate-unsupported");
+    assert_eq!(said(&verdict), "pending manifests-unreadable");
     let Verdict::Pending { walked, deployable, detail, .. } = verdict else {
         panic!("pending");
     };

@@ -13,6 +13,7 @@ use super::{Case, GateVerdict, judge};
 use crate::attested::{Attested, Signer};
 use crate::here::Scope;
 use crate::manifested::Found;
+use crate::receipt::Receipt;
 use crate::statement::{Statement, Subject};
 use crate::verdict::Code;
 
@@ -34,6 +35,7 @@ pub(crate) struct Bench {
     pub(crate) commit: String,
     pub(crate) now: Timestamp,
     pub(crate) manifested: Found,
+    pub(crate) receipts: Vec<Receipt>,
 }
 
 impl Bench {
@@ -45,6 +47,7 @@ impl Bench {
             commit: COMMIT.to_owned(),
             now: "2026-11-11T00:00:00Z".parse().unwrap(),
             manifested: Err("nobody read them".to_owned()),
+            receipts: Vec::new(),
         }
     }
 
@@ -86,6 +89,7 @@ impl Bench {
                 now: self.now,
                 manifested: &self.manifested,
                 scope: &Scope::All,
+                receipts: &self.receipts,
             },
             evidence,
         );

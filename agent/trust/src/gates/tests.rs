@@ -230,11 +230,3 @@ fn a_verdict_names_what_it_rests_on() {
     });
     assert_eq!(verdict, expected);
 }
-
-#[test]
-fn receipts_of_hosts_are_unsupported_and_never_passed_over() {
-    let bench = Bench::new("hosts: {environment: staging, healthy: \"60%\", for: 1h}");
-    let verdict = bench.judge(&[bench.by_ci(TESTS, &passed())]);
-    assert_eq!(verdict.code.map(Code::as_str), Some("gate-unsupported"));
-    assert_eq!(verdict.limit, "60% of staging healthy for 1h");
-}

@@ -53,11 +53,6 @@ pub struct Skipped {
 }
 
 impl GateVerdict {
-    /// A verdict on what this version cannot judge.
-    pub(super) fn unsupported(gate: &Gate, detail: &str) -> Self {
-        Self::closed(gate, Code::GateUnsupported, detail.to_owned())
-    }
-
     /// A verdict that rests on no statement.
     pub(super) fn closed(gate: &Gate, code: Code, detail: String) -> Self {
         Self {

@@ -59,6 +59,11 @@ impl Signer {
         self.blob_as(&self.wire(), namespace, message, twist)
     }
 
+    /// A bare signature, as hosts make them.
+    pub(crate) fn bare(&self, message: &[u8]) -> Vec<u8> {
+        self.pair.sign(message).as_ref().to_vec()
+    }
+
     /// An SSHSIG blob, with one field or another twisted.
     fn blob_as(&self, wire: &[u8], namespace: &str, message: &[u8], twist: &Twist) -> Vec<u8> {
         let mut signed = b"SSHSIG".to_vec();

@@ -17,6 +17,11 @@ use crate::wire::Reader;
 const USER_PRESENT: u8 = 1;
 
 impl SshKey {
+    /// Whether the key made a bare Ed25519 signature, as hosts write them: 64 bytes without a name. Other keys make none.
+    pub(crate) fn made_bare(&self, signature: &[u8], signed: &[u8]) -> bool {
+        matches!(&self.kind, Kind::Ed25519 { key } if fits(&ED25519, key, signed, signature))
+    }
+
     /// Checks a signature's wire encoding against the bytes it is said to cover.
     pub(crate) fn verify(&self, signature: &[u8], signed: &[u8]) -> Result<(), BadSignature> {
         let mut reader = Reader::new(signature);
