@@ -23,7 +23,16 @@ fn probe(name: &str, passed: bool, detail: &str) -> ProbeWord {
 fn usual(it: &mut Record, environment: &str, subject: &str) {
     it.environment = Some(environment.to_owned());
     it.subject = Some(subject.to_owned());
-    it.policy = Some(PolicyMark { version: 3, sha256: "5e".repeat(32) });
+    it.policy = Some(PolicyMark {
+        version: 3,
+        sha256: "5e".repeat(32),
+        expires: Some("2027-02-01T00:00:00Z".to_owned()),
+        root_version: Some(2),
+    });
+    it.adopted = vec![serde_json::json!({
+        "commit": "2c".repeat(20), "code": "unsigned", "reason": "a web edit, looked at",
+        "signers": ["alice", "bob"], "issued": "2026-11-01T00:00:00Z",
+    })];
     it.steps.changed = 3;
     it.steps.by_kind = [("write-file".to_owned(), 2), ("restart".to_owned(), 1)].into();
     it.probes = vec![

@@ -33,10 +33,19 @@ fn hostile(service: &Service) -> Host {
         it.probes = vec![probe(true), probe(false)];
         it.after_revert = vec![probe(false)];
         it.gates = vec![json!({"gate": EVIL})];
+        it.adopted = vec![
+            json!({"commit": "2c", "code": "unsigned", "reason": EVIL, "signers": [EVIL], "issued": "2026-11-01"}),
+            json!({"other": EVIL}),
+        ];
         it.irreversible = vec![EVIL.to_owned()];
         it.evidence = vec![EVIL.to_owned()];
         it.snapshots = vec![EVIL.to_owned()];
-        it.policy = Some(PolicyMark { version: 3, sha256: EVIL.to_owned() });
+        it.policy = Some(PolicyMark {
+            version: 3,
+            sha256: EVIL.to_owned(),
+            expires: Some(EVIL.to_owned()),
+            root_version: Some(2),
+        });
         it.conflicts = vec![Conflict {
             path: EVIL.to_owned(),
             kept: Some(EVIL.to_owned()),
@@ -325,4 +334,36 @@ fn without_a_token_only_this_machine_is_answered() {
     }
     assert_eq!(ask("rebound.example", "/healthz"), 200);
     assert_eq!((ask("localhost:9480", "/"), ask("[::1]:9480", "/")), (200, 200));
+}
+
+#[test]
+fn a_deployment_says_what_root_keys_adopted_and_how_long_its_policy_is_in_force() {
+    let service = Service::new();
+    let mut host = Host::enrolled(&service, "web-1");
+    host.tell_as(&commit("0a"), |it| {
+        it.policy = Some(PolicyMark {
+            version: 3,
+            sha256: "5e".repeat(32),
+            expires: Some("2027-02-01T00:00:00Z".to_owned()),
+            root_version: Some(2),
+        });
+        it.adopted = vec![json!({
+            "commit": commit("2c"), "code": "unsigned", "reason": "a web edit, looked at",
+            "signers": ["alice", "bob"], "issued": "2026-11-01T00:00:00Z",
+        })];
+    });
+    assert_eq!(service.send(&host.all()).status, 200);
+    let pages = ["/deployments/web-1/@1", "/hosts/web-1"].map(|it| service.get(it).body);
+    let adopted = format!(
+        "<li>{} (unsigned) by alice, bob, 2026-11-01T00:00:00Z: a web edit, looked at</li>",
+        commit("2c")
+    );
+    for words in ["version 3, until 2027-02-01T00:00:00Z", "; root version 2", &adopted] {
+        assert!(pages.iter().all(|it| it.contains(words)), "{words}: {pages:?}");
+    }
+    let sheet = service.get("/hosts/web-1.json").json();
+    assert_eq!(
+        (&sheet["judged"]["policyVersion"], &sheet["judged"]["rootVersion"]),
+        (&json!(3), &json!(2))
+    );
 }

@@ -183,6 +183,8 @@ fn blank(
         policy: memory.high_water.as_ref().map(|it| PolicyMark {
             version: it.policy_version,
             sha256: it.policy_sha256.to_string(),
+            expires: expiry_of(memory, it.policy_version),
+            root_version: it.root_version,
         }),
         evidence,
         approvals: Vec::new(),
@@ -221,8 +223,15 @@ pub(crate) fn cycle_of(tx: &Transaction, outcome: Outcome, warnings: &[String]) 
         freshness: String::new(),
         adopted: Vec::new(),
         policy: None,
+        root_version: None,
         warnings: warnings.to_vec(),
     }
+}
+
+/// When the policy of a version ends, where this process has judged it.
+fn expiry_of(memory: &Memory, version: u64) -> Option<String> {
+    let judged = memory.policy.as_ref().filter(|it| it.version == version);
+    judged.map(|it| it.expires.clone())
 }
 
 /// How long a policy is still in force.

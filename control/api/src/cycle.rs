@@ -49,6 +49,9 @@ pub struct Cycle {
     /// The policy in force, as far as it was judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicyStanding>,
+    /// The version of the root in force; `None` until a branch was judged.
+    #[serde(rename = "rootVersion", default, skip_serializing_if = "Option::is_none")]
+    pub root_version: Option<u64>,
     /// What a person should know.
     #[serde(default)]
     pub warnings: Vec<String>,
@@ -97,6 +100,7 @@ impl Cycle {
             freshness: String::new(),
             adopted: Vec::new(),
             policy: None,
+            root_version: None,
             warnings: Vec::new(),
         }
     }

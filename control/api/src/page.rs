@@ -97,6 +97,26 @@ pub struct Sheet {
     pub detail: HostDetail,
     /// Its deployments, newest first.
     pub deployments: Page<Deployment>,
+    /// By what its newest record was judged, if that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<Judged>,
+}
+
+/// By what a revision was judged on a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Judged {
+    /// The policy's version.
+    pub policy_version: u64,
+    /// When the policy ends, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_expires: Option<String>,
+    /// The version of the root in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root_version: Option<u64>,
+    /// Commits that nobody let in and root keys adopted, a line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adopted: Vec<String>,
 }
 
 /// One deployment, record by record.

@@ -172,11 +172,18 @@ pub struct ApprovalMark {
 
 /// The policy by which a revision was judged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct PolicyMark {
     /// Its version.
     pub version: u64,
     /// SHA-256 (hex) of its bytes.
     pub sha256: String,
+    /// When it ends, RFC 3339; `None` where the process that wrote the record had not judged it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    /// The version of the root in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root_version: Option<u64>,
 }
 
 /// How many steps changed something.

@@ -44,6 +44,9 @@ pub struct Status {
     pub adopted: Vec<serde_json::Value>,
     /// The policy in force; `None` until one was judged.
     pub policy: Option<PolicyStanding>,
+    /// The version of the root in force: 1 is the first; `None` until a branch was judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root_version: Option<u64>,
     /// How reports reach the control service; `None` where none is named.
     pub control: Option<Control>,
     /// Where the local API listens, when not at its configured place.

@@ -48,6 +48,7 @@ pub(super) fn status(status: &Status, screen: &mut Screen<'_>) -> Result<(), Fai
         ("conditions", conditions.join(", ")),
         ("next poll", status.next_poll.clone().unwrap_or_default()),
         ("policy", status.policy.as_ref().map(policy).unwrap_or_default()),
+        ("root", status.root_version.filter(|it| *it > 1).map(root).unwrap_or_default()),
         ("freshness", status.freshness.clone()),
         ("control", status.control.as_ref().map(reporting).unwrap_or_default()),
         ("barred", barred),
@@ -68,6 +69,11 @@ pub(super) fn status(status: &Status, screen: &mut Screen<'_>) -> Result<(), Fai
         screen.line(format_args!("warning: {it}"))?;
     }
     Ok(())
+}
+
+/// The root in force, where it is not the first any more.
+fn root(version: u64) -> String {
+    format!("version {version}")
 }
 
 /// The policy in force, and how long it is.

@@ -74,6 +74,7 @@ impl Host {
             // What was not judged in this cycle is as it was told.
             if cycle.policy.is_some() {
                 status.policy.clone_from(&cycle.policy);
+                status.root_version = cycle.root_version;
             }
             status.conditions.extend(status.policy.as_ref().and_then(conditions::expiring));
         });

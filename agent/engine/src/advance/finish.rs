@@ -307,6 +307,7 @@ pub(super) fn rest(mut memory: Memory, mut ending: Ending) -> Turn {
         ending.cycle.adopted.clone_from(&memory.adopted.verdicts);
     }
     ending.cycle.policy.clone_from(&memory.policy);
+    ending.cycle.root_version = memory.high_water.as_ref().and_then(|it| it.root_version);
     for warning in &memory.warnings {
         if !ending.cycle.warnings.contains(warning) {
             ending.cycle.warnings.push(warning.clone());

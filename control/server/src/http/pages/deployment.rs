@@ -167,6 +167,7 @@ struct Said {
     base: Option<String>,
     phases: Vec<Phase>,
     gates: Vec<String>,
+    adopted: Vec<String>,
     subject: String,
 }
 
@@ -227,13 +228,18 @@ fn entry<'a>(timeline: &Timeline, told: &'a Told, now: i64) -> Entry<'a> {
     }
 }
 
-/// What a record says; `None` when it cannot be read.
-fn said(record: &Value, now: i64) -> Option<Said> {
+/// A record whose texts can neither move nor hide anything on a page; `None` when it cannot be read.
+pub(super) fn readable(record: &Value) -> Option<Record> {
     let record: Record = serde_json::from_value(record.clone()).ok()?;
     // Fields that no record has are gone by now: none of them can turn into one that it has.
     let mut record = serde_json::to_value(record).ok()?;
     make_plain(&mut record);
-    let record: Record = serde_json::from_value(record).ok()?;
+    serde_json::from_value(record).ok()
+}
+
+/// What a record says; `None` when it cannot be read.
+fn said(record: &Value, now: i64) -> Option<Said> {
+    let record = readable(record)?;
     Some(Said {
         kind: record.kind.word(),
         badge: Badge::of(record.outcome),
@@ -243,8 +249,22 @@ fn said(record: &Value, now: i64) -> Option<Said> {
         phases: phases(&record),
         subject: one_line(record.subject.as_deref().unwrap_or_default(), SUBJECT_CHARS_MAX),
         gates: record.gates.iter().map(Value::to_string).collect(),
+        adopted: record.adopted.iter().map(adopted).collect(),
         record,
     })
+}
+
+/// Why a commit that nobody let in may stay; what is of another form is shown as it came.
+pub(super) fn adopted(value: &Value) -> String {
+    let text = |name: &str| value.get(name).and_then(Value::as_str);
+    let signers = value.get("signers").and_then(Value::as_array);
+    let signers: Option<Vec<_>> = signers.map(|it| it.iter().filter_map(Value::as_str).collect());
+    match (text("commit"), text("code"), text("reason"), text("issued"), signers) {
+        (Some(commit), Some(code), Some(reason), Some(issued), Some(signers)) => {
+            format!("{commit} ({code}) by {}, {issued}: {reason}", signers.join(", "))
+        }
+        _ => value.to_string(),
+    }
 }
 
 /// Takes what could move or hide a text out of every text of a record, the names of its fields included.

@@ -11,16 +11,17 @@ use axum::response::Response;
 use bowline_api::enrolment::KeyState;
 use bowline_api::fleet::{Decision, Deployment, Fault, HostDetail, Key};
 use bowline_api::outcome::Outcome;
-use bowline_api::page::Sheet;
+use bowline_api::page::{Judged, Sheet};
 use serde::Deserialize;
 
+use super::deployment::{adopted, readable};
 use super::words::{Badge, Moment, digits, key_sign, rfc3339, short};
 use super::{Form, Frame, answered, links, newest, show};
 use crate::door;
 use crate::http::Service;
 use crate::http::answer::{Refusal, failed};
 use crate::http::asked::{Part, Question, part, query};
-use crate::store::Wanted;
+use crate::store::{Newest, Place, Wanted, Which};
 
 /// What is asked for.
 #[derive(Debug, Default, Clone, Deserialize)]
@@ -52,9 +53,25 @@ async fn read(
     let detail = service.store.host(name.clone()).await.map_err(fail)?;
     let missing = || Refusal::missing("no such host", "the board lists all hosts");
     let detail = detail.ok_or_else(missing)?;
-    let wanted = Wanted { host: Some(name), outcome: None };
+    let wanted = Wanted { host: Some(name.clone()), outcome: None };
     let deployments = service.store.deployments(wanted, part).await.map_err(fail)?;
-    Ok((asked, Sheet { now: rfc3339(door::wall()), detail, deployments }))
+    let which = Which { place: Place::Seq(detail.host.seq), key: detail.host.key.clone() };
+    let newest = Newest { limit: 1, after: None };
+    let kept = service.store.kept(name.clone(), which, newest).await.map_err(fail)?;
+    let judged = kept.items.first().and_then(|it| judged(&it.payload, &name));
+    Ok((asked, Sheet { now: rfc3339(door::wall()), detail, deployments, judged }))
+}
+
+/// By what a host's record says that it was judged; what cannot be read, or is another host's, says nothing here.
+fn judged(payload: &[u8], host: &str) -> Option<Judged> {
+    let record = readable(&serde_json::from_slice(payload).ok()?)?;
+    let policy = record.policy.filter(|_| record.host == host)?;
+    Some(Judged {
+        policy_version: policy.version,
+        policy_expires: policy.expires,
+        root_version: policy.root_version,
+        adopted: record.adopted.iter().map(adopted).collect(),
+    })
 }
 
 #[derive(Template)]
