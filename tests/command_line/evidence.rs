@@ -126,7 +126,7 @@ fn what_counted_is_known_to_a_process_that_did_not_judge_it() {
 }
 
 /// Makes the archive of the newest commit, and unpacks it into a folder.
-fn unpacked(sealed: &Sealed, folder: &str) -> Value {
+pub(crate) fn unpacked(sealed: &Sealed, folder: &str) -> Value {
     let arguments = ["evidence", "REV", "--config", "fleet.agent.toml", "--root", "root"];
     let rev = sealed.git("fleet", &["rev-parse", "main"]).trim().to_owned();
     let arguments = arguments.map(|it| if it == "REV" { rev.as_str() } else { it });
@@ -139,14 +139,14 @@ fn unpacked(sealed: &Sealed, folder: &str) -> Value {
 }
 
 /// The commands of the README, each as it stands there.
-fn steps(sealed: &Sealed, folder: &str) -> Vec<String> {
+pub(crate) fn steps(sealed: &Sealed, folder: &str) -> Vec<String> {
     let readme = sealed.read(&format!("{folder}/README.txt"));
     let steps = readme.lines().filter_map(|it| it.strip_prefix("    $ "));
     steps.map(str::to_owned).collect()
 }
 
 /// Runs the steps. Gives what they said, or the first one that failed.
-fn follow(sealed: &Sealed, folder: &str, steps: &[String]) -> Result<String, String> {
+pub(crate) fn follow(sealed: &Sealed, folder: &str, steps: &[String]) -> Result<String, String> {
     let mut said = String::new();
     for step in steps {
         let (succeeded, text) = sealed.tried(folder, step);
@@ -209,31 +209,95 @@ fn kinds(sealed: &Sealed, folder: &str) -> Vec<String> {
     seen.into_values().filter(|it| it != "README.txt").collect()
 }
 
+/// The steps, those first that speak of a file's folder: each of them passes on the archive as it was, whatever the order,
+/// so whoever follows them in theirs comes to the one that fails.
+fn those_of_first(steps: &[String], name: &str) -> Vec<String> {
+    let folder = name.split('/').next().unwrap();
+    let (of_it, others): (Vec<_>, Vec<_>) =
+        steps.iter().cloned().partition(|it| it.contains(folder));
+    [of_it, others].concat()
+}
+
+/// Changes one byte of a file of each kind, and sees that the steps notice, also where the list of digests was made anew.
+pub(crate) fn every_byte_counts(sealed: &Sealed, folder: &str) {
+    let steps = steps(sealed, folder);
+    let kinds = kinds(sealed, folder);
+    assert!(kinds.len() >= 24, "{kinds:?}");
+    // What the steps leave behind is there for each of them.
+    follow(sealed, folder, &steps).unwrap();
+    for name in kinds {
+        sealed.run(".", "sh", &["-c", &format!("rm -rf f && cp -a {folder} f")]);
+        let path = sealed.path("f").join(&name);
+        let mut bytes = fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        assert!(follow(sealed, "f", &steps[..1]).is_err(), "{name} and the manifest agree");
+        if name != "manifest.sha256" {
+            let anew = "sed 's/^[^ ]*  //' manifest.sha256 | xargs sha256sum > anew && mv anew manifest.sha256";
+            sealed.run("f", "sh", &["-c", anew]);
+            assert!(follow(sealed, "f", &steps[..1]).is_ok(), "{name}");
+            assert!(
+                follow(sealed, "f", &those_of_first(&steps[1..], &name)).is_err(),
+                "{name} is believed"
+            );
+        }
+    }
+}
+
 #[test]
 fn one_byte_of_anything_in_the_archive_is_noticed_also_without_the_manifest() {
     let sealed = governed();
     next(&sealed, "two");
     assert_eq!(cycle(&sealed)["outcome"], "committed");
     unpacked(&sealed, "e");
-    let steps = steps(&sealed, "e");
-    let kinds = kinds(&sealed, "e");
-    assert!(kinds.len() >= 24, "{kinds:?}");
-    for name in kinds {
-        sealed.run(".", "sh", &["-c", "rm -rf f && cp -a e f"]);
-        let path = sealed.path("f").join(&name);
-        let mut bytes = fs::read(&path).unwrap();
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 1;
-        fs::write(&path, bytes).unwrap();
-        assert!(follow(&sealed, "f", &steps[..1]).is_err(), "{name} and the manifest agree");
-        if name != "manifest.sha256" {
-            let anew =
-                "find . -type f -not -name manifest.sha256 | xargs sha256sum > manifest.sha256";
-            sealed.run("f", "sh", &["-c", anew]);
-            assert!(follow(&sealed, "f", &steps[..1]).is_ok(), "{name}");
-            assert!(follow(&sealed, "f", &steps).is_err(), "{name} is believed");
-        }
+    every_byte_counts(&sealed, "e");
+}
+
+#[test]
+fn what_counted_is_told_apart_by_commit() {
+    let sealed = governed();
+    next(&sealed, "two");
+    next(&sealed, "three");
+    let older = sealed.git("fleet", &["rev-parse", "main~1"]).trim().to_owned();
+    assert_eq!(cycle(&sealed)["outcome"], "committed");
+    unpacked(&sealed, "e");
+    let newest = sealed.read("e/revision").trim().to_owned();
+    let counted = |commit: &str| sealed.read(&format!("e/counted/{commit}"));
+    let kinds = |text: &str| {
+        let words = text.lines().map(|it| it.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        words.map(|it| format!("{} {}", it[0], it[2])).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        kinds(&counted(&newest)),
+        ["approval alice", "gate tests", "gate coverage", "gate again"]
+    );
+    assert_eq!(kinds(&counted(&older)), ["approval alice"]);
+    let approval = |text: &str| text.lines().next().unwrap().split(' ').nth(1).unwrap().to_owned();
+    let [one, two] = [&newest, &older].map(|it| approval(&counted(it)));
+    assert_ne!(one, two);
+    for (digest, commit) in [(one, &newest), (two, &older)] {
+        let payload = sealed.read(&format!("e/envelopes/{digest}/payload.json"));
+        assert!(payload.contains(commit.as_str()), "{payload}");
     }
+}
+
+#[test]
+fn a_commit_that_never_ran_here_has_no_evidence() {
+    let sealed = governed();
+    sealed.write("fleet/apps/other.md", "x");
+    sealed.merge("alice", "nobody approved it");
+    let arguments = ["--config", "fleet.agent.toml", "--root", "root", "--out", "e.tar"];
+    let never = "error: there is no evidence, and nothing is written\n\
+                 caused by: none of the records that this host keeps tells of OID\n\
+                 hint: bowline history lists what was deployed here; a commit that came with a later one is in the evidence of that one\n";
+    let base = sealed.git("fleet", &["rev-parse", "main~2"]).trim().to_owned();
+    let said = sealed.bowline(&[&["evidence", base.as_str()], &arguments[..]].concat());
+    said.is(1, "", never);
+    // Not even fetched.
+    let said = sealed.bowline(&[&["evidence", &"1".repeat(40)], &arguments[..]].concat());
+    assert!(said.code == 2 && said.stderr.contains("objects.git is not here"), "{said:?}");
+    assert!(!sealed.path("e.tar").exists());
 }
 
 #[test]
@@ -262,6 +326,12 @@ fn the_same_state_gives_the_same_archive_and_the_host_is_not_touched() {
     );
     said.is(0, &shown, "note: README.txt in it says how it is verified\n");
     assert_eq!(bytes, fs::read(sealed.path("e.tar")).unwrap());
+    // By the branch it is what the agent fetched last.
+    for rev in ["main", "refs/heads/main", "main~0"] {
+        let said = sealed.bowline(&[&["evidence", rev], &arguments[..], &["--json"]].concat());
+        assert_eq!(said.json()["commit"], "OID", "{said:?}");
+        assert_eq!(bytes, fs::read(sealed.path("e.tar")).unwrap(), "{rev}");
+    }
     let said = sealed.bowline(&[&["evidence", "d99"], &arguments[..]].concat());
     assert_eq!(said.code, 2, "{said:?}");
 }

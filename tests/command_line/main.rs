@@ -30,6 +30,7 @@ mod head;
 mod emergency;
 mod environments;
 mod evidence;
+mod evidence_roots;
 mod attest;
 mod attest_notes;
 mod attest_scan;

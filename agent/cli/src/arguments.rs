@@ -234,7 +234,7 @@ pub struct Gate {
 /// Arguments of `evidence`.
 #[derive(Debug, Args)]
 pub struct Evidence {
-    /// A commit, by its id, or the id of a deployment
+    /// A commit, such as main~1 or an id, or the id of a deployment
     #[arg(value_name = "REV")]
     pub rev: String,
     /// The agent's settings

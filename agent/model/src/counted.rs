@@ -22,17 +22,21 @@ pub struct Counted {
     pub gates: Vec<Value>,
     /// The envelopes of both, as they came, each once.
     pub envelopes: Vec<String>,
+    /// The envelope of the adoption that let the commit in, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adoption: Option<String>,
 }
 
 impl Counted {
     /// Nothing yet.
     pub fn of(commit: ObjectId) -> Self {
-        Self { commit, approvals: Vec::new(), gates: Vec::new(), envelopes: Vec::new() }
+        let (approvals, gates, envelopes) = (Vec::new(), Vec::new(), Vec::new());
+        Self { commit, approvals, gates, envelopes, adoption: None }
     }
 
     /// Whether nothing counted.
     pub fn is_empty(&self) -> bool {
-        self.approvals.is_empty() && self.gates.is_empty()
+        self.approvals.is_empty() && self.gates.is_empty() && self.adoption.is_none()
     }
 
     /// Adds what counted at a later judgement: approvals count in one, gates are met in another.
@@ -44,6 +48,7 @@ impl Counted {
         if !later.gates.is_empty() {
             self.gates = later.gates;
         }
+        self.adoption = later.adoption.or(self.adoption);
         self.envelopes.extend(later.envelopes);
         self.envelopes.sort();
         self.envelopes.dedup();

@@ -1,4 +1,4 @@
-//! What counted in one judgement, with the envelopes that it rests on, for whoever keeps it.
+//! What counted in one judgement, adoptions among it, with the envelopes that it rests on, for whoever keeps it.
 //!
 //! **Invariant:** nothing is judged here: what counted was said by the desk and by the gates.
 //! **Invariant:** of a long walk the newest commits are told of.
@@ -6,26 +6,34 @@
 use std::collections::BTreeSet;
 
 use bowline_api::record::ApprovalMark;
+use bowline_model::adopted::Adopted;
 use bowline_model::bundle::{Bundle, CommitEvidence};
 use bowline_model::byte_size::ByteSize;
 use bowline_model::counted::Counted;
 use bowline_model::digest::Sha256;
 use bowline_model::object_id::ObjectId;
+use bowline_model::trust_root::TrustRoot;
 
 use crate::authority::Authorised;
 use crate::dsse;
 use crate::gates::GateVerdict;
+use crate::rulings::Rulings;
 
 /// Commits of one walk: what is kept of more than a busy day's merges would only displace itself.
 const COMMITS_MAX: usize = 256;
 
 /// Tells what counted: approvals of the commits that passed, and the gates of the one that met them.
 pub(crate) fn counted(
+    root: &TrustRoot,
     bundle: &Bundle,
     passed: &[Authorised],
     opened: Option<(ObjectId, &[GateVerdict])>,
-    largest: ByteSize,
 ) -> Vec<Counted> {
+    let largest = root.limits.envelope_bytes;
+    // Where nothing is adopted nothing is read anew.
+    let is_any_adopted = passed.iter().any(|it| it.adopted.is_some());
+    let rulings = is_any_adopted.then(|| Rulings::of(root, bundle));
+    let words = |it: &Adopted| rulings.as_ref()?.words(it);
     let approved = passed.iter().rev().take(COMMITS_MAX).rev().map(|it| Counted {
         approvals: (it.approvals.iter().filter(|it| it.counts))
             .map(|it| ApprovalMark {
@@ -33,6 +41,7 @@ pub(crate) fn counted(
                 sha256: it.sha256.to_string(),
             })
             .collect(),
+        adoption: it.adopted.as_ref().and_then(words),
         ..Counted::of(it.judged.id)
     });
     let mut all: Vec<_> = approved.collect();

@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::attested::{self, STATEMENT_TYPE};
+use crate::root_keys::RootRing;
 use crate::roots::Roots;
 use crate::statement::{Statement, Subject};
 use crate::{dsse, new_root};
@@ -78,6 +79,23 @@ impl RootStatement {
     /// Whether it names a commit.
     pub(crate) fn names(&self, commit: &Named) -> bool {
         commit.is_among(&self.statement.subjects)
+    }
+
+    /// Whether it names a commit by its id.
+    pub(crate) fn names_commit(&self, commit: &ObjectId) -> bool {
+        let id = commit.to_string();
+        self.statement.subjects.iter().any(|it| it.digest.get("gitCommit") == Some(&id))
+    }
+
+    /// Whether keys of these names, of one root, signed it.
+    pub(crate) fn is_signed_by(&self, roots: &Roots, names: &[String]) -> bool {
+        let signed = |ring: &RootRing| ring.met_by(&self.envelope).is_some_and(|it| it == names);
+        roots.all().into_iter().any(signed)
+    }
+
+    /// Its envelope, as a line.
+    pub(crate) fn line(&self) -> Vec<u8> {
+        dsse::write(&self.envelope)
     }
 
     /// What it says of the objects, where it is of this type.

@@ -7,7 +7,9 @@ use bowline_model::bundle::Bundle;
 use bowline_model::trust_root::TrustRoot;
 use jiff::Timestamp;
 
-use crate::root_statement::{Checkpoint, Foundling, Named, RootStatement, adoption, checkpoint};
+use crate::root_statement::{
+    ADOPTION_TYPE, Adoption, Checkpoint, Foundling, Named, RootStatement, adoption, checkpoint,
+};
 use crate::roots::Roots;
 use crate::verdict::{Code, Refusal};
 use crate::walk::Link;
@@ -73,6 +75,19 @@ impl Rulings {
                 Err(refusal)
             }
         }
+    }
+
+    /// The envelope of an adoption that let a commit in, as a line.
+    pub(crate) fn words(&self, adopted: &Adopted) -> Option<String> {
+        let newest = self.newest.as_ref()?;
+        let it = self.statements.iter().find(|it| {
+            let says = it.predicate::<Adoption>(ADOPTION_TYPE);
+            let is_it = says.is_some_and(|says| {
+                (says.reason == adopted.reason) && (says.issued == adopted.issued)
+            });
+            is_it && it.names_commit(&adopted.commit) && it.is_signed_by(newest, &adopted.signers)
+        })?;
+        String::from_utf8(it.line()).ok()
     }
 
     /// Checkpoints on a commit that its place and time speak for.

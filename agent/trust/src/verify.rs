@@ -268,7 +268,7 @@ impl Case<'_> {
             approvals,
             // Of an older commit they would only mislead.
             gates: if unapproved.is_some() { Vec::new() } else { chosen.gates },
-            counted: counted(self.bundle, &passed, opened, self.root.limits.envelope_bytes),
+            counted: counted(self.root, self.bundle, &passed, opened),
             opened: chosen.opened,
             adopted: adopted.all.clone(),
             came_by: adopted.deployed,

@@ -5,9 +5,11 @@
 use bowline_host::repository::Repository;
 use bowline_host::repository::view::NoRevision;
 use bowline_model::object_id::ObjectId;
+use bowline_model::trust_root::TrustRoot;
 use bowline_trust::commit::Commit;
 
 use super::laws::Laws;
+use super::roots::Roots;
 use super::tar::Files;
 
 /// Merges between two deployments of one host; of more, those before the newest are left to the records before.
@@ -42,16 +44,24 @@ pub(super) fn chain(
 pub(super) fn add(
     repository: &Repository,
     chain: &[ObjectId],
-    laws: &mut Laws,
+    (trust, roots, laws): (&TrustRoot, &mut Roots, &mut Laws),
     files: &mut Files,
 ) -> Result<(), NoRevision> {
+    // A branch never goes back to an earlier root, so the newest file holds all of them.
+    for id in chain.iter().rev() {
+        let objects = repository.proof_objects(id)?;
+        if let Some(it) = objects.iter().find(|it| it.name == "root.jsonl") {
+            roots.add(&it.raw, trust, files);
+            break;
+        }
+    }
     let ids: Vec<_> = chain.iter().map(ToString::to_string).collect();
     files.add("chain", format!("{}\n", ids.join("\n")));
     for id in chain {
         let objects = repository.proof_objects(id)?;
         let file = |name: &str| objects.iter().find(|it| it.name == name).map(|it| &*it.raw);
         if let Some(policy) = file("policy.yaml") {
-            laws.add(policy, file("policy.dsse.json").unwrap_or_default(), files);
+            laws.add(policy, file("policy.dsse.json").unwrap_or_default(), roots, files);
         }
         for it in &objects {
             files.add(format!("objects/{}/{}", it.kind, it.id), it.raw.as_slice());

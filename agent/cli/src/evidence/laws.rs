@@ -8,10 +8,10 @@ use bowline_model::byte_size::ByteSize;
 use bowline_model::digest::Sha256;
 use bowline_model::envelope::{Envelope, pae};
 use bowline_model::policy::{KeyMaterial, POLICY_PATH, Policy};
-use bowline_model::trust_root::TrustRoot;
 use bowline_trust::spki::SpkiKey;
 use bowline_trust::{APPROVAL_NAMESPACE, POLICY_NAMESPACE, POLICY_TYPE, dsse};
 
+use super::roots::Roots;
 use super::tar::Files;
 
 /// As large as the file in a tree may be.
@@ -30,40 +30,35 @@ struct Law {
     machines: Vec<(String, SpkiKey)>,
 }
 
-/// The root keys as `ssh-keygen` reads them.
-pub(super) fn root_signers(root: &TrustRoot) -> String {
-    let spaces = format!("{POLICY_NAMESPACE},git");
-    let lines = root.root.keys.iter().map(|it| signer(&it.id, &spaces, &it.key));
-    lines.collect()
-}
-
-/// One line; what stands behind a key is a comment.
-fn signer(name: &str, spaces: &str, key: &str) -> String {
+/// A key as `ssh-keygen` reads it, on one line; what stands behind a key is a comment.
+pub(super) fn signer(name: &str, spaces: &str, key: &str) -> String {
     let key: Vec<_> = key.split_whitespace().take(2).collect();
     format!("{} namespaces=\"{spaces}\" {}\n", plain(name), key.join(" "))
 }
 
 /// A name as a word in a line, and of a file.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     let is_plain = |it: &char| it.is_ascii_alphanumeric() || "@._+-".contains(*it);
     name.chars().map(|it| if is_plain(&it) { it } else { '_' }).collect()
 }
 
 impl Laws {
-    /// Adds a policy and the envelope over it, once.
-    pub(super) fn add(&mut self, policy: &[u8], envelope: &[u8], files: &mut Files) {
+    /// Adds a policy and what root keys signed of it, once.
+    pub(super) fn add(&mut self, policy: &[u8], envelope: &[u8], roots: &Roots, files: &mut Files) {
         let digest = Sha256::of(policy).to_string();
         if self.0.contains_key(&digest) {
             return;
         }
         let folder = format!("policies/{digest}");
         files.add(format!("{folder}/policy.yaml"), policy);
-        files.add(format!("{folder}/pae"), pae(POLICY_TYPE, policy));
+        let pae = pae(POLICY_TYPE, policy);
         let signed = dsse::read(envelope, ENVELOPE_BYTES_MAX).ok();
         let signatures = signed.iter().flat_map(|it| &it.signatures);
+        let signatures = signatures.filter(|it| roots.is_by_root(&it.sig, POLICY_NAMESPACE, &pae));
         for (number, it) in (1..).zip(signatures) {
             files.add(format!("{folder}/{number}.sig"), it.sig.as_slice());
         }
+        files.add(format!("{folder}/pae"), pae);
         let law = match Policy::parse(POLICY_PATH, policy) {
             Ok(policy) => Law::of(&policy, &folder, files),
             Err(_) => Law::default(),

@@ -5,6 +5,8 @@
 
 mod commits;
 mod laws;
+mod roots;
+mod counted;
 mod tar;
 
 use std::path::{Path, PathBuf, absolute};
@@ -19,12 +21,9 @@ use bowline_host::repository::Repository;
 use bowline_host::settings::{self, Settings};
 use bowline_host::state::State;
 use bowline_host::trust_file;
-use bowline_model::byte_size::ByteSize;
-use bowline_model::counted::Counted;
 use bowline_model::digest::Sha256;
 use bowline_model::envelope::pae;
 use bowline_model::object_id::ObjectId;
-use bowline_trust::dsse;
 use bowline_trust::ssh_key::SshKey;
 use serde::Serialize;
 
@@ -34,6 +33,7 @@ use crate::revision::{self, unknown};
 use crate::screen::Screen;
 use crate::verify::unreachable;
 use laws::Laws;
+use roots::Roots;
 use tar::Files;
 
 /// How all of it is verified.
@@ -44,9 +44,6 @@ const RECORDS_MAX: usize = 512;
 
 /// Trust files and public keys have some kilobytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
-
-/// What a walk gathers at most is more than any host lets a single envelope have.
-const ENVELOPE_BYTES_MAX: ByteSize = ByteSize::from_mib(32);
 
 /// What stands before the 32 bytes of an Ed25519 key where openssl reads one.
 const SPKI_HEAD: [u8; 12] =
@@ -91,6 +88,9 @@ pub fn evidence(given: &Evidence, screen: &mut Screen<'_>) -> Result<u8, Failure
     record::verify_chain(&host.records(), &host.public.1).map_err(Failure::tampered)?;
     let commit = host.find(&given.rev)?;
     let entries = host.entries(&commit)?;
+    if entries.is_empty() {
+        return Err(never_here(&commit));
+    }
     let mut files = Files::default();
     let mut report = Report {
         commit: commit.to_string(),
@@ -151,10 +151,19 @@ impl Host {
         let named = told.iter().find_map(|it| commit_of(it)?.parse().ok());
         match named {
             Some(commit) => Ok(commit),
-            None => revision::find(&self.objects, rev).map_err(|failure| {
+            None => revision::find(&self.objects, &self.fetched(rev)).map_err(|failure| {
                 failure.hint("bowline history lists deployments; a commit is named by its id")
             }),
         }
+    }
+
+    /// A name as the agent's own repository has it: there the branch that it follows is HEAD.
+    fn fetched(&self, rev: &str) -> String {
+        let whole = self.settings.ref_name.as_str();
+        let short = whole.strip_prefix("refs/heads/").unwrap_or(whole);
+        let after = [whole, short].into_iter().find_map(|it| rev.strip_prefix(it));
+        let after = after.filter(|it| it.is_empty() || it.starts_with(['~', '^']));
+        after.map_or_else(|| rev.to_owned(), |it| format!("HEAD{it}"))
     }
 
     /// Records of a commit, with those around them.
@@ -177,7 +186,7 @@ impl Host {
         let trust = trust_file::load_for(&self.settings).map_err(Failure::usage)?;
         let bytes = files::read(&self.settings.trust, FILE_BYTES_MAX).map_err(Failure::failed)?;
         files.add("trust.yaml", bytes.unwrap_or_default());
-        files.add("trust/allowed_signers", laws::root_signers(&trust.root));
+        let mut roots = Roots::of(&trust.root, files);
         let (line, key) = &self.public;
         files.add("host/key.pub", format!("{line}\n"));
         files.add("host/key.pem", pem(key));
@@ -187,9 +196,6 @@ impl Host {
         let id = commit.to_string();
         let told = entries.iter().rev().map(|it| &it.record);
         let newest = told.clone().find(|it| commit_of(it) == Some(&id));
-        if newest.is_none() {
-            report.warnings.push("this host has no record of the commit".to_owned());
-        }
         if newest.is_some_and(|it| it.trust_sha256 != trust.sha256.to_string()) {
             let what = "the trust file has changed since: step 3 of the README will say so";
             report.warnings.push(what.to_owned());
@@ -203,14 +209,23 @@ impl Host {
         let anchor = trust.root.anchor.commit;
         let chain = commits::chain(&repository, commit, base, &anchor);
         let chain = chain.map_err(unknown)?;
-        commits::add(&repository, &chain, &mut laws, files).map_err(unknown)?;
+        let by = (&*trust.root, &mut roots, &mut laws);
+        commits::add(&repository, &chain, by, files).map_err(unknown)?;
         report.commits = chain.len();
         for it in &chain {
             let counted = self.state.counted(it)?;
-            report.envelopes += counted.map_or(0, |it| add_counted(&it, &laws, files));
+            report.envelopes += counted.map_or(0, |it| counted::add(&it, (&laws, &roots), files));
         }
         Ok(())
     }
+}
+
+/// A commit without a record: there would be nothing to show of it but that it exists.
+fn never_here(commit: &ObjectId) -> Failure {
+    let what = anyhow!("none of the records that this host keeps tells of {commit}");
+    Failure::failed(what).of("there is no evidence, and nothing is written").hint(
+        "bowline history lists what was deployed here; a commit that came with a later one is in the evidence of that one",
+    )
 }
 
 /// The commit that a record tells of.
@@ -226,22 +241,6 @@ fn add_record(entry: &Entry, files: &mut Files) {
     files.add(format!("{folder}/pae"), pae(PAYLOAD_TYPE, &payload));
     files.add(format!("{folder}/payload.json"), payload);
     files.add(format!("{folder}/sig"), sig);
-}
-
-/// Adds the envelopes that counted for a commit. Gives how many.
-fn add_counted(counted: &Counted, laws: &Laws, files: &mut Files) -> usize {
-    let mut count = 0;
-    for (number, line) in (1..).zip(&counted.envelopes) {
-        let Ok(envelope) = dsse::read_any(line.as_bytes(), ENVELOPE_BYTES_MAX) else { continue };
-        // One statement in several envelopes is one folder, with the signatures of all.
-        let folder = format!("envelopes/{}", Sha256::of(&envelope.payload));
-        files.add(format!("{folder}/envelope.{number}.json"), line.as_bytes());
-        files.add(format!("{folder}/pae"), envelope.pae());
-        laws.attribute(&envelope, &folder, files);
-        files.add(format!("{folder}/payload.json"), envelope.payload);
-        count += 1;
-    }
-    count
 }
 
 /// The host's public key, from the file beside the private one.

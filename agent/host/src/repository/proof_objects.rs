@@ -13,8 +13,8 @@ use super::{Repository, object_id, oid};
 /// No policy and no envelope of one is larger.
 const POLICY_BYTES_MAX: u64 = 1 << 20;
 
-/// What `.bowline` holds of a policy.
-const FILES: [&str; 2] = ["policy.yaml", "policy.dsse.json"];
+/// What `.bowline` holds of a policy and of the roots that may sign one.
+const FILES: [&str; 3] = ["policy.yaml", "policy.dsse.json", "root.jsonl"];
 
 /// An object as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct RawObject {
 }
 
 impl Repository {
-    /// A commit, its tree, that of `.bowline`, and the files there that are a policy and its envelope.
+    /// A commit, its tree, that of `.bowline`, and the files there that are a policy, its envelope and the roots.
     ///
     /// # Errors
     /// When one of them is not here or cannot be read.
