@@ -74,6 +74,13 @@ fn a_bundle_is_put_where_the_settings_say_or_nowhere() {
     assert!(said.stdout.contains("drop.bundle\nrefs/heads/main  OID\n"), "{said:?}");
     let put = std::fs::read(sealed.path("drop.bundle")).unwrap();
     assert!(put == std::fs::read(sealed.path("out.bundle")).unwrap());
+    sealed.write("apart.toml", AGENT.replace("drop.bundle", "drop/fleet.bundle"));
+    let said = import("out.bundle", "apart.toml");
+    let hint = "hint: make its folder first: install -d -m 700 HERE/drop\n";
+    assert!(said.code == 1 && said.stderr.ends_with(hint), "{said:?}");
+    let said = sealed.bowline(&["bundle", "create", "out"]);
+    let hint = "hint: --repo names the repository, where it is not this folder\n";
+    assert!(said.code == 1 && said.stderr.ends_with(hint), "{said:?}");
     sealed.write("text", "hello\n");
     sealed.write("net.toml", AGENT.replace("drop.bundle", "https://git.example/fleet.git"));
     sealed.git("fleet", &["bundle", "create", "-q", "../head.bundle", "HEAD"]);

@@ -9,6 +9,7 @@ use bowline_host::door::files::read;
 use bowline_trust::root_in_force::{RootInForce, Standing};
 
 use crate::failure::Failure;
+use crate::keys::RootKey;
 use crate::screen::Screen;
 use crate::verify::Trusted;
 
@@ -38,6 +39,21 @@ pub(crate) fn warn(root: &RootInForce, screen: &mut Screen<'_>) -> Result<(), Fa
         Some(what) => screen.note(format_args!("warning: {what}")),
         None => Ok(()),
     }
+}
+
+/// Says which of the keys that are to sign are none of the root's.
+pub(crate) fn warn_of_strangers(
+    root: &RootInForce,
+    keys: &[RootKey],
+    screen: &mut Screen<'_>,
+) -> Result<(), Failure> {
+    for key in keys.iter().filter(|it| !root.holds(it.key())) {
+        screen.note(format_args!(
+            "warning: {} is no key of the root in force: what it signs counts for nothing",
+            key.file.display()
+        ))?;
+    }
+    Ok(())
 }
 
 /// What the newest root lacks, for people.

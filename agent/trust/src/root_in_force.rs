@@ -16,6 +16,8 @@ use crate::new_root::NewRoot;
 use crate::policy_change::POLICY_TYPE;
 use crate::root_keys::{POLICY_NAMESPACE, ROOT_NAMESPACE, RootRing};
 use crate::roots::Roots;
+use crate::signer_key::SignerKey;
+use crate::ssh_key::SshKey;
 use crate::verdict::{Code, Refusal};
 
 /// As much as a file of roots has, and any envelope that root keys signed.
@@ -87,6 +89,11 @@ impl RootInForce {
         };
         let ring = RootRing::of(&trust.root.keys, trust.root.threshold)?;
         Ok(Some(Self { version: trust.root.version, ring, lacking: None }))
+    }
+
+    /// Whether a key is one of its own.
+    pub fn holds(&self, key: &SshKey) -> bool {
+        self.ring.holds(&SignerKey::Ssh(key.clone()))
     }
 
     fn nth_from_end(file: &[u8], place: usize) -> Result<Option<Self>, String> {
@@ -172,6 +179,10 @@ mod tests {
         ] {
             let root = RootInForce::of(&trust, roots.as_deref()).unwrap();
             assert_eq!(root.lacking, None);
+            assert_eq!(
+                [1, 3].map(|it| root.holds(&Signer::new(it).key())),
+                [roots.is_none(), roots.is_some()]
+            );
             let envelope = signed(policy);
             let found = root.standing_of_policy(POLICY, Some(&envelope)).unwrap();
             let (version, threshold, signed, missing) = expected;

@@ -32,7 +32,8 @@ pub(super) fn create(given: &Create, screen: &mut Screen<'_>) -> Result<u8, Fail
         &given.repo,
         "list references",
         &["for-each-ref", "--format=%(refname) %(objectname)", reference, &origins, NOTES],
-    )?;
+    )
+    .map_err(|failure| failure.hint("--repo names the repository, where it is not this folder"))?;
     let tip = |name: &str| listed.lines().find_map(|it| it.strip_prefix(name)?.strip_prefix(' '));
     let has = |name: &str| tip(name).is_some();
     let Some(here) = tip(reference) else {

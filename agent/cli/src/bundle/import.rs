@@ -33,7 +33,12 @@ pub(super) fn import(given: &Import, screen: &mut Screen<'_>) -> Result<u8, Fail
         let what = format!("it builds on commit {missing}, which this host does not have");
         return refused("bundle-prerequisite", what);
     }
-    bundle::put(&given.file, &place).map_err(Failure::failed)?;
+    bundle::put(&given.file, &place).map_err(|failure| {
+        let folder = place.parent().filter(|it| !it.is_dir());
+        let hint =
+            folder.map(|it| format!("make its folder first: install -d -m 700 {}", it.display()));
+        Failure::failed(failure).hint(hint.unwrap_or_default())
+    })?;
     show((&place, &settings.ref_name), &head, given.json, screen)?;
     if !given.json {
         screen

@@ -65,7 +65,9 @@ pub fn sign(given: &Sign, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         signatures.extend(fitting);
     }
     let message = bytes_to_sign(text);
-    for key in keys::read(&given.keys)? {
+    let keys = keys::read(&given.keys)?;
+    root.iter().try_for_each(|it| root_signatures::warn_of_strangers(it, &keys, screen))?;
+    for key in keys {
         signatures.push(key.sign(POLICY_NAMESPACE, &message, screen)?);
     }
     let envelope = match &earlier {

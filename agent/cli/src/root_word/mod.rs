@@ -117,7 +117,9 @@ fn deliver(
     root.iter().try_for_each(|it| root_signatures::warn(it, screen))?;
     let message = bytes_to_sign(statement);
     let mut signatures = Vec::new();
-    for key in keys::read(&word.keys)? {
+    let keys = keys::read(&word.keys)?;
+    root.iter().try_for_each(|it| root_signatures::warn_of_strangers(it, &keys, screen))?;
+    for key in keys {
         signatures.push(key.sign(ROOT_NAMESPACE, &message, screen)?);
     }
     let line = match earlier {
