@@ -16,6 +16,7 @@ mod manuals;
 mod validate;
 mod init;
 mod verify;
+mod walkthrough;
 mod gate;
 mod certificates;
 mod fudged;
