@@ -22,6 +22,7 @@ use super::arguments::Receipts;
 use super::deliver::failed_notes;
 use super::record_lines::{self, Entry};
 use crate::failure::Failure;
+use crate::revision;
 use crate::screen::Screen;
 use crate::verify::unreachable;
 
@@ -89,9 +90,7 @@ pub(super) fn attest(given: &Receipts, screen: &mut Screen<'_>) -> Result<u8, Fa
 /// The revision that is named, else each one that a receipt names, the newest receipt first.
 fn commits(given: &Receipts, entries: &[Entry]) -> Result<Vec<ObjectId>, Failure> {
     if let Some(rev) = &given.rev {
-        let found = view::find(&given.repo, rev);
-        let usage = |it| Failure::usage(it).hint("name a branch, a tag, or the id of a commit");
-        return Ok(vec![found.map_err(usage)?]);
+        return Ok(vec![revision::find(&given.repo, rev)?]);
     }
     let mut newest: BTreeMap<ObjectId, &str> = BTreeMap::new();
     for Record { kind, commit, at, .. } in entries.iter().map(|it| it.claim.record()) {
