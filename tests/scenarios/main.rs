@@ -29,6 +29,7 @@ mod bad_input;
 mod attacks;
 mod full_disk;
 mod clocks;
+mod promoted;
 mod environments;
 mod expiring;
 mod reset;
