@@ -20,6 +20,7 @@ mod walkthrough;
 mod gate;
 mod certificates;
 mod fudged;
+mod sshsig;
 mod merging_keys;
 mod inspect;
 mod openpgp;
