@@ -182,7 +182,7 @@ pub(super) fn statement(bytes: &[u8]) -> bool {
     }
     assert!(met.len() <= 1, "one statement, {met:?}");
     assert_eq!(judge(&[&signed, &signed]).gates, found.gates, "said twice");
-    let word = br#"{"_type":"https://in-toto.io/Statement/v1","subject":[{"digest":{"gitTree":"4b825dc642cb6eb9a060e54bf8d69288fbee4904"}}],"predicateType":"bowline change-approval/v1","predicate":{}}"#;
+    let word = br#"{"_type":"https://in-toto.io/Statement/v1","subject":[{"digest":{"gitTree":"4b825dc642cb6eb9a060e54bf8d69288fbee4904"}}],"predicateType":"bowline change-approval/v1","predicate":{"repoUri":"git+https://git.example/ops/fleet","targetRef":"refs/heads/main"}}"#;
     let other = by_robot(word);
     assert_eq!(
         judge(&[&signed, &other]).gates,

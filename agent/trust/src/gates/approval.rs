@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** the predicate is this project's own, so a field that is not known here is refused: it
 //! might be what takes the approval back.
+//! **Invariant:** it names the repository and the branch that it is for: the same tree may stand in another.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -20,8 +21,8 @@ struct Approval {
     /// The digest of what was looked at; the subject already binds the result.
     #[serde(rename = "changeSet")]
     _change_set: Option<String>,
-    repo_uri: Option<String>,
-    target_ref: Option<String>,
+    repo_uri: String,
+    target_ref: String,
     time_created: Option<Timestamp>,
     expires: Option<Timestamp>,
 }
@@ -36,9 +37,8 @@ pub(super) fn read(
     let approval = Approval::deserialize(predicate).map_err(|bad| {
         Reading::malformed(format!("the approval cannot be read: {}", quote(&bad.to_string())))
     })?;
-    let repo_uri = approval.repo_uri.as_deref().unwrap_or(case.repo_uri.as_str());
-    let target_ref = approval.target_ref.as_deref().unwrap_or(case.ref_name.as_str());
-    if repo_uri != case.repo_uri.as_str() || target_ref != case.ref_name.as_str() {
+    let meant = (approval.repo_uri.as_str(), approval.target_ref.as_str());
+    if meant != (case.repo_uri.as_str(), case.ref_name.as_str()) {
         let detail = "the approval is meant for another repository or branch";
         return Err(Reading::silent(Standing::AnotherSubject, detail));
     }
@@ -60,7 +60,7 @@ pub(super) fn read(
 mod tests {
     use crate::gates::bench::{APPROVAL, BRANCH, Bench, REPO};
     use bowline_model::policy::Kind;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn gate(more: &str) -> Bench {
         Bench::new(&format!(
@@ -68,34 +68,54 @@ mod tests {
         ))
     }
 
+    /// With the repository and the branch, where it names none itself.
+    fn here(said: &Value) -> Value {
+        let mut whole = json!({"repoUri": REPO, "targetRef": BRANCH});
+        let fields = said.as_object().unwrap().clone();
+        whole.as_object_mut().unwrap().extend(fields);
+        whole
+    }
+
+    fn said_of(predicate: &Value) -> String {
+        let bench = gate(", ticketRequired: true");
+        let attested = bench.by(&[("alice", Kind::Human)], APPROVAL, predicate);
+        bench.said(&[attested])
+    }
+
     #[test]
     fn an_approval_says_what_is_known_and_nothing_else() {
         for (predicate, said) in [
             (json!({"ticket": "OPS-7"}), "met"),
-            (
-                json!({"ticket": "OPS-7", "changeSet": "ab", "repoUri": REPO, "targetRef": BRANCH}),
-                "met",
-            ),
+            (json!({"ticket": "OPS-7", "changeSet": "ab"}), "met"),
             (json!({"ticket": "OPS-7", "expires": "2026-11-11T00:00:01Z"}), "met"),
             (json!({"ticket": "OPS-7", "expires": "2026-11-11T00:00:00Z"}), "evidence-stale"),
             (json!({"ticket": "OPS-7", "timeCreated": "2026-11-11T00:10:01Z"}), "evidence-stale"),
             (json!({"ticket": "OPS-7", "targetRef": "refs/heads/other"}), "evidence-missing"),
             (json!({"ticket": "OPS-7", "repoUri": "git+https://other"}), "evidence-missing"),
+            (json!({"ticket": "OPS-7", "targetRef": null}), "evidence-malformed"),
+            (json!({"ticket": "OPS-7", "repoUri": null}), "evidence-malformed"),
             (json!({"ticket": " "}), "evidence-below"),
             (json!({}), "evidence-below"),
             (json!({"ticket": 7}), "evidence-malformed"),
             (json!({"ticket": "OPS-7", "dismissed": true}), "evidence-malformed"),
-            (json!("OPS-7"), "evidence-malformed"),
         ] {
-            let bench = gate(", ticketRequired: true");
-            let attested = bench.by(&[("alice", Kind::Human)], APPROVAL, &predicate);
-            assert_eq!(bench.said(&[attested]), said, "{predicate}");
+            assert_eq!(said_of(&here(&predicate)), said, "{predicate}");
+        }
+        assert_eq!(said_of(&json!("OPS-7")), "evidence-malformed");
+        for field in ["repoUri", "targetRef"] {
+            let mut without = here(&json!({"ticket": "OPS-7"}));
+            without.as_object_mut().unwrap().remove(field);
+            assert_eq!(
+                said_of(&without),
+                "evidence-malformed",
+                "it could be for anything: {without}"
+            );
         }
     }
 
     #[test]
     fn robots_alone_approve_nothing() {
-        let ticket = json!({"ticket": "OPS-7"});
+        let ticket = here(&json!({"ticket": "OPS-7"}));
         let (alice, bob) = (("alice", Kind::Human), ("bob", Kind::Human));
         let (control, ci) = (("control", Kind::Robot), ("ci", Kind::Robot));
         for (threshold, signers, said) in [
