@@ -9,7 +9,7 @@ use anyhow::anyhow;
 use bowline_host::door::files::{read, replace_cheaply};
 use bowline_model::byte_size::ByteSize;
 use bowline_model::policy::Policy;
-use bowline_model::trust_root::{RepoUri, RootKeys};
+use bowline_model::trust_root::{RepoIdentity, RootKeys};
 use bowline_trust::new_root::{NewRoot, bytes_to_sign, extend};
 use bowline_trust::root_in_force::{RootInForce, Standing};
 use bowline_trust::ssh_key::SshKey;
@@ -52,7 +52,7 @@ pub(crate) fn rotate(given: &Rotate, screen: &mut Screen<'_>) -> Result<u8, Fail
         let what = anyhow!("{}: a new root has version 2 or more", given.root.display());
         return Err(Failure::usage(what).hint("write one more than that of the root in force"));
     }
-    let new = NewRoot::of(&keys, repo_uri(&given.file)?);
+    let new = NewRoot::of(&keys, repo(&given.file)?);
     let payload = new.payload();
     NewRoot::read(&payload).map_err(|what| {
         Failure::usage(anyhow!(what)).of("hosts would refuse the new root, nothing is signed")
@@ -120,13 +120,13 @@ impl Report {
     }
 }
 
-/// The repository's name for itself, by the policy beside the file of roots.
-fn repo_uri(file: &Path) -> Result<RepoUri, Failure> {
+/// Repository and branch, by the policy beside the file of roots.
+fn repo(file: &Path) -> Result<RepoIdentity, Failure> {
     let path = file.with_file_name("policy.yaml");
     let text = read_given(&path, "policy", FILE_BYTES_MAX)?;
     let policy = Policy::parse(&path.display().to_string(), &text)
         .map_err(|faults| Failure::failed(faults).of("the policy cannot be used"))?;
-    Ok(policy.repo_uri)
+    Ok(RepoIdentity { uri: policy.repo_uri, ref_name: policy.ref_name })
 }
 
 /// Who signed the newest line: by name where the new root knows them, else by fingerprint.

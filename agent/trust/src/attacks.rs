@@ -10,6 +10,7 @@ mod openpgp;
 mod certificates;
 mod law;
 mod rotation;
+mod upstart;
 mod adoption;
 mod checkpoint;
 mod gates;

@@ -5,7 +5,7 @@
 
 use bowline_model::byte_size::ByteSize;
 use bowline_model::envelope::{Envelope, EnvelopeSignature, pae};
-use bowline_model::trust_root::{RepoUri, RootKey, RootKeys};
+use bowline_model::trust_root::{RefName, RepoIdentity, RepoUri, RootKey, RootKeys};
 use serde::{Deserialize, Serialize};
 
 use crate::root_keys::{ROOT_NAMESPACE, RootRing};
@@ -29,13 +29,16 @@ pub struct NewRoot {
     pub keys: Vec<RootKey>,
     /// The repository's name for itself.
     pub repo_uri: RepoUri,
+    /// The branch: another one of the repository may have other keys.
+    #[serde(rename = "ref")]
+    pub ref_name: RefName,
 }
 
 impl NewRoot {
-    /// The root of these keys for a repository.
-    pub fn of(keys: &RootKeys, repo_uri: RepoUri) -> Self {
+    /// The root of these keys for a repository and branch.
+    pub fn of(keys: &RootKeys, repo: RepoIdentity) -> Self {
         let RootKeys { version, threshold, keys } = keys.clone();
-        Self { version, threshold, keys, repo_uri }
+        Self { version, threshold, keys, repo_uri: repo.uri, ref_name: repo.ref_name }
     }
 
     /// The bytes of it, which are signed as a payload of type [`ROOT_TYPE`].

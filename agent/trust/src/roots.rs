@@ -78,12 +78,7 @@ impl Roots {
         trust: &TrustRoot,
         evidence: &CommitEvidence,
     ) -> Result<Arc<Self>, Refusal> {
-        let is_unchanged = match (&evidence.roots, &parent.file) {
-            (PathEvidence::Missing, None) => true,
-            (PathEvidence::Blob { bytes, .. }, Some(known)) => bytes == known,
-            _ => false,
-        };
-        if is_unchanged {
+        if parent.are_in(evidence) {
             return Ok(Arc::clone(parent));
         }
         let next = Self::of(trust, evidence)?;
@@ -97,6 +92,15 @@ impl Roots {
             format!("{ROOTS_PATH}: another root than the one in force has version {old} or less")
         };
         Err(Refusal::of(Code::RootVersion, detail))
+    }
+
+    /// Whether a commit holds the very same file.
+    pub(crate) fn are_in(&self, evidence: &CommitEvidence) -> bool {
+        match (&evidence.roots, &self.file) {
+            (PathEvidence::Missing, None) => true,
+            (PathEvidence::Blob { bytes, .. }, Some(known)) => bytes == known,
+            _ => false,
+        }
     }
 
     /// Whether these begin with others.
@@ -147,6 +151,10 @@ impl Roots {
         if new.repo_uri != trust.repo.uri {
             let detail = format!("the root is meant for {}", new.repo_uri);
             return Err(Refusal::of(Code::WrongRepository, detail));
+        }
+        if new.ref_name != trust.repo.ref_name {
+            let detail = format!("the root is meant for {}", new.ref_name);
+            return Err(Refusal::of(Code::WrongRef, detail));
         }
         let ring = RootRing::of(&new.keys, new.threshold).map_err(malformed)?;
         // What came before the trust file's root is nobody's to judge here.

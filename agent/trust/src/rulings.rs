@@ -1,9 +1,11 @@
 //! What root keys say of the commits of one walk.
 //!
+//! **Invariant:** only roots of a commit that was let in speak: what the tip carries vouches neither for itself nor
+//! for what lies below it.
 //! **Invariant:** where nothing was said nothing is read, and the walk is as it is without.
 
 use bowline_model::adopted::Adopted;
-use bowline_model::bundle::Bundle;
+use bowline_model::bundle::{Bundle, CommitEvidence};
 use bowline_model::trust_root::TrustRoot;
 use jiff::Timestamp;
 
@@ -32,18 +34,18 @@ const OF_THE_SIGNER: [Code; 10] = [
 #[derive(Debug, Default)]
 pub(crate) struct Rulings {
     statements: Vec<RootStatement>,
-    /// The roots at the newest commit.
+    /// The roots that speak.
     newest: Option<Roots>,
 }
 
 impl Rulings {
-    /// Reads what was found beside the commits of a walk.
-    pub(crate) fn of(trust: &TrustRoot, bundle: &Bundle) -> Self {
+    /// Reads what was found beside the commits of a walk, and holds it against the roots at one of them.
+    pub(crate) fn of(trust: &TrustRoot, bundle: &Bundle, at: Option<&CommitEvidence>) -> Self {
         let lines = bundle.commits.iter().flat_map(|it| &it.beside.root_statements);
         let mut lines = lines.take(trust.limits.envelopes as usize).peekable();
-        let tip = bundle.commits.last().filter(|_| lines.peek().is_some());
+        let at = at.filter(|_| lines.peek().is_some());
         // Roots that cannot be read say nothing, and the walk is refused where it comes to them.
-        let Some(newest) = tip.and_then(|it| Roots::of(trust, it).ok()) else {
+        let Some(newest) = at.and_then(|it| Roots::of(trust, it).ok()) else {
             return Self::default();
         };
         let largest = trust.limits.envelope_bytes;
@@ -64,6 +66,8 @@ impl Rulings {
         if !OF_THE_SIGNER.contains(&refusal.code) {
             return Err(refusal);
         }
+        // Whoever brings a new root is not let in by it.
+        let newest = if parent.are_in(link.evidence) { newest } else { parent };
         let named = Named::of(link.evidence.id, &link.evidence.raw);
         let foundling = Foundling { named, is_known, repo: &trust.repo, now };
         match adoption::look(&self.statements, (parent, newest), &foundling, refusal.code) {
@@ -104,6 +108,11 @@ impl Rulings {
     /// Whether the branch's newest roots follow on those at a commit.
     pub(crate) fn follow(&self, roots: &Roots) -> bool {
         self.newest.as_ref().is_some_and(|it| it.follows(roots))
+    }
+
+    /// Whether the roots that speak are later ones than those at a commit.
+    pub(crate) fn are_ahead_of(&self, roots: &Roots) -> bool {
+        self.newest.as_ref().is_some_and(|it| it.version() > roots.version())
     }
 
     /// Whether nothing was said.

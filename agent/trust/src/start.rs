@@ -78,7 +78,7 @@ pub(crate) struct Pinned<'a> {
     pub(crate) id: ObjectId,
     pub(crate) commit: Commit,
     pub(crate) raw_sha256: Sha256,
-    evidence: &'a CommitEvidence,
+    pub(crate) evidence: &'a CommitEvidence,
 }
 
 /// Finds the commit that the walk is tied to. `marks` are those that apply.

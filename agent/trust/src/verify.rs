@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bowline_model::bundle::Bundle;
 use bowline_model::digest::Sha256;
 use bowline_model::high_water::{HighWater, Spent};
+use bowline_model::object_id::ObjectId;
 use bowline_model::policy::Policy;
 use bowline_model::trust_root::TrustRoot;
 use jiff::{SignedDuration, Timestamp};
@@ -70,31 +71,58 @@ pub(crate) struct Case<'a> {
     bundle: &'a Bundle,
 }
 
+/// Where a walk led.
+enum Walk {
+    Ends(Box<Verdict>),
+    /// Roots spoke that lie above the last commit that was let in: this one.
+    Reaches(ObjectId),
+}
+
 impl Case<'_> {
     fn judge(&self, now: Timestamp) -> Result<Verdict, Halt> {
         let now = self.demand_clock(now)?;
         self.demand_beginning()?;
-        let applying = self.applying_marks();
-        let pinned = pinned(self.root, applying, self.bundle)?;
+        let pinned = pinned(self.root, self.applying_marks(), self.bundle)?;
         let most = usize::try_from(self.root.limits.commits_per_walk).unwrap_or(usize::MAX);
         let chain = chain(self.bundle, pinned.id, most)?;
-        // What is only tried out is let in by mergers alone.
-        let rulings = match self.purpose {
-            Purpose::Everybody => Rulings::of(self.root, self.bundle),
-            Purpose::Tests(_) => Rulings::default(),
-        };
+        let mut roots_at = chain.last().map(|it| it.evidence);
+        loop {
+            let rulings = match self.purpose {
+                Purpose::Everybody => Rulings::of(self.root, self.bundle, roots_at),
+                // What is only tried out is let in by mergers alone.
+                Purpose::Tests(_) => Rulings::default(),
+            };
+            match self.walk(&rulings, (&pinned, &chain), now)? {
+                Walk::Ends(verdict) => return Ok(*verdict),
+                // Its roots are of a lower version, so this ends.
+                Walk::Reaches(id) => {
+                    let below = chain.iter().map(|it| it.evidence).chain([pinned.evidence]);
+                    roots_at = below.into_iter().find(|it| it.id == id);
+                }
+            }
+        }
+    }
+
+    /// Walks from where the walk begins to the tip, and hears root keys by these rulings.
+    fn walk(
+        &self,
+        rulings: &Rulings,
+        (pinned, chain): (&Pinned<'_>, &[Link<'_>]),
+        now: Timestamp,
+    ) -> Result<Walk, Halt> {
+        let applying = self.applying_marks();
         let vouched = match applying {
             Some(_) => None,
-            None => vouched(self.root, &rulings, &chain, now),
+            None => vouched(self.root, rulings, chain, now),
         };
         let (start, links, checkpoint) = match vouched {
             Some((place, judged, seen)) => {
                 (judged, chain.get(place + 1..).unwrap_or_default(), Some(seen))
             }
-            None => (pinned.judge(self.root, applying)?, chain.as_slice(), None),
+            None => (pinned.judge(self.root, applying)?, chain, None),
         };
         let known = self.known(links);
-        let court = Court { root: self.root, now, rulings: &rulings, known };
+        let court = Court { root: self.root, now, rulings, known };
         let mut passed: Vec<Authorised> = Vec::with_capacity(links.len());
         for (place, link) in links.iter().enumerate() {
             let parent = passed.last().map_or(&start, |it| &it.judged);
@@ -105,17 +133,22 @@ impl Case<'_> {
         // From here on the walk is judged as a whole, by the policy at its end.
         court.demand_still_good(&start, links, &mut passed)?;
         let spent = self.count_approvals(&court, (&start, links), &mut passed)?;
-        self.demand_old_head(&pinned, &chain)?;
+        // A root that nobody let in yet has let nobody in.
+        let reached = passed.iter().take_while(|it| it.wait.is_none()).last();
+        let reached = reached.map_or(&start, |it| &it.judged);
+        if rulings.are_ahead_of(&reached.roots) {
+            return Ok(Walk::Reaches(reached.id));
+        }
+        self.demand_old_head(pinned, chain)?;
         let newest = &passed.last().map_or(&start, |it| &it.judged).governing.policy;
         self.demand_in_force(newest, &start, &passed, now)?;
         let mut warnings = self.warnings(&start, &passed, now);
         warnings.extend(checkpoint.as_ref().map(|it| {
-            format!(
-                "the walk began at the checkpoint {}: what is below it was not judged",
-                it.commit
-            )
+            let from = &it.commit;
+            format!("the walk began at the checkpoint {from}: what is below it was not judged")
         }));
-        Ok(self.conclude(&start, passed, (spent, warnings, checkpoint), now)?)
+        let verdict = self.conclude(&start, passed, (spent, warnings, checkpoint), now)?;
+        Ok(Walk::Ends(Box::new(verdict)))
     }
 
     /// How many commits of a walk this host came past under a former trust file.

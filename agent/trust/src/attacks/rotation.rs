@@ -67,6 +67,9 @@ fn attack_27_a_rotation_of_another_form_is_refused() {
     elsewhere.repo_uri = String::from("git+https://git.example/ops/other").try_into().unwrap();
     let says = |line: &str| says_of(&roots_file(&[line]));
     assert_eq!(says(&root_line(&elsewhere, &all)), "refused wrong-repository");
+    let mut beside = root.clone();
+    beside.ref_name = String::from("refs/heads/other").try_into().unwrap();
+    assert_eq!(says(&root_line(&beside, &all)), "refused wrong-ref");
     for line in [
         root_line(&new_root(3, &[3, 4]), &all),
         root_line(&new_root(1, &[1, 2]), &all),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bowline_model::bundle::{CommitEvidence, PathEvidence};
 use bowline_model::digest::Sha256;
 use bowline_model::policy::Policy;
-use bowline_model::trust_root::{RepoUri, RootKey};
+use bowline_model::trust_root::{RefName, RepoUri, RootKey};
 
 use jiff::Timestamp;
 
@@ -24,6 +24,7 @@ pub(crate) fn new_root(version: u64, seeds: &[u8]) -> NewRoot {
         threshold: seeds.len().saturating_sub(1).max(1),
         keys: seeds.iter().map(key).collect(),
         repo_uri: RepoUri::try_from(uri).unwrap(),
+        ref_name: RefName::try_from("refs/heads/main".to_owned()).unwrap(),
     }
 }
 
