@@ -197,6 +197,39 @@ fn what_the_gates_say_of_a_proposal_is_what_they_say_of_its_merge() {
 }
 
 #[test]
+fn a_policy_that_ended_or_that_root_keys_did_not_sign_is_told_as_a_host_would() {
+    let sealed = found();
+    attest(&sealed, "ci", ("gitTree", "main^{tree}"), &json!(87.4));
+    let policy = sealed.read(POLICY);
+    let expires = policy.lines().find_map(|it| it.strip_prefix("expires: ")).unwrap().to_owned();
+    let gate = |more: &[&str]| sealed.bowline(&[&["gate", "--repo", "fleet"], more].concat());
+    let told = |said: &Said| {
+        let found = said.json();
+        let word = |field: &str| found[field].as_str().unwrap().to_owned();
+        (said.code, word("verdict"), word("code"))
+    };
+    let is = |found: (i32, String, String), code: i32, verdict: &str, why: &str| {
+        assert_eq!(found, (code, verdict.to_owned(), why.to_owned()));
+    };
+    is(told(&gate(&["--json"])), 0, "accepted", "");
+    is(told(&gate(&["--json", "--at", &expires])), 1, "refused", "policy-expired");
+    is(told(&verify(&sealed, &["--json", "--at", &expires])), 1, "refused", "policy-expired");
+    let comment = gate(&["--markdown", "--at", &expires]).stdout;
+    assert!(
+        comment.contains("**refused** `policy-expired`\n\nthe policy in it expired "),
+        "{comment}"
+    );
+    let by_root = ["--json", "--trust", "fleet.trust.yaml"];
+    is(told(&gate(&by_root)), 0, "accepted", "");
+    sealed.write(POLICY, policy.replace("min: 80", "min: 8"));
+    sealed.merge("alice", "nobody of the root signed that");
+    attest(&sealed, "ci", ("gitTree", "main^{tree}"), &json!(87.4));
+    is(told(&gate(&["--json"])), 0, "accepted", "");
+    is(told(&gate(&by_root)), 1, "refused", "policy-below-threshold");
+    is(told(&verify(&sealed, &["--json"])), 1, "refused", "policy-below-threshold");
+}
+
+#[test]
 fn a_commit_that_is_not_there_or_has_no_policy_is_said_to_be_so() {
     let sealed = found();
     let stderr = "error: \"nothing\" is neither a branch, a tag nor the id of a commit in fleet\n\

@@ -220,6 +220,9 @@ pub struct Gate {
     /// For which host.
     #[command(flatten)]
     pub place: Place,
+    /// A trust file: whether root keys signed the policy is looked at too
+    #[arg(long, value_name = "FILE")]
+    pub trust: Option<PathBuf>,
     /// Judges as if it were this time, such as 2026-11-01T00:00:00Z
     #[arg(long, value_name = "RFC3339")]
     pub at: Option<Timestamp>,

@@ -1,7 +1,8 @@
 //! `bowline gate`: what would a host say of a commit's gates, before it is merged?
 //!
 //! **Invariant:** the judgement is the agent's own; nothing is written.
-//! **Invariant:** signatures on commits and policies are not looked at here: `bowline verify` does that.
+//! **Invariant:** signatures on commits are not looked at here, and those on the policy by a trust file only:
+//! `bowline verify` looks at all.
 
 use bowline_host::repository::evidence::Gathering;
 use bowline_host::repository::{NOTES, Repository, view};
@@ -19,13 +20,13 @@ use crate::failure::Failure;
 use crate::gates;
 use crate::revision;
 use crate::screen::Screen;
-use crate::verify::{now_or, unreachable};
+use crate::verify::{now_or, read_trust, unreachable};
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Report {
-    /// accepted or pending, as far as gates go; refused when there is no policy to judge by.
+    /// accepted or pending, as far as gates go; refused when there is no policy in force to judge by.
     verdict: &'static str,
     /// The stable code; empty when accepted.
     code: String,
@@ -46,10 +47,13 @@ pub fn gate(given: &Gate, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let commit = revision::find(&given.repo, &given.rev)?;
     let limits = Limits::default();
     let here = given.place.here();
+    let trust = given.trust.as_deref().map(read_trust).transpose()?;
+    let trust = trust.as_ref().map(|it| &it.root);
     let evidence = evidence_of((&given.repo, here.folder), &commit, &limits)?;
     let judged = policy_of(&evidence).and_then(|policy| {
         let stage = stage_of(&given.repo, &commit, &policy);
-        let preview = preview(&evidence, (stage, &here), limits.envelope_bytes, now_or(given.at))?;
+        let bounds = (trust, limits.envelope_bytes);
+        let preview = preview(&evidence, (stage, &here), bounds, now_or(given.at))?;
         Ok((stage, policy, preview))
     });
     let (report, proposed_to) = match judged {
@@ -118,9 +122,15 @@ fn stage_of(repo: &str, commit: &ObjectId, policy: &Policy) -> Stage {
 impl Report {
     fn of(commit: &ObjectId, preview: Preview) -> Self {
         let Preview { tree, lacks, gates } = preview;
+        let waits = |it: &Refusal| gates.iter().any(|gate| gate.code == Some(it.code));
+        let verdict = match &lacks {
+            None => "accepted",
+            Some(it) if waits(it) => "pending",
+            Some(_) => "refused",
+        };
         let (code, detail) = lacks.map(|it| (it.code.as_str(), it.detail)).unwrap_or_default();
         Self {
-            verdict: if code.is_empty() { "accepted" } else { "pending" },
+            verdict,
             code: code.to_owned(),
             detail,
             revision: commit.to_string(),
@@ -146,7 +156,8 @@ impl Report {
     fn comment(&self, screen: &mut Screen<'_>) -> Result<(), Failure> {
         let code = if self.code.is_empty() { String::new() } else { format!(" `{}`", self.code) };
         screen.line(format_args!("Gates of {}: **{}**{code}", self.revision, self.verdict))?;
-        if self.gates.is_empty() && !self.detail.is_empty() {
+        let is_refused = self.verdict == "refused";
+        if (self.gates.is_empty() || is_refused) && !self.detail.is_empty() {
             screen.line("")?;
             screen.line(gates::escape(&self.detail))?;
         }

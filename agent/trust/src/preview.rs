@@ -1,13 +1,14 @@
 //! What the gates of a commit say, before it is merged or after.
 //!
-//! **Invariant:** nothing follows from it. Whether that commit, and the policy in it, may be in force is
-//! [`verify`](crate::verify)'s to say.
+//! **Invariant:** nothing follows from it. Whether that commit may be let in, and the policy in it may be in force,
+//! is [`verify`](crate::verify)'s to say; what it would refuse in any case is said here too.
 
 use bowline_model::bundle::{CommitEvidence, PathEvidence};
 use bowline_model::byte_size::ByteSize;
 use bowline_model::digest::Sha256;
 use bowline_model::object_id::ObjectId;
 use bowline_model::policy::{POLICY_PATH, Policy};
+use bowline_model::trust_root::TrustRoot;
 use jiff::Timestamp;
 
 use crate::attested::{self, Attested, Bench};
@@ -16,8 +17,10 @@ use crate::demands::lacking;
 use crate::gates::{self, Case, GateVerdict};
 use crate::here::Here;
 use crate::manifested::Reader;
+use crate::policy_change::admit;
 use crate::receipt::{self, Revision};
 use crate::roll::{Roll, revokes};
+use crate::roots::Roots;
 use crate::verdict::{Code, Refusal};
 
 /// What the commit is to the branch.
@@ -59,14 +62,15 @@ pub fn policy_of(evidence: &CommitEvidence) -> Result<Policy, Refusal> {
 }
 
 /// Judges the gates of the policy that a commit carries, for whoever asks, by the envelopes beside it, none of which is
-/// larger than `largest`.
+/// larger than `largest`. A policy that ended, and one that no root of the branch signed by this trust file, lets
+/// nothing in, whatever its gates say.
 ///
 /// # Errors
 /// When the commit or its policy cannot be read.
 pub fn preview(
     evidence: &CommitEvidence,
     (stage, here): (Stage, &Here<'_>),
-    largest: ByteSize,
+    (trust, largest): (Option<&TrustRoot>, ByteSize),
     now: Timestamp,
 ) -> Result<Preview, Refusal> {
     let commit = Commit::parse(&evidence.raw, evidence.id.format())
@@ -94,6 +98,55 @@ pub fn preview(
         receipts: &receipts,
     };
     let gates = gates::judge_all(&policy, &case, &attested);
-    let lacks = lacking(&gates).map(|it| Refusal::of(it.code, it.detail));
+    let unsigned = trust.and_then(|it| unsigned(it, evidence));
+    let lacks = unsigned.or_else(|| ended(&policy, now));
+    let lacks = lacks.or_else(|| lacking(&gates).map(|it| Refusal::of(it.code, it.detail)));
     Ok(Preview { tree: commit.tree, lacks, gates })
+}
+
+/// Why the policy in a commit is by no root of its branch, if so.
+fn unsigned(trust: &TrustRoot, evidence: &CommitEvidence) -> Option<Refusal> {
+    Roots::of(trust, evidence).and_then(|roots| admit(trust, &roots.all(), evidence)).err()
+}
+
+/// A policy that ended lets nothing new in but its renewal, which brings another.
+fn ended(policy: &Policy, now: Timestamp) -> Option<Refusal> {
+    let expires = policy.expires;
+    (expires <= now).then(|| {
+        let detail = format!("the policy in it expired {expires}, and it is {now}");
+        Refusal::of(Code::PolicyExpired, detail)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::{Law, World};
+    use bowline_model::object_id::ObjectFormat;
+
+    const LARGEST: ByteSize = ByteSize::from_mib(1);
+
+    #[test]
+    fn a_policy_that_ended_or_that_no_root_signed_lets_nothing_in() {
+        let said = |law: [PathEvidence; 2], now: &str| {
+            let world = World::under(ObjectFormat::Sha1, law);
+            let seen = |trust: Option<&TrustRoot>| {
+                let bounds = (trust, LARGEST);
+                let at = (Stage::Merged, &Here::default());
+                let found = preview(&world.anchor, at, bounds, now.parse().unwrap());
+                found.unwrap().lacks.map_or("", |it| it.code.as_str())
+            };
+            [seen(None), seen(Some(&world.root))]
+        };
+        let law = Law::default();
+        let (before, after) = ("2027-01-31T23:59:59Z", "2027-02-01T00:00:00Z");
+        assert_eq!(said(law.signed(), before), ["", ""]);
+        assert_eq!(said(law.signed(), after), ["policy-expired", "policy-expired"]);
+        assert_eq!(said(law.signed_by(&[1]), before), ["", "policy-below-threshold"]);
+        let [policy, _] = law.signed();
+        let [_, other] = Law::version(2).signed();
+        assert_eq!(said([policy, other], before), ["", "policy-below-threshold"]);
+        let elsewhere = Law { branch: "refs/heads/other", ..law };
+        assert_eq!(said(elsewhere.signed(), before), ["", "wrong-ref"]);
+    }
 }

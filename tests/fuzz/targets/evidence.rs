@@ -169,7 +169,7 @@ pub(super) fn statement(bytes: &[u8]) -> bool {
             },
         };
         let now = Timestamp::from_second(BEGINNING + DAY / 2).expect("a time");
-        preview(&evidence, (Stage::Merged, &Here::default()), LARGEST, now)
+        preview(&evidence, (Stage::Merged, &Here::default()), (None, LARGEST), now)
             .expect("a commit and its policy")
     };
     let signed = by_robot(bytes);
