@@ -189,6 +189,14 @@ fn above_what_is_adopted_approvals_are_looked_for_and_junk_hides_nothing() {
     assert_eq!(code(&sealed), "unsigned");
     assert_eq!(adopt(&sealed, "main~1", &BOTH).code, 0);
     assert_eq!(code(&sealed), "approval-missing");
+    let found = verify(&sealed);
+    assert_eq!(found["adopted"][0]["approvalsWaived"], 1, "{found}");
+    let table = sealed.bowline(&["verify", "--repo", "fleet", "--trust", "fleet.trust.yaml"]);
+    assert!(table.stdout.contains(", approvals waived: 1: "), "{table:?}");
+    assert!(
+        table.stderr.contains(", without the 1 approvals that a policy asks for: "),
+        "{table:?}"
+    );
     let approve = ["approve", "main", "--repo", "fleet", "--key", "bob"];
     assert_eq!(sealed.bowline(&approve).code, 0);
     assert_eq!(code(&sealed), "");

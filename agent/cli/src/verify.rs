@@ -265,9 +265,10 @@ impl Report {
         ])?;
         for it in &self.adopted {
             let (commit, signers) = (it.commit.short(), it.signers.join(", "));
-            let Adopted { code, reason, issued, .. } = it;
-            screen
-                .line(format_args!("adopted {commit} ({code}) by {signers}, {issued}: {reason}"))?;
+            let Adopted { code, reason, issued, approvals_waived, .. } = it;
+            let waived = approvals_waived.map(|it| format!(", approvals waived: {it}"));
+            let how = format!("{signers}, {issued}{}", waived.unwrap_or_default());
+            screen.line(format_args!("adopted {commit} ({code}) by {how}: {reason}"))?;
         }
         for it in &self.approvals {
             let worth = if it.counts { "counts" } else { it.reason.as_str() };

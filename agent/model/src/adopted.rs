@@ -21,4 +21,7 @@ pub struct Adopted {
     pub signers: Vec<String>,
     /// When.
     pub issued: Timestamp,
+    /// People whose approval its parent's policy asks for; of what is adopted nobody asks it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvals_waived: Option<u32>,
 }

@@ -45,7 +45,8 @@ pub(crate) struct Court<'a> {
 #[derive(Debug)]
 pub(crate) struct Authorised {
     pub(crate) judged: Judged,
-    /// Who made the merge; nobody where a root key renewed an expired policy, or the root adopted it.
+    /// Who made the merge, whether or not their key still counts; nobody where a root key renewed an expired policy,
+    /// or where nobody was let in.
     pub(crate) merger: Option<(String, Kind)>,
     /// The key that signed it, about which the newest policy is asked once more; nobody's where it was adopted.
     pub(crate) key: Option<SignerKey>,
@@ -170,7 +171,7 @@ impl Court<'_> {
             if let Some(refusal) = objection {
                 let refusal = refusal.at(it.judged.id);
                 it.adopted = Some(self.adopt(&newest, &parent, (place, link), refusal)?);
-                (it.key, it.merger) = (None, None);
+                it.key = None;
             } else if let Some(adopted) = &it.adopted
                 && revokes_commit(&newest.policy, it.judged.id, it.judged.tree)
             {

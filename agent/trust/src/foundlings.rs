@@ -59,7 +59,12 @@ impl Foundlings {
             };
             let Adopted { commit, code, reason, .. } = it;
             let commit = commit.short();
-            warnings.push(format!("{commit} ({code}){more} came in by adoption: {reason}"));
+            let waived = self.all.iter().filter(is_same).filter_map(|it| it.approvals_waived).max();
+            let without =
+                waived.map(|it| format!(", without the {it} approvals that a policy asks for"));
+            let without = without.unwrap_or_default();
+            warnings
+                .push(format!("{commit} ({code}){more} came in by adoption{without}: {reason}"));
         }
         warnings
     }

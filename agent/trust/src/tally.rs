@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bowline_model::high_water::{HighWater, Spent};
-use bowline_model::policy::Kind;
+use bowline_model::policy::{Kind, Policy};
 use jiff::Timestamp;
 
 use crate::authority::{Authorised, Court};
@@ -45,7 +45,8 @@ impl Case<'_> {
         let revoked = &newest.policy.revoked.trees;
         for (place, (link, it)) in links.iter().zip(passed.iter_mut()).enumerate() {
             let dated = it.judged.time.max(time);
-            if let Some((name, kind)) = &it.merger
+            if it.adopted.is_none()
+                && let Some((name, kind)) = &it.merger
                 && counted.is_none_or(|last| place > last)
                 // A person who goes back to what stood here in good health needs nobody's approval.
                 && !(*kind == Kind::Human
@@ -70,11 +71,21 @@ impl Case<'_> {
                 let Ok(adopted) = adopted else { break };
                 (it.wait, it.adopted) = (None, Some(adopted));
             }
+            if let Some(adopted) = &mut it.adopted {
+                adopted.approvals_waived = waived(&parent.governing.policy, it.merger.as_ref());
+            }
             desk.spend(it.judged.id, dated, &it.approvals);
             (parent, time) = (it.judged.clone(), dated);
         }
         Ok(desk.spent(time))
     }
+}
+
+/// How many people's approvals a policy asks for, and nobody does of what is adopted.
+fn waived(law: &Policy, merger: Option<&(String, Kind)>) -> Option<u32> {
+    let is_no_person = merger.is_some_and(|(_, kind)| *kind != Kind::Human);
+    let needed = law.merge.approvals.principals.max(u32::from(is_no_person));
+    (needed > 0).then_some(needed)
 }
 
 fn in_range(seconds: i64) -> Result<Timestamp, Refusal> {

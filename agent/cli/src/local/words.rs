@@ -104,7 +104,9 @@ fn adopted(it: &Value) -> String {
     let signers: Vec<_> = it["signers"].as_array().into_iter().flatten().collect();
     let names: Vec<_> = signers.into_iter().filter_map(Value::as_str).collect();
     let (commit, code, reason) = (text("commit"), text("code"), text("reason"));
-    format!("adopted {commit} ({code}) by {}: {reason}", names.join(", "))
+    let waived = it.get("approvalsWaived").map(|it| format!(", approvals waived: {it}"));
+    let waived = waived.unwrap_or_default();
+    format!("adopted {commit} ({code}) by {}{waived}: {reason}", names.join(", "))
 }
 
 /// A change that is not tried again by itself.

@@ -254,7 +254,19 @@ fn a_commit_by_a_key_that_was_revoked_since_can_be_adopted() {
     assert_eq!(world.says(&[&by_bob, &next]), "refused key-revoked");
     let by_bob = noted(&by_bob, &[adopts(&adoption(&world), &[&by_bob], &[1, 2])]);
     assert_eq!(world.says(&[&by_bob, &next]), "accepted");
-    assert_eq!(walked(&world, &[&by_bob, &next]).adopted[0].code, "key-revoked");
+    let adopted = &walked(&world, &[&by_bob, &next]).adopted[0];
+    assert_eq!((adopted.code.as_str(), adopted.approvals_waived), ("key-revoked", None));
+    // Where the policy asks for approvals, nobody gave any for this commit.
+    let asking = "[alice, bob], approvals: {principals: 1, from: [carol]}";
+    let law = Law { mergers: asking, ..law };
+    let world =
+        World::under(ObjectFormat::Sha1, Law { mergers: asking, ..Law::default() }.signed());
+    let by_bob = Draft::on(&world.anchor, BEGINNING + HOUR).by(2).commit();
+    let by_bob = noted(&by_bob, &[adopts(&adoption(&world), &[&by_bob], &[1, 2])]);
+    let next = Draft::on(&by_bob, BEGINNING + 2 * HOUR).with(law.signed()).commit();
+    assert_eq!(world.says(&[&by_bob, &next]), "pending approval-missing", "that of the next");
+    let adopted = &walked(&world, &[&by_bob, &next]).adopted[0];
+    assert_eq!((adopted.code.as_str(), adopted.approvals_waived), ("key-revoked", Some(1)));
 }
 
 #[test]
@@ -268,7 +280,12 @@ fn approvals_are_not_asked_of_what_is_adopted_and_gates_are() {
     let world = World::under(ObjectFormat::Sha1, law.signed());
     let bad = unsigned(&world);
     let line = adopts(&adoption(&world), &[&bad], &[1, 2]);
-    assert_eq!(world.says(&[&noted(&bad, &[line])]), "accepted");
+    let on = noted(&bad, &[line]);
+    assert_eq!(world.says(&[&on]), "accepted");
+    let found = walked(&world, &[&on]);
+    assert_eq!(found.adopted[0].approvals_waived, Some(2));
+    let told = "came in by adoption, without the 2 approvals that a policy asks for: a web edit";
+    assert!(found.warnings.iter().any(|it| it.contains(told)), "{:?}", found.warnings);
     let signed = Draft::on(&world.anchor, BEGINNING + HOUR).commit();
     assert_eq!(world.says(&[&signed]), "pending approval-missing");
     let gated = World::under(ObjectFormat::Sha1, Law { more, ..law }.signed());

@@ -95,7 +95,8 @@ pub(crate) fn look(
             (None, Some(signers)) => {
                 let (commit, code) = (foundling.named.commit, code.to_string());
                 let Adoption { reason, issued, .. } = adoption;
-                return Ok(Adopted { commit, code, reason, signers, issued });
+                let approvals_waived = None;
+                return Ok(Adopted { commit, code, reason, signers, issued, approvals_waived });
             }
         }
     }
