@@ -160,6 +160,27 @@ fn a_host_deploys_what_met_its_gates_however_late_and_records_what_they_said() {
 }
 
 #[test]
+fn what_gates_said_is_recorded_by_the_process_that_deploys_and_not_only_by_the_one_that_judged() {
+    let sealed = found();
+    std::fs::create_dir_all(sealed.path("root/covered/in-the-way")).unwrap();
+    assert_eq!(sealed.once(&[]).code, 1, "its gates are not met");
+    asks_for(&sealed, "text");
+    attest(&sealed, "ci", ("gitTree", "HEAD^{tree}"), &json!(87.4));
+    let cycle = || serde_json::from_str::<Value>(&sealed.once_raw(&["--json"])).unwrap();
+    let stopped = cycle();
+    assert_ne!(stopped["outcome"], "committed", "a folder is in the way: {stopped}");
+    std::fs::remove_dir_all(sealed.path("root/covered")).unwrap();
+    // Nothing is left to judge: its gates were met, and the marks say so.
+    let done = cycle();
+    assert_eq!(done["outcome"], "committed", "{done}");
+    assert_eq!(done["gates"][0]["measured"], "LINE_COVERAGE percent 87.4", "{done}");
+    let records = record::newest(&sealed.path("fleet.state/records"), 10).unwrap();
+    let deployed = records.iter().find(|it| it.kind == Kind::Deployment).unwrap();
+    assert_eq!(deployed.gates[0]["measured"], "LINE_COVERAGE percent 87.4", "{deployed:?}");
+    assert_eq!(json!(deployed.evidence), deployed.gates[0]["evidence"]);
+}
+
+#[test]
 fn what_the_gates_say_of_a_proposal_is_what_they_say_of_its_merge() {
     let sealed = found();
     sealed.git("fleet", &["switch", "-qc", "proposal"]);

@@ -115,8 +115,8 @@ fn at_hand<'m>(memory: &'m Memory, revision: &str) -> Option<&'m Verified> {
 
 /// What gates said of a revision: of the one at hand when it was let in, else of the newest.
 fn gates_of(memory: &Memory, revision: &str) -> Vec<Value> {
-    match at_hand(memory, revision).map(|it| in_words(it.gates())).filter(|it| !it.is_empty()) {
-        Some(gates) => gates,
+    match at_hand(memory, revision).map(Verified::gates).filter(|it| !it.is_empty()) {
+        Some(gates) => gates.to_vec(),
         None if memory.gates.revision == revision => memory.gates.verdicts.clone(),
         None => Vec::new(),
     }

@@ -13,8 +13,9 @@ use bowline_model::policy::Policy;
 use bowline_model::revision::Revision;
 use bowline_model::shown::one_line;
 use bowline_trust::verdict::{Code, Deployable, Verdict, Walked};
-use bowline_trust::{GateVerdict, Here, Purpose, Who};
+use bowline_trust::{Here, Purpose, Who};
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::settings::Settings;
 use crate::testing::branch_of;
@@ -28,7 +29,7 @@ pub struct Verified {
     revision: Revision,
     policy: Arc<Policy>,
     subject: Option<String>,
-    gates: Arc<[GateVerdict]>,
+    gates: Arc<[Value]>,
     adopted: Arc<[Adopted]>,
 }
 
@@ -49,8 +50,8 @@ impl Verified {
         self.subject.as_deref()
     }
 
-    /// What each gate said of it; nothing where it met them at an earlier judgement.
-    pub fn gates(&self) -> &[GateVerdict] {
+    /// What each gate said of it when it was let through, as records have it; also where another process judged it.
+    pub fn gates(&self) -> &[Value] {
         &self.gates
     }
 
@@ -194,8 +195,11 @@ fn prove(
         tree: deployable.tree,
     };
     let subject = subject_of(&evidence.raw);
-    let (policy, gates) = (Arc::clone(&walked.policy), walked.opened.as_slice().into());
-    let adopted = walked.came_by.as_slice().into();
+    // The marks tell of it, who outlive the process that judged it.
+    let marks = Some(&walked.high_water).filter(|it| it.cleared == Some(deployable.commit));
+    let gates = marks.map(|it| it.opened.as_slice()).unwrap_or_default().into();
+    let adopted = marks.map(|it| it.came_by.as_slice()).unwrap_or_default().into();
+    let policy = Arc::clone(&walked.policy);
     Some(Verified { revision, policy, subject, gates, adopted })
 }
 

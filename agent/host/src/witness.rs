@@ -150,6 +150,9 @@ mod tests {
             spent: Vec::new(),
             fresh: None,
             healthy: Vec::new(),
+            hurried: Vec::new(),
+            opened: Vec::new(),
+            came_by: Vec::new(),
             repo: None,
         });
         Said { generation, high_water }

@@ -52,13 +52,22 @@ pub struct HighWater {
     /// Trees that this host committed in good health, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub healthy: Vec<ObjectId>,
+    /// Trees that were let through while a gate was skipped, oldest first: nobody knows that they are sound.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hurried: Vec<ObjectId>,
+    /// What gates said of `cleared` when they let it through, as records have it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub opened: Vec<serde_json::Value>,
+    /// Adopted commits that `cleared` came by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub came_by: Vec<Adopted>,
     /// The repository and branch that all this is of; `None` where an agent of before wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repo: Option<RepoIdentity>,
 }
 
-/// Healthy trees that are remembered: whoever reverts goes back by some merges, not by a hundred.
-const HEALTHY_MAX: usize = 64;
+/// Trees of one kind that are remembered: whoever reverts goes back by some merges, not by a hundred.
+const TREES_MAX: usize = 64;
 
 impl HighWater {
     /// Whether versions in it count for a repository and branch. Those of another one say nothing of this.
@@ -75,16 +84,33 @@ impl HighWater {
         ids
     }
 
-    /// Remembers a tree that this host committed in good health.
+    /// Remembers a tree that this host committed in good health, unless gates of it were skipped.
     pub fn note_healthy(&mut self, tree: ObjectId) {
-        if self.healthy.last() == Some(&tree) {
-            return;
+        if !self.hurried.contains(&tree) {
+            note(&mut self.healthy, tree);
         }
-        self.healthy.retain(|it| *it != tree);
-        self.healthy.push(tree);
-        let surplus = self.healthy.len().saturating_sub(HEALTHY_MAX);
-        self.healthy.drain(..surplus);
     }
+
+    /// Remembers a tree that was let through in a hurry.
+    pub fn note_hurried(&mut self, tree: ObjectId) {
+        note(&mut self.hurried, tree);
+    }
+
+    /// Forgets the hurry: every gate was met.
+    pub fn note_judged(&mut self, tree: ObjectId) {
+        self.hurried.retain(|it| *it != tree);
+    }
+}
+
+/// Puts a tree at the end of a list that holds it once.
+fn note(trees: &mut Vec<ObjectId>, tree: ObjectId) {
+    if trees.last() == Some(&tree) {
+        return;
+    }
+    trees.retain(|it| *it != tree);
+    trees.push(tree);
+    let surplus = trees.len().saturating_sub(TREES_MAX);
+    trees.drain(..surplus);
 }
 
 /// A verified commit that waits for its gates.

@@ -26,7 +26,7 @@ pub const LONGEST_EMERGENCY: SignedDuration = SignedDuration::from_hours(7 * 24)
 /// Reasons are for people, in one line of every report.
 pub const REASON_CHARS_MAX: usize = 200;
 
-/// That a change must not be held up, and why.
+/// That a change must not be held up, and why. It names no base: it is bound to the change, whatever the branch named.
 ///
 /// A field that is not known here is refused: it might be what takes the word back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,8 +36,6 @@ pub struct Emergency {
     pub repo_uri: String,
     /// The branch it may be merged into.
     pub target_ref: String,
-    /// What that branch named when it was said.
-    pub base: ObjectId,
     /// When.
     pub issued: Timestamp,
     /// From then on it does not count.

@@ -41,6 +41,7 @@ mod gates;
 pub mod emergency;
 pub mod freshness;
 mod queue;
+mod let_in;
 mod counted;
 pub mod preview;
 mod root_keys;

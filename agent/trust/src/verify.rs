@@ -366,7 +366,7 @@ impl Case<'_> {
         // A proof of another repository's head is still a signed time.
         let proved = self.marks.and_then(|marks| marks.fresh);
         let proved = proved.filter(|_| self.marks_of_it().is_none());
-        Ok(HighWater {
+        let mut marks = HighWater {
             trust_sha256: self.root_sha256,
             head: head.id,
             head_sha256: head.raw_sha256,
@@ -381,7 +381,13 @@ impl Case<'_> {
             spent,
             fresh: None,
             healthy: self.marks.map(|it| it.healthy.clone()).unwrap_or_default(),
+            hurried: self.marks.map(|it| it.hurried.clone()).unwrap_or_default(),
+            opened: self.marks.map(|it| it.opened.clone()).unwrap_or_default(),
+            came_by: self.marks.map(|it| it.came_by.clone()).unwrap_or_default(),
             repo: Some(self.root.repo.clone()),
-        })
+        };
+        chosen.tell_hurry(&mut marks);
+        chosen.tell_proof(&mut marks, self.marks.and_then(|it| it.cleared), &adopted.deployed);
+        Ok(marks)
     }
 }

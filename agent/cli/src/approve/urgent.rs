@@ -40,6 +40,6 @@ pub(super) fn word(approval: Approval, reason: &str) -> Result<Emergency, Failur
         let what = anyhow!("a reason is one line of 1 to {REASON_CHARS_MAX} characters");
         return Err(Failure::usage(what).hint("the review that is due will read it"));
     }
-    let Approval { repo_uri, target_ref, base, issued, expires } = approval;
-    Ok(Emergency { repo_uri, target_ref, base, issued, expires, reason: reason.to_owned() })
+    let Approval { repo_uri, target_ref, issued, expires, .. } = approval;
+    Ok(Emergency { repo_uri, target_ref, issued, expires, reason: reason.to_owned() })
 }

@@ -92,7 +92,12 @@ pub(super) fn judge(mut memory: Memory, mut quest: Quest, bundle: Box<Bundle>) -
         let revision = newest(&settings, bundle.tip);
         // What met its gates once is not asked again, and what they said then is known on.
         if memory.gates.revision != revision || !walked.gates.is_empty() {
-            memory.gates = Gated { revision, verdicts: in_words(&walked.gates) };
+            let is_cleared = walked.high_water.cleared == Some(bundle.tip);
+            let verdicts = match walked.gates.as_slice() {
+                [] if is_cleared => walked.high_water.opened.clone(),
+                said => in_words(said),
+            };
+            memory.gates = Gated { revision, verdicts };
         }
     }
     if let Some(verified) = judged.verified.as_ref().filter(|it| !it.adopted().is_empty()) {

@@ -325,7 +325,10 @@ fn what_a_host_came_past_stays_when_the_adoption_ends() {
     let bad = noted(&bad, &[adopts(&adoption(&world), &[&bad], &[1, 2])]);
     world.remember(&[&bad]);
     world.now += 40 * DAY;
-    assert_eq!(said(&world.judge(&world.bundle_from(&bad, &[]))), "accepted");
+    let Verdict::Accepted { walked, .. } = world.judge(&world.bundle_from(&bad, &[])) else {
+        panic!("accepted");
+    };
+    assert_eq!((walked.high_water.came_by.len(), walked.came_by.len()), (1, 0), "told on");
     // A new trust file lets it walk from the anchor again.
     world.root_sha256 = Sha256::of(b"another trust file");
     let next = Draft::on(&bad, BEGINNING + 2 * HOUR).commit();

@@ -32,7 +32,6 @@ fn word(world: &World) -> Emergency {
     Emergency {
         repo_uri: world.root.repo.uri.to_string(),
         target_ref: world.root.repo.ref_name.to_string(),
-        base: world.anchor.id,
         issued: now - SignedDuration::from_hours(1),
         expires: now + SignedDuration::from_hours(1),
         reason: "the shop is down".to_owned(),
@@ -41,7 +40,7 @@ fn word(world: &World) -> Emergency {
 
 fn text(word: &Emergency, name: &str) -> String {
     let tree = object_id(ObjectFormat::Sha1, "tree", name.as_bytes());
-    let approved = Approved { change: change(name), tree, head: word.base };
+    let approved = Approved { change: change(name), tree, head: tree };
     String::from_utf8(word.statement(&approved)).unwrap()
 }
 
@@ -133,6 +132,10 @@ fn what_is_skipped_is_skipped_for_one_change_here_for_a_while_and_for_a_reason()
     }
     let other = Arc::from(person_attests(&[1, 2], &text(&good, "two")));
     assert_eq!(says(&world, &[other]), WAITS, "another change");
+    // What no host would compare is not signed.
+    let base = text(&good, "one").replace("\"expires\"", "\"base\":\"x\",\"expires\"");
+    assert_ne!(base, text(&good, "one"));
+    assert_eq!(says(&world, &[Arc::from(person_attests(&[1, 2], &base))]), WAITS, "a base");
     let approval = text(&good, "one").replace("emergency/v1", "approval/v1");
     assert_eq!(
         says(&world, &[Arc::from(person_attests(&[1, 2], &approval))]),
@@ -169,7 +172,9 @@ fn a_word_of_people_on_call_is_used_once() {
     world.remember(&[&first]);
     assert_eq!(world.marks.as_ref().unwrap().spent.len(), 1);
     let rest = world.bundle_from(&first, &[]);
-    assert_eq!(said(&world.judge(&rest)), "accepted", "it stays let through");
+    let Verdict::Accepted { walked, .. } = world.judge(&rest) else { panic!("stays let through") };
+    let by = &walked.high_water.opened[0]["skipped"]["by"];
+    assert_eq!((by[1].as_str(), walked.opened.len()), (Some("bob"), 0), "known, not judged again");
     // The same change once more: what was said of the first time does not count.
     let again = merge(&first, BEGINNING + 2 * HOUR, &[line]);
     assert_eq!(said(&world.judge(&world.bundle_from(&first, &[&again]))), WAITS);
@@ -217,6 +222,48 @@ fn a_person_may_go_back_to_what_stood_here_in_good_health() {
     let revoking = Draft { message: "good".to_owned(), ..Draft::on(&good, BEGINNING + 2 * HOUR) };
     let verdict = world.judge(&world.bundle(&[&good, &revoking.with(line).commit()]));
     assert_eq!(said(&verdict), "pending approval-missing");
+}
+
+/// A robot's and a person's word that the change may go out, on the tree that every draft here has.
+fn met(world: &World) -> Arc<[u8]> {
+    let tree = object_id(ObjectFormat::Sha1, "tree", b"change");
+    let statement = serde_json::json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"digest": {"gitTree": tree.to_string()}}],
+        "predicateType": "bowline change-approval/v1",
+        "predicate": {"repoUri": world.root.repo.uri, "targetRef": world.root.repo.ref_name},
+    });
+    Arc::from(person_attests(&[1], &statement.to_string()))
+}
+
+#[test]
+fn what_came_by_an_emergency_is_not_known_to_be_healthy_until_its_gates_are_met() {
+    let more = "gates: [{id: change, predicate: bowline change-approval/v1, signers: [alice]}]\n\
+        emergency: {oncall: [alice, bob], threshold: 2, skips: [change]}\n";
+    let mut world = World::under(ObjectFormat::Sha1, Law { more, ..law() }.signed());
+    let hurried = merge(&world.anchor, BEGINNING + HOUR, &[by(&[1, 2], &word(&world))]);
+    world.remember(&[&hurried]);
+    healthy(&mut world, &hurried);
+    assert_eq!(world.marks.as_ref().unwrap().healthy, [], "it stands, and its gates were skipped");
+    // Away from it and back: the same tree is asked for its gates.
+    let away = Draft { message: "away".to_owned(), ..Draft::on(&hurried, BEGINNING + 2 * HOUR) };
+    let away = away.commit();
+    let back = Draft::on(&away, BEGINNING + 3 * HOUR);
+    let judge = |world: &World, back: &CommitEvidence| {
+        said(&world.judge(&world.bundle_from(&hurried, &[&away, back])))
+    };
+    assert_eq!(judge(&world, &back.clone().commit()), WAITS);
+    let beside = Beside { attestations: vec![met(&world)], ..Beside::default() };
+    let judged = back.beside(beside).commit();
+    assert_eq!(judge(&world, &judged), "accepted");
+    let Verdict::Accepted { walked, .. } =
+        world.judge(&world.bundle_from(&hurried, &[&away, &judged]))
+    else {
+        panic!("accepted");
+    };
+    world.marks = Some(walked.high_water);
+    healthy(&mut world, &judged);
+    assert_eq!(world.marks.as_ref().unwrap().healthy.len(), 1, "every gate was met since");
 }
 
 #[test]

@@ -265,7 +265,6 @@ fn attack_32_gates_are_not_met_while_the_host_is_held() {
     let hurry = Emergency {
         repo_uri: world.root.repo.uri.to_string(),
         target_ref: world.root.repo.ref_name.to_string(),
-        base: world.anchor.id,
         issued: Timestamp::from_second(world.now - HOUR).unwrap(),
         expires: Timestamp::from_second(world.now + HOUR).unwrap(),
         reason: "down".to_owned(),
