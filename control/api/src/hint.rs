@@ -297,6 +297,10 @@ pub const HINTS: &[(&str, &str)] = &[
         "find out who ended it, a person or a lack of memory; it is tried again, and what a hostile remote sends is refused each time",
     ),
     (
+        "unpack-unconfined",
+        "boot a kernel with Landlock (lsm=landlock,…), or run the agent where root may give files to nobody (65534)",
+    ),
+    (
         "unreachable",
         "check the address, the proxy, and what stands between; it is tried again by itself",
     ),

@@ -59,6 +59,11 @@ pub enum Lack {
     NewerLandlock,
 }
 
+/// Whether too little could be taken away to read a stranger's bytes: what is root's account, and reaches every file.
+pub fn is_open(lacks: &[Lack]) -> bool {
+    [Lack::Account, Lack::Landlock].iter().all(|it| lacks.contains(it))
+}
+
 /// Who confines itself, and to what.
 #[derive(Debug, Clone, Copy)]
 pub struct Cell<'a> {
@@ -179,6 +184,21 @@ mod tests {
 
     use super::*;
     use crate::scratch::Scratch;
+
+    #[test]
+    fn one_of_both_walls_is_enough_and_none_is_not() {
+        use Lack::{Account, Landlock, NewerLandlock};
+        for (lacks, open) in [
+            (&[][..], false),
+            (&[Account], false),
+            (&[Landlock], false),
+            (&[Account, NewerLandlock], false),
+            (&[Landlock, Account], true),
+            (&[Account, NewerLandlock, Landlock], true),
+        ] {
+            assert_eq!(is_open(lacks), open, "{lacks:?}");
+        }
+    }
 
     #[test]
     fn whoever_is_locked_in_reaches_its_folders_and_nothing_else() {

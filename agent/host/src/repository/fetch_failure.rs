@@ -155,6 +155,12 @@ pub enum FetchFailure {
         /// What became of it.
         what: String,
     },
+    /// Whoever would unpack it is root, and nothing holds it back.
+    #[error("fetch from {url}: what it sends is not unpacked as root without Landlock")]
+    Unconfined {
+        /// The address.
+        url: String,
+    },
     /// There is no repository.
     #[error("fetch from {url}: there is no Git repository")]
     NotARepository {
@@ -263,6 +269,7 @@ impl FetchFailure {
             Self::Answer { source, .. } => source.code(),
             Self::Incomplete { .. } => "remote-damaged",
             Self::Unpack { .. } => "unpack-died",
+            Self::Unconfined { .. } => "unpack-unconfined",
             Self::Bundle { source, .. } => source.code(),
             Self::Prerequisite { .. } => "bundle-prerequisite",
             Self::Http { source, .. } => source.code(),

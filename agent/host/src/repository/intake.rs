@@ -17,10 +17,12 @@ use nix::sys::signal::Signal;
 
 use super::arrivals::{clear_arrivals, is_pair};
 use super::fetch_failure::FetchFailure;
+use super::pack_index;
+use super::room::Room;
 use super::unpack::{self, Answer, Found, Task};
 use super::watch::Watch;
 use super::{ARRIVALS, Repository, RepositoryFailure, object_id, objects_in};
-use crate::door::confined::{Bounds, Lack, seconds};
+use crate::door::confined::{Bounds, Lack, is_open, seconds};
 use crate::door::dialogue::{Dialogue, Heard};
 use crate::door::{files, lent};
 use crate::failure::OsFailure;
@@ -64,6 +66,8 @@ pub(super) struct Intake<'i> {
     own: &'i Repository,
     watch: &'i Watch<'i>,
     wanted: Wanted<'i>,
+    /// What the process may leave on the disk.
+    room: Room,
     /// The process; none when it has answered.
     process: Option<Dialogue>,
     head: Vec<u8>,
@@ -90,7 +94,9 @@ impl<'i> Intake<'i> {
         watch: &'i Watch<'i>,
         process: Dialogue,
     ) -> Self {
-        Self { own, watch, wanted, process: Some(process), head: Vec::new() }
+        let most = watch.bytes_max().saturating_add(INDEX_BYTES.saturating_mul(2));
+        let room = Room::of(own.folder.join(ARRIVALS), most);
+        Self { own, watch, wanted, room, process: Some(process), head: Vec::new() }
     }
 
     /// Takes the next bytes.
@@ -104,11 +110,14 @@ impl<'i> Intake<'i> {
                 watch.count(0, self.objects()?)?;
             }
         }
-        let told = self.process.as_mut().map(|it| it.tell(bytes, || watch.check().is_ok()));
+        self.demand_room()?;
+        let go_on = || watch.check().is_ok() && self.room.is_kept();
+        let told = self.process.as_mut().map(|it| it.tell(bytes, go_on));
         match told {
             Some(Ok(Heard::Something)) => Ok(()),
             Some(Ok(Heard::Stopped)) => {
                 watch.check()?;
+                self.demand_room()?;
                 Err(self.died("does not take the pack".to_owned()))
             }
             // It is gone, and has said why.
@@ -148,11 +157,14 @@ impl<'i> Intake<'i> {
         process.no_more();
         let mut said = Vec::new();
         loop {
-            match process.hear(&mut said, || watch.check().is_ok()) {
+            match process.hear(&mut said, || watch.check().is_ok() && self.room.is_kept()) {
                 Ok(Heard::Something) if said.len() <= ANSWER_BYTES_MAX => {}
                 Ok(Heard::Something) => return Err(self.died("answers too much".to_owned())),
                 Ok(Heard::End) => break,
-                Ok(Heard::Stopped) => watch.check()?,
+                Ok(Heard::Stopped) => {
+                    watch.check()?;
+                    self.demand_room()?;
+                }
                 Err(error) => return Err(self.died(format!("cannot be heard: {error}"))),
             }
         }
@@ -160,6 +172,9 @@ impl<'i> Intake<'i> {
         self.ended(status, &plain(words.as_bytes()))?;
         let answer: Answer = serde_json::from_slice(&said)
             .map_err(|_| self.died(format!("answers \"{}\"", plain(&said))))?;
+        if is_open(&answer.lacks) {
+            return Err(FetchFailure::Unconfined { url: watch.url.clone() });
+        }
         tell_once(&answer.lacks);
         Ok(answer.found)
     }
@@ -207,6 +222,7 @@ impl<'i> Intake<'i> {
             }
             Found::TooMany => Err(self.watch.too_many()),
             Found::Late => Err(self.watch.timed_out()),
+            Found::Unconfined => Err(FetchFailure::Unconfined { url }),
             Found::Unwritten(words) => {
                 let source = git2::Error::from_str(&plain(words.as_bytes()));
                 Err(self.own.failure("write objects", source).into())
@@ -222,12 +238,25 @@ impl<'i> Intake<'i> {
         if !is_pair || !names.iter().all(|it| files::is_plain(&folder.join(it))) {
             return Err(self.died("left something else than a pack".to_owned()));
         }
+        // Whatever reads objects later believes what the index says of places.
+        if let [index, pack] = names.as_slice() {
+            pack_index::check(&folder.join(index), &folder.join(pack))
+                .map_err(|bad| self.died(format!("left {bad}")))?;
+        }
         let both = objects_in(&self.own.with_arrivals());
         let both = both.map_err(|source| self.own.failure("open the objects", source))?;
         match both.read_header(self.wanted.tip) {
             Ok((_, ObjectType::Commit)) => Ok(()),
             _ => Err(self.died("left a pack without the commit".to_owned())),
         }
+    }
+
+    /// Demands that what lies there is no more than a pack on its way.
+    fn demand_room(&self) -> Result<(), FetchFailure> {
+        if self.room.is_kept() {
+            return Ok(());
+        }
+        Err(self.died("writes more than a pack and its index".to_owned()))
     }
 
     fn died(&self, what: String) -> FetchFailure {

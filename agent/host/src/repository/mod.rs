@@ -13,6 +13,8 @@ mod credentials;
 mod web;
 mod intake;
 mod arrivals;
+mod room;
+mod pack_index;
 pub mod unpack;
 pub mod bundle;
 mod complete;

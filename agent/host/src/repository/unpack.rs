@@ -3,7 +3,7 @@
 //! It reads a pack from its input, puts it together beside the agent's repository, looks whether everything
 //! below the wanted commit is there, and answers with one line.
 //!
-//! **Invariant:** nothing is read before the process is confined.
+//! **Invariant:** nothing is read before the process is confined, and nothing at all where root could not be.
 //! **Invariant:** what is unpacked lies where nothing else looks, until the agent lets it in.
 
 use std::ffi::OsStr;
@@ -78,6 +78,8 @@ pub(super) enum Found {
     Late,
     /// It cannot be written.
     Unwritten(String),
+    /// It was not read: this process is root and reaches every file.
+    Unconfined,
 }
 
 /// Does what the agent's command line says. Gives the exit code.
@@ -99,7 +101,8 @@ pub fn serve(task: &OsStr) -> u8 {
             return 1;
         }
     };
-    let answer = Answer { lacks, found: unpack(&task) };
+    let found = if confined::is_open(&lacks) { Found::Unconfined } else { unpack(&task) };
+    let answer = Answer { lacks, found };
     let told = serde_json::to_vec(&answer).is_ok_and(|it| io::stdout().write_all(&it).is_ok());
     u8::from(!told)
 }

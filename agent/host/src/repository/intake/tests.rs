@@ -20,6 +20,11 @@ fn tip() -> Oid {
 
 /// What comes of a pack that a shell's script unpacks, within some seconds.
 fn unpacked(own: &Repository, script: &str, seconds: u64) -> Result<(), FetchFailure> {
+    unpacked_at(tip(), own, script, seconds)
+}
+
+/// The same of a pack that is to bring this commit.
+fn unpacked_at(tip: Oid, own: &Repository, script: &str, seconds: u64) -> Result<(), FetchFailure> {
     let timeout = Duration::from_secs(seconds);
     let limits = FetchLimits { bytes: 1 << 20, timeout };
     let stop = Arc::default();
@@ -27,7 +32,7 @@ fn unpacked(own: &Repository, script: &str, seconds: u64) -> Result<(), FetchFai
     let watch = Watch::over("http://git.example/a".to_owned(), &limits, deadline, &stop);
     let argv = ["/bin/sh", "-c", script].map(str::to_owned);
     let process = Dialogue::start(&argv, &[]).unwrap();
-    let wanted = Wanted { tip: tip(), known: None, reference: "refs/heads/main", thin: false };
+    let wanted = Wanted { tip, known: None, reference: "refs/heads/main", thin: false };
     let mut intake = Intake::with(own, wanted, &watch, process);
     intake.take(HEAD)?;
     intake.end()
@@ -96,10 +101,64 @@ fn attack_33_what_the_process_leaves_is_a_pack_or_nothing() {
     left_else("two halves", "left something else than a pack");
     std::fs::write(name("idx"), "").unwrap();
     std::fs::write(name("pack"), "").unwrap();
-    left_else("a pack without anything", "left a pack without the commit");
+    left_else("a pack without anything", "left a pack that is cut short");
     std::fs::write(folder.join("..pack\u{1}"), "").unwrap();
     left_else("odd names", "left something else than a pack");
     assert_eq!(std::fs::read_to_string(&other).unwrap(), "secret");
+}
+
+#[test]
+fn attack_33_an_index_that_lies_is_not_let_in_and_neither_is_what_root_would_read_unconfined() {
+    let scratch = Scratch::new();
+    let own = opened(&scratch);
+    let ([index, pack], commit) = pack_index::tests::packed(scratch.path());
+    let folder = own.folder.join(ARRIVALS);
+    let bring_for = |commit: Oid, lacks: &str| {
+        let copy = "cat >/dev/null; cp";
+        let (index, pack, folder) = (index.display(), pack.display(), folder.display());
+        let said = format!(r#"{{"lacks":[{lacks}],"found":"whole"}}"#);
+        clear_arrivals(&own.folder).unwrap();
+        unpacked_at(commit, &own, &format!("{copy} {index} {pack} {folder}; echo '{said}'"), 20)
+    };
+    let bring = |lacks: &str| bring_for(commit, lacks);
+    bring("").unwrap();
+    let failure = bring_for(tip(), "").unwrap_err();
+    assert!(failure.to_string().ends_with("left a pack without the commit"), "{failure}");
+    bring(r#""landlock""#).unwrap();
+    let failure = bring(r#""account","landlock""#).unwrap_err();
+    assert_eq!((failure.code(), failure.kind()), ("unpack-unconfined", Kind::Transient));
+    assert!(!failure.hint().is_empty());
+    let mut bytes = std::fs::read(&index).unwrap();
+    let offsets = 8 + 1_024 + 6 * 24;
+    bytes[offsets] = 0x7f;
+    std::fs::remove_file(&index).unwrap();
+    std::fs::write(&index, pack_index::tests::summed(bytes)).unwrap();
+    let failure = bring("").unwrap_err();
+    assert!(failure.to_string().ends_with("left an index that leads out of its pack"), "{failure}");
+}
+
+#[test]
+fn attack_33_a_process_that_fills_the_disk_with_files_is_ended() {
+    let scratch = Scratch::new();
+    let own = opened(&scratch);
+    let folder = own.folder.join(ARRIVALS);
+    let many = format!(
+        "cat >/dev/null; cd {}; for n in 1 2 3 4 5 6 7 8 9 10; do : >$n; done; sleep 1000",
+        folder.display()
+    );
+    let large = format!(
+        "cat >/dev/null; cd {}; head -c 400000000 /dev/zero >pack; sleep 1000",
+        folder.display()
+    );
+    for script in [many, large] {
+        let failure = unpacked(&own, &script, 60).unwrap_err();
+        assert_eq!(failure.code(), "unpack-died", "{failure}");
+        assert!(
+            failure.to_string().ends_with("writes more than a pack and its index"),
+            "{failure}"
+        );
+        clear_arrivals(&own.folder).unwrap();
+    }
 }
 
 #[test]
