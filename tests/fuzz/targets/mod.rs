@@ -14,6 +14,7 @@ mod yaml;
 mod change;
 mod wires;
 mod records;
+mod index;
 
 #[path = "../../harness/signer.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
@@ -63,6 +64,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "change_list", run: change::list },
     Target { name: "references", run: wires::references },
     Target { name: "advert", run: wires::advert },
+    Target { name: "pack_index", run: index::index },
     Target { name: "pack", run: wires::pack },
     Target { name: "records", run: records::chain },
 ];

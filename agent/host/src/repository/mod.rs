@@ -14,7 +14,7 @@ mod web;
 mod intake;
 mod arrivals;
 mod room;
-mod pack_index;
+pub mod pack_index;
 pub mod unpack;
 pub mod bundle;
 mod complete;

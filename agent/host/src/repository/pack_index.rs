@@ -5,7 +5,7 @@
 //! when it is read.
 
 use std::fs::File;
-use std::io::{BufReader, Read as _};
+use std::io::{BufReader, Read};
 use std::path::Path;
 
 use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
@@ -33,15 +33,27 @@ pub(super) fn check(index: &Path, pack: &Path) -> Result<(), String> {
     let length = files::length(index).map_err(unread)?;
     let open = |path: &Path| files::look(path).map_err(unread)?.ok_or("no file".to_owned());
     let ends = ends_of(&open(pack)?, files::length(pack).map_err(unread)?)?;
-    Reader::of(open(index)?).check(length, &ends)
+    check_read(open(index)?, length, &ends)
+}
+
+/// Checks an index of so many bytes by what is known of its pack.
+///
+/// # Errors
+/// What is wrong, as what was left.
+pub fn check_read(index: impl Read, length: u64, pack: &Ends) -> Result<(), String> {
+    let sum = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);
+    Reader { file: BufReader::new(index), sum }.check(length, pack)
 }
 
 /// What the index must agree with.
-struct Ends {
-    count: u32,
-    /// Where the checksum begins.
-    last: u64,
-    checksum: [u8; NAME],
+#[derive(Debug)]
+pub struct Ends {
+    /// How many objects the pack says it has.
+    pub count: u32,
+    /// Where the pack's checksum begins.
+    pub last: u64,
+    /// That checksum.
+    pub checksum: [u8; NAME],
 }
 
 fn ends_of(mut pack: &File, length: u64) -> Result<Ends, String> {
@@ -60,16 +72,12 @@ fn ends_of(mut pack: &File, length: u64) -> Result<Ends, String> {
 }
 
 /// Reads the index, and sums up what it read.
-struct Reader {
-    file: BufReader<File>,
+struct Reader<R> {
+    file: BufReader<R>,
     sum: Context,
 }
 
-impl Reader {
-    fn of(file: File) -> Self {
-        Self { file: BufReader::new(file), sum: Context::new(&SHA1_FOR_LEGACY_USE_ONLY) }
-    }
-
+impl<R: Read> Reader<R> {
     fn check(mut self, length: u64, pack: &Ends) -> Result<(), String> {
         if self.next::<8>()? != HEAD {
             return Err("an index of another version".to_owned());
