@@ -12,28 +12,23 @@ use bowline_model::byte_size::ByteSize;
 use bowline_model::counted::Counted;
 use bowline_model::digest::Sha256;
 use bowline_model::object_id::ObjectId;
-use bowline_model::trust_root::TrustRoot;
 
-use crate::authority::Authorised;
+use crate::authority::{Authorised, Court};
 use crate::dsse;
 use crate::gates::GateVerdict;
-use crate::rulings::Rulings;
 
 /// Commits of one walk: what is kept of more than a busy day's merges would only displace itself.
 const COMMITS_MAX: usize = 256;
 
 /// Tells what counted: approvals of the commits that passed, and the gates of the one that met them.
 pub(crate) fn counted(
-    root: &TrustRoot,
+    court: &Court<'_>,
     bundle: &Bundle,
     passed: &[Authorised],
     opened: Option<(ObjectId, &[GateVerdict])>,
 ) -> Vec<Counted> {
-    let largest = root.limits.envelope_bytes;
-    // Where nothing is adopted nothing is read anew.
-    let is_any_adopted = passed.iter().any(|it| it.adopted.is_some());
-    let rulings = is_any_adopted.then(|| Rulings::of(root, bundle));
-    let words = |it: &Adopted| rulings.as_ref()?.words(it);
+    let largest = court.root.limits.envelope_bytes;
+    let words = |it: &Adopted| court.rulings.words(it);
     let approved = passed.iter().rev().take(COMMITS_MAX).rev().map(|it| Counted {
         approvals: (it.approvals.iter().filter(|it| it.counts))
             .map(|it| ApprovalMark {

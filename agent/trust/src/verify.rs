@@ -147,7 +147,7 @@ impl Case<'_> {
             let from = &it.commit;
             format!("the walk began at the checkpoint {from}: what is below it was not judged")
         }));
-        let verdict = self.conclude(&start, passed, (spent, warnings, checkpoint), now)?;
+        let verdict = self.conclude(&court, &start, passed, (spent, warnings, checkpoint))?;
         Ok(Walk::Ends(Box::new(verdict)))
     }
 
@@ -265,11 +265,12 @@ impl Case<'_> {
     /// Draws the conclusion from a walk in which nothing was wrong.
     fn conclude(
         &self,
+        court: &Court<'_>,
         start: &Judged,
         mut passed: Vec<Authorised>,
         (mut spent, mut warnings, checkpoint): (Vec<Spent>, Vec<String>, Option<CheckpointSeen>),
-        now: Timestamp,
     ) -> Result<Verdict, Refusal> {
+        let now = court.now;
         let newest = Arc::clone(&passed.last().map_or(start, |it| &it.judged).governing);
         // Marks stop below the first commit that waits for approval.
         let reached = passed.iter().position(|it| it.wait.is_some()).unwrap_or(passed.len());
@@ -301,7 +302,7 @@ impl Case<'_> {
             approvals,
             // Of an older commit they would only mislead.
             gates: if unapproved.is_some() { Vec::new() } else { chosen.gates },
-            counted: counted(self.root, self.bundle, &passed, opened),
+            counted: counted(court, self.bundle, &passed, opened),
             opened: chosen.opened,
             adopted: adopted.all.clone(),
             came_by: adopted.deployed,
