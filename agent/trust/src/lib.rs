@@ -43,6 +43,7 @@ pub mod freshness;
 mod queue;
 mod let_in;
 mod counted;
+mod conclusion;
 pub mod preview;
 mod root_keys;
 pub mod new_root;

@@ -3,29 +3,21 @@
 //! **Invariant:** the same arguments give the same verdict; time comes in as one of them.
 //! **Invariant:** marks never fall, whatever the trust file says.
 
-use std::sync::Arc;
-
 use bowline_model::bundle::Bundle;
 use bowline_model::digest::Sha256;
-use bowline_model::high_water::{HighWater, Spent};
+use bowline_model::high_water::HighWater;
 use bowline_model::object_id::ObjectId;
 use bowline_model::policy::Policy;
 use bowline_model::trust_root::TrustRoot;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::authority::{Authorised, Court, SKEW_SECONDS};
-use crate::counted::counted;
 use crate::endings;
-use crate::foundlings::Foundlings;
-use crate::freshness::{self, Freshness, Stale};
 use crate::here::Here;
-use crate::policy_change::Governing;
 use crate::purpose::Purpose;
-use crate::queue::{Chosen, Queue};
-use crate::root_statement::CheckpointSeen;
 use crate::rulings::Rulings;
 use crate::start::{Halt, Judged, Pinned, marks_apply, pinned, vouched};
-use crate::verdict::{Code, Refusal, Verdict, Walked};
+use crate::verdict::{Code, Refusal, Verdict};
 use crate::walk::{Link, chain};
 
 /// So long before a policy, or a key of it, ends people hear of it: who hold root keys have holidays.
@@ -64,11 +56,11 @@ pub fn verify_for(
 /// What is judged, and by what.
 pub(crate) struct Case<'a> {
     purpose: Purpose<'a>,
-    here: Here<'a>,
+    pub(crate) here: Here<'a>,
     pub(crate) root: &'a TrustRoot,
     pub(crate) root_sha256: Sha256,
     pub(crate) marks: Option<&'a HighWater>,
-    bundle: &'a Bundle,
+    pub(crate) bundle: &'a Bundle,
 }
 
 /// Where a walk led.
@@ -160,7 +152,7 @@ impl Case<'_> {
         links.iter().position(is_head).map_or(0, |place| place + 1)
     }
 
-    fn applying_marks(&self) -> Option<&HighWater> {
+    pub(crate) fn applying_marks(&self) -> Option<&HighWater> {
         self.marks.filter(|marks| marks_apply(marks, self.root_sha256))
     }
 
@@ -260,135 +252,5 @@ impl Case<'_> {
             warnings.push("freshness not proved: the policy names nobody who signs it".to_owned());
         }
         warnings
-    }
-
-    /// Draws the conclusion from a walk in which nothing was wrong.
-    fn conclude(
-        &self,
-        court: &Court<'_>,
-        start: &Judged,
-        mut passed: Vec<Authorised>,
-        (mut spent, mut warnings, checkpoint): (Vec<Spent>, Vec<String>, Option<CheckpointSeen>),
-    ) -> Result<Verdict, Refusal> {
-        let now = court.now;
-        let newest = Arc::clone(&passed.last().map_or(start, |it| &it.judged).governing);
-        // Marks stop below the first commit that waits for approval.
-        let reached = passed.iter().position(|it| it.wait.is_some()).unwrap_or(passed.len());
-        let unapproved = passed.get(reached);
-        let unapproved = unapproved.and_then(|it| Some((it.judged.id, it.wait.clone()?)));
-        let told = reached.min(passed.len().saturating_sub(1));
-        let approvals = passed.get(told).map(|it| it.approvals.clone()).unwrap_or_default();
-        passed.truncate(reached);
-        let head = passed.last().map_or(start, |it| &it.judged);
-        // A policy that nobody approved yet takes back what it takes back, and grants nothing.
-        let laws = [&*newest, &*head.governing];
-        let (fresh, stale) = self.freshness(&laws, now);
-        let queue = Queue::of(self.root, self.marks, (self.bundle, &self.here), (start, &passed));
-        let holds = stale.as_ref().is_some_and(|it| it.holds);
-        let mut chosen = queue.choose(self.root, (&laws, holds), (&spent, now));
-        spent.append(&mut chosen.used);
-        warnings.extend(chosen.notice.take());
-        let deployable = chosen.deployable.map(|it| it.commit);
-        let adopted = Foundlings::of(self.marks, (start, &passed), deployable);
-        warnings.extend(adopted.warnings());
-        let marks = self.marks_at(start, head, &passed, (spent, &chosen, &adopted))?;
-        let met = chosen.deployable.filter(|_| !chosen.opened.is_empty());
-        let opened = met.map(|it| (it.commit, chosen.opened.as_slice()));
-        let mut walked = Walked {
-            high_water: HighWater { fresh, ..marks },
-            policy: Arc::clone(&head.governing.policy),
-            commits: passed.len(),
-            warnings,
-            approvals,
-            // Of an older commit they would only mislead.
-            gates: if unapproved.is_some() { Vec::new() } else { chosen.gates },
-            counted: counted(court, self.bundle, &passed, opened),
-            opened: chosen.opened,
-            adopted: adopted.all.clone(),
-            came_by: adopted.deployed,
-            checkpoint,
-        };
-        let deployable = chosen.deployable;
-        if let Some(Stale { detail, .. }) = stale.clone().filter(|it| it.holds) {
-            return Ok(Verdict::Stale { walked, deployable: None, detail });
-        }
-        if let Some((commit, wait)) = unapproved.or(chosen.wait.map(|it| (head.id, it))) {
-            // Whoever freezes the branch could have something wait for ever.
-            walked.warnings.extend(stale.map(|it| format!("stale: {}", it.detail)));
-            return Ok(Verdict::Pending {
-                walked,
-                deployable,
-                commit,
-                code: wait.code,
-                detail: wait.detail,
-            });
-        }
-        match deployable {
-            Some(deployable) if deployable.commit == head.id => Ok(match stale {
-                None => Verdict::Accepted { walked, deployable },
-                Some(Stale { detail, .. }) => {
-                    Verdict::Stale { walked, deployable: Some(deployable), detail }
-                }
-            }),
-            _ => {
-                let detail = "the policy revokes the newest commit or its tree";
-                Err(Refusal::of(Code::RevisionRevoked, detail).at(head.id))
-            }
-        }
-    }
-
-    /// When the head was last proved to be the branch's, and what follows: the worst that any of these policies
-    /// makes of it. A former trust file's proof may be of another repository.
-    fn freshness(&self, laws: &[&Governing], now: Timestamp) -> (Option<i64>, Option<Stale>) {
-        let known = self.applying_marks().and_then(|it| it.fresh);
-        let each =
-            laws.iter().map(|law| freshness::judge(self.root, law, (self.bundle, known), now));
-        let (mut newest, mut worst) = (self.marks_of_it().and_then(|it| it.fresh), None);
-        for Freshness { at, stale } in each {
-            newest = newest.max(at.map(Timestamp::as_second));
-            worst = match (worst, stale) {
-                (Some(Stale { holds: true, detail }), _) => Some(Stale { holds: true, detail }),
-                (before, stale) => stale.or(before),
-            };
-        }
-        (newest, worst)
-    }
-
-    fn marks_at(
-        &self,
-        start: &Judged,
-        head: &Judged,
-        passed: &[Authorised],
-        (spent, chosen, adopted): (Vec<Spent>, &Chosen, &Foundlings),
-    ) -> Result<HighWater, Refusal> {
-        self.demand_no_lower(head)?;
-        let times = passed.iter().map(|it| it.judged.time).chain([start.time]);
-        let known = self.marks.map(|marks| marks.highest_time);
-        // A proof of another repository's head is still a signed time.
-        let proved = self.marks.and_then(|marks| marks.fresh);
-        let proved = proved.filter(|_| self.marks_of_it().is_none());
-        let mut marks = HighWater {
-            trust_sha256: self.root_sha256,
-            head: head.id,
-            head_sha256: head.raw_sha256,
-            policy_version: head.governing.policy.version,
-            policy_sha256: head.governing.sha256,
-            highest_time: times.chain(known).chain(proved).max().unwrap_or(head.time),
-            cleared: chosen.cleared,
-            environments: chosen.environments.clone(),
-            waiting: chosen.waiting.clone(),
-            root_version: Some(head.roots.version()),
-            adopted: adopted.above.clone(),
-            spent,
-            fresh: None,
-            healthy: self.marks.map(|it| it.healthy.clone()).unwrap_or_default(),
-            hurried: self.marks.map(|it| it.hurried.clone()).unwrap_or_default(),
-            opened: self.marks.map(|it| it.opened.clone()).unwrap_or_default(),
-            came_by: self.marks.map(|it| it.came_by.clone()).unwrap_or_default(),
-            repo: Some(self.root.repo.clone()),
-        };
-        chosen.tell_hurry(&mut marks);
-        chosen.tell_proof(&mut marks, self.marks.and_then(|it| it.cleared), &adopted.deployed);
-        Ok(marks)
     }
 }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use crate::root_statement::Adoption;
 use crate::sample::{
     BEGINNING, DAY, Draft, HOUR, Law, Signer, World, adoption, adopts, new_root, noted,
-    person_attests, root_line, root_says, roots_file, said,
+    person_attests, root_line, root_says, roots_file,
 };
 use crate::verdict::{Verdict, Walked};
 
