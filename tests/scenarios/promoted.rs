@@ -130,6 +130,7 @@ fn production_deploys_what_enough_hosts_of_staging_ran_in_good_health() {
     let record = newest(&fleet.production.state().join("records"), 1).unwrap().remove(0);
     assert_eq!(record.gates[0]["signers"], serde_json::json!(["web-1", "web-2"]));
     assert_eq!(record.evidence.len(), 2, "{record:#?}");
+    is_shown_to_an_auditor(&fleet.production);
     // Production is asked for nothing, and vouches for nothing.
     assert!(receipts(&fleet.production).is_empty());
     assert!(!fleet.production.state().join("steady.json").exists());
@@ -139,4 +140,26 @@ fn production_deploys_what_enough_hosts_of_staging_ran_in_good_health() {
     vouches(&fleet.staging[0], 2);
     fleet.carry(&fleet.staging[0]);
     fleet.waits(1);
+}
+
+/// Follows the README of the archive of evidence, which holds the receipts that counted.
+fn is_shown_to_an_auditor(host: &Workshop) {
+    let at = |name: &str| host.folder().join(name).display().to_string();
+    let bowline = binaries::bowline();
+    let (settings, archive) = (at("agent.toml"), at("e.tar"));
+    let root = host.root().display().to_string();
+    let tip = host.tip();
+    let evidence = ["evidence", &tip, "--config", &settings, "--root", &root, "--out", &archive];
+    host.run(bowline.to_str().unwrap(), &evidence);
+    host.run("mkdir", &["e"]);
+    host.run("tar", &["-xf", "e.tar", "-C", "e"]);
+    let folder = host.folder().join("e");
+    let readme = fs::read_to_string(folder.join("README.txt")).unwrap();
+    for step in readme.lines().filter_map(|it| it.strip_prefix("    $ ")) {
+        let ended = host.command("sh").args(["-c", step]).current_dir(&folder).output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success(), "{step}: {said}");
+    }
+    let keys = host.run("find", &["e/envelopes", "-path", "*/host/key.pem"]).stdout;
+    assert_eq!(String::from_utf8(keys).unwrap().lines().count(), 2);
 }

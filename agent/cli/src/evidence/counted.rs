@@ -7,10 +7,14 @@ use std::fmt::Write as _;
 use bowline_model::byte_size::ByteSize;
 use bowline_model::counted::Counted;
 use bowline_model::digest::Sha256;
+use bowline_model::envelope::Envelope;
 use bowline_trust::dsse;
+use bowline_trust::receipt::Claim;
+use bowline_trust::ssh_key::SshKey;
 use serde_json::Value;
 
 use super::laws::{Laws, plain};
+use super::pem;
 use super::roots::Roots;
 use super::tar::Files;
 
@@ -27,6 +31,7 @@ pub(super) fn add(counted: &Counted, (laws, roots): (&Laws, &Roots), files: &mut
         files.add(format!("{folder}/envelope.{number}.json"), line.as_bytes());
         files.add(format!("{folder}/pae"), envelope.pae());
         laws.attribute(&envelope, &folder, files);
+        add_receipt(line, &envelope, &folder, files);
         files.add(format!("{folder}/payload.json"), envelope.payload);
         count += 1;
     }
@@ -39,6 +44,19 @@ pub(super) fn add(counted: &Counted, (laws, roots): (&Laws, &Roots), files: &mut
         count += 1;
     }
     count
+}
+
+/// Adds the key that another host's receipt names, and its signature. No policy knows it: manifests do.
+fn add_receipt(line: &str, envelope: &Envelope, folder: &str, files: &mut Files) {
+    let Some(claim) = Claim::read(line.as_bytes(), ENVELOPE_BYTES_MAX) else { return };
+    let (Some(key), [signature]) = (&claim.record().host_key, envelope.signatures.as_slice())
+    else {
+        return;
+    };
+    let wire = SshKey::from_line(key).map(|it| it.as_wire().to_vec()).unwrap_or_default();
+    files.add(format!("{folder}/host/key.pub"), format!("{key}\n"));
+    files.add(format!("{folder}/host/key.pem"), pem(wire.get(19..).unwrap_or_default()));
+    files.add(format!("{folder}/host/sig"), signature.sig.as_slice());
 }
 
 /// A line for each use of an envelope: `approval DIGEST NAME`, `gate DIGEST ID`, or `skipped DIGEST ID`.

@@ -261,7 +261,7 @@ fn read_public(key: &Path) -> Result<(String, Vec<u8>), Failure> {
     }
 }
 
-fn pem(public: &[u8]) -> String {
+pub(super) fn pem(public: &[u8]) -> String {
     let text = STANDARD.encode([&SPKI_HEAD, public].concat());
     format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n")
 }
