@@ -10,12 +10,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bowline_api::record::{PAYLOAD_TYPE, Record};
 use bowline_host::record::{newest, verify_chain};
+use bowline_model::byte_size::ByteSize;
 use bowline_model::digest::Sha256;
 use bowline_model::envelope::pae;
+use bowline_trust::receipt::Claim;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::json;
 
 use super::way;
+
+/// As the trust file's default.
+const LARGEST: ByteSize = ByteSize::from_mib(1);
 
 /// The folder of this process.
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -46,6 +51,13 @@ pub(super) fn chain(bytes: &[u8]) -> bool {
     assert!(read.len() == lines || !is_ended);
     for pair in read.windows(2) {
         assert_eq!(pair[0].seq, pair[1].seq + 1);
+    }
+    let claims = segment.split(|it| *it == b'\n').filter_map(|it| Claim::read(it, LARGEST));
+    for claim in claims {
+        // Whoever takes a line for a receipt sees the record that the log holds.
+        let same = read.iter().find(|it| it.seq == claim.record().seq);
+        assert!(same.is_none_or(|it| it == claim.record()));
+        assert!(!claim.is_proved() || claim.fingerprint().starts_with("SHA256:"));
     }
     lines > 0
 }

@@ -213,6 +213,9 @@ fn another_form_of_envelope_is_no_receipt() {
     let statement = "application/vnd.in-toto+json";
     let by_type = record_line(statement, bytes, &[signed(statement, bytes)]);
     assert_eq!(with(&world, by_type), MISSING);
+    let almost = format!("{PAYLOAD_TYPE};v=2");
+    let by_type = record_line(&almost, bytes, &[signed(&almost, bytes)]);
+    assert_eq!(with(&world, by_type), MISSING);
     let sshsig = Signer::new(22).sign("bowline-approval", &pae(PAYLOAD_TYPE, bytes)).into_bytes();
     let armoured = EnvelopeSignature { key_id: None, sig: sshsig };
     assert_eq!(with(&world, record_line(PAYLOAD_TYPE, bytes, &[armoured])), MISSING);
