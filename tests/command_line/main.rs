@@ -40,6 +40,7 @@ mod attest_receipts;
 mod attest_origin;
 mod attest_judged;
 mod cosign;
+mod witness;
 mod bundle;
 mod plan;
 mod policy;

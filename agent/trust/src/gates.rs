@@ -85,7 +85,9 @@ fn judge(gate: &Gate, case: &Case<'_>, evidence: &[Attested]) -> GateVerdict {
 /// Hears every statement on one subject.
 fn hear(gate: &Gate, case: &Case<'_>, about: About, evidence: &[Attested]) -> GateVerdict {
     let mut hearing = Hearing::of(gate);
-    let of_kind = |it: &&Attested| Some(&*it.statement.predicate_type) == gate.rule.predicate();
+    let of_kind = |it: &&Attested| {
+        Some(provenance::kind(&it.statement.predicate_type)) == gate.rule.predicate()
+    };
     for attested in evidence.iter().filter(of_kind) {
         let reading = match about.find_in(&attested.statement, case) {
             Ok(matter) => {
