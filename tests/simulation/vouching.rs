@@ -18,16 +18,25 @@ const KEY: &str = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 const HOUR: u64 = 3_600;
 
 fn desired(text: &str) -> Files {
+    of_environment("staging", text)
+}
+
+fn of_environment(environment: &str, text: &str) -> Files {
     let host = format!(
         "---\napiVersion: bowline/v1\nkind: Host\nmetadata: {{name: sim}}\n\
-         spec: {{keyFingerprint: \"{KEY}\", environment: staging}}\n"
+         spec: {{keyFingerprint: \"{KEY}\", environment: {environment}}}\n"
     );
     files(&[host, file("a", "/etc/a", text), probe(QUICK)])
 }
 
 /// A host of staging that committed a revision; the policy of the next one, which waits for its gates, is in force.
 fn asked_for(times: &[&str]) -> SimHost {
-    let mut host = SimHost::new(Village::new(&desired("a1")));
+    asked_in("staging", times)
+}
+
+/// The same in an environment.
+fn asked_in(environment: &str, times: &[&str]) -> SimHost {
+    let mut host = SimHost::new(Village::new(&of_environment(environment, "a1")));
     host.fingerprint = KEY.to_owned();
     host.put_folder("/etc");
     live(&mut host, 1);
@@ -63,6 +72,8 @@ fn a_host_vouches_once_for_each_time_that_is_asked() {
     // The first look begins the time.
     naps(&mut host, &[60, HOUR - 10, 20, HOUR, HOUR, HOUR]);
     assert_eq!(vouched(&host), [3_600_000, 3 * 3_600_000]);
+    let probed = host.log.iter().filter(|it| it.ends_with(" Probe")).count();
+    assert_eq!(probed, 2, "once for each: {:?}", host.log);
     let first = receipts(&host)[0].clone();
     let standing = host.disk.generation.clone().unwrap();
     let commit = first.commit.clone().unwrap();
@@ -90,6 +101,16 @@ fn nothing_is_done_for_it_where_no_gate_asks_this_environment() {
     host.fingerprint = "SHA256:none".to_owned();
     naps(&mut host, &[60, HOUR, HOUR]);
     assert_eq!((receipts(&host).len(), host.disk.steady.clone()), (0, None), "nobody names it");
+    let mut host = asked_in("canary", &["1h"]);
+    naps(&mut host, &[60, HOUR, HOUR]);
+    assert_eq!((receipts(&host).len(), host.disk.steady.clone()), (0, None), "another's");
+}
+
+#[test]
+fn a_look_is_made_for_it_though_none_is_due() {
+    let mut host = asked_for(&["2m"]);
+    naps(&mut host, &[60, 130, 60]);
+    assert_eq!(receipts(&host).len(), 1);
 }
 
 #[test]
