@@ -86,7 +86,7 @@ fn the_gates_that_the_manual_shows_are_read() {
     let (_, after) = after.split_once("freshness:").unwrap();
     let after = after.replace("[staging, change, windows]", "[change, windows]");
     let policy = parse(&format!("{before}gates:\n{gates}freshness:{after}")).unwrap();
-    assert_eq!(policy.gates.len(), 8);
+    assert_eq!(policy.gates.len(), 9);
     let predicates = policy.gates.iter().filter_map(|gate| gate.rule.predicate());
     for predicate in predicates.chain([predicate::PROVENANCE, predicate::VULNERABILITIES_COSIGN]) {
         assert!(manual.contains(&format!("| `{predicate}`")), "{predicate} is not explained");
